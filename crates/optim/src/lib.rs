@@ -1,0 +1,33 @@
+//! Optimizers whose updates are row-sparse: a step costs what the rows with a gradient cost, whatever the size of the table.
+//!
+//! The mathematics of an optimizer is a [`Rule`], an update on slices. One driver, [`Optimizer`], applies it to a whole parameter
+//! or to the rows of a coalesced row-sparse gradient, so that sparse equals dense, restricted to rows, by construction.
+//!
+//! ```
+//! use lexigrad_optim::{Rule, Sgd};
+//! use lexigrad_tensor::{Param, Tape, Tensor};
+//!
+//! let weight: Param = Param::new(Tensor::new([1.0, -1.0]));
+//! let mut optimizer = Sgd::new(0.25).build(&weight);
+//! for _ in 0..2 {
+//!     let tape = Tape::new();
+//!     let loss = weight.value().square().sum();
+//!     let grads = tape.backward(&loss)?;
+//!     optimizer.step(&grads)?;
+//! }
+//! assert_eq!(weight.value().to_vec(), [0.25, -0.25]);
+//! # Ok::<(), lexigrad_tensor::Error>(())
+//! ```
+
+mod clip;
+mod optimizer;
+mod rule;
+mod rules;
+
+pub use clip::{clip_grad_norm, clip_grad_norm_with};
+pub use optimizer::Optimizer;
+pub use rule::Rule;
+pub use rules::adagrad::Adagrad;
+pub use rules::adam::{Adam, AdamW};
+pub use rules::sgd::Sgd;
+pub use rules::sparse_adam::SparseAdam;

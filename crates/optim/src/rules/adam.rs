@@ -1,0 +1,195 @@
+//! Adam, and Adam with the weight decay apart.
+
+use lexigrad_tensor::{Element, Result};
+
+use crate::rule::{Rule, check_not_negative, check_rate};
+
+/// `m ← β1 m + (1 - β1) g`, `v ← β2 v + (1 - β2) g²`, `w ← w - η m̂ / (√v̂ + ε)`, with `m̂ = m / (1 - β1ᵗ)`, `v̂ = v / (1 - β2ᵗ)`.
+///
+/// The weight decay λ is added to the gradient: `g ← g + λ w` (Kingma and Ba 2014).
+///
+/// ```
+/// use lexigrad_optim::{Adam, Rule};
+/// use lexigrad_tensor::{Param, Tensor};
+/// let weight: Param = Param::new(Tensor::zeros([3]));
+/// let optimizer = Adam { betas: (0.9, 0.98), ..Adam::new(1e-3) }.build(&weight);
+/// assert_eq!(optimizer.learning_rate(), 1e-3);
+/// ```
+///
+/// PyTorch: `optim.Adam`, which refuses sparse gradients; here they move the rows touched, by the same formula, with the step
+/// count of the whole parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adam {
+    /// η
+    pub learning_rate: f64,
+    /// β1 and β2
+    pub betas: (f64, f64),
+    /// ε
+    pub eps: f64,
+    /// λ
+    pub weight_decay: f64,
+}
+
+impl Adam {
+    /// Adam with PyTorch's defaults: betas 0.9 and 0.999, eps 1e-8, no weight decay.
+    pub fn new(learning_rate: f64) -> Self {
+        Self {
+            learning_rate,
+            betas: (0.9, 0.999),
+            eps: 1e-8,
+            weight_decay: 0.0,
+        }
+    }
+}
+
+/// PyTorch's default learning rate, 1e-3.
+impl Default for Adam {
+    fn default() -> Self {
+        Self::new(1e-3)
+    }
+}
+
+/// [`Adam`] whose weight decay shrinks the parameter instead of joining the gradient: first `w ← w - η λ w`.
+///
+/// Loshchilov and Hutter 2019. PyTorch: `optim.AdamW`, which refuses sparse gradients; here they move the rows touched.
+///
+/// ```
+/// use lexigrad_optim::{AdamW, Rule};
+/// use lexigrad_tensor::{Param, Tensor};
+/// let weight: Param = Param::new(Tensor::zeros([3]));
+/// let optimizer = AdamW { weight_decay: 0.1, ..AdamW::new(1e-3) }.build(&weight);
+/// assert_eq!(optimizer.learning_rate(), 1e-3);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdamW {
+    /// η
+    pub learning_rate: f64,
+    /// β1 and β2
+    pub betas: (f64, f64),
+    /// ε
+    pub eps: f64,
+    /// λ
+    pub weight_decay: f64,
+}
+
+impl AdamW {
+    /// AdamW with PyTorch's defaults: betas 0.9 and 0.999, eps 1e-8, weight decay 0.01.
+    pub fn new(learning_rate: f64) -> Self {
+        Self {
+            learning_rate,
+            betas: (0.9, 0.999),
+            eps: 1e-8,
+            weight_decay: 1e-2,
+        }
+    }
+}
+
+/// PyTorch's default learning rate, 1e-3.
+impl Default for AdamW {
+    fn default() -> Self {
+        Self::new(1e-3)
+    }
+}
+
+/// What is the same for all rows of a step of [`Adam`] or [`AdamW`].
+#[derive(Clone, Copy, Debug)]
+pub struct AdamFactors<T> {
+    /// η / (1 - β1ᵗ)
+    step_size: T,
+    /// √(1 - β2ᵗ)
+    root_correction: T,
+    betas: (T, T),
+    eps: T,
+    /// What is added to the gradient for each unit of the parameter: λ in Adam.
+    coupled_decay: T,
+    /// What the parameter is multiplied by first: 1 - η λ in AdamW.
+    shrinkage: T,
+}
+
+fn check(name: &'static str, betas: (f64, f64), eps: f64, weight_decay: f64) -> Result<()> {
+    check_rate(name, "beta1", betas.0)?;
+    check_rate(name, "beta2", betas.1)?;
+    check_not_negative(name, "eps", eps)?;
+    check_not_negative(name, "weight_decay", weight_decay)
+}
+
+impl<T: Element> AdamFactors<T> {
+    fn new(learning_rate: f64, step: u64, betas: (f64, f64), eps: f64) -> Self {
+        let correction = |beta: f64| 1.0 - beta.powf(step as f64);
+        Self {
+            step_size: T::from_f64(learning_rate / correction(betas.0)),
+            root_correction: T::from_f64(correction(betas.1).sqrt()),
+            betas: (T::from_f64(betas.0), T::from_f64(betas.1)),
+            eps: T::from_f64(eps),
+            coupled_decay: T::zero(),
+            shrinkage: T::one(),
+        }
+    }
+
+    #[inline(always)]
+    fn update(&self, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
+        let f = *self;
+        let rest = (T::one() - f.betas.0, T::one() - f.betas.1);
+        let (first, second) = state.split_at_mut(parameter.len());
+        let moments = first.iter_mut().zip(second);
+        for ((w, &g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
+            let shrunk = *w * f.shrinkage;
+            let g = g + f.coupled_decay * shrunk;
+            *m = f.betas.0 * *m + rest.0 * g;
+            *v = f.betas.1 * *v + rest.1 * g * g;
+            *w = shrunk - f.step_size * *m / (v.sqrt() / f.root_correction + f.eps);
+        }
+    }
+}
+
+impl<T: Element> Rule<T> for Adam {
+    const NAME: &'static str = "adam";
+    const STATES: usize = 2;
+    type Factors = AdamFactors<T>;
+
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn check(&self) -> Result<()> {
+        check("adam", self.betas, self.eps, self.weight_decay)
+    }
+
+    fn factors(&self, learning_rate: f64, step: u64) -> AdamFactors<T> {
+        AdamFactors {
+            coupled_decay: T::from_f64(self.weight_decay),
+            ..AdamFactors::new(learning_rate, step, self.betas, self.eps)
+        }
+    }
+
+    #[inline(always)]
+    fn update(factors: &AdamFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
+        factors.update(parameter, gradient, state);
+    }
+}
+
+impl<T: Element> Rule<T> for AdamW {
+    const NAME: &'static str = "adamw";
+    const STATES: usize = 2;
+    type Factors = AdamFactors<T>;
+
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn check(&self) -> Result<()> {
+        check("adamw", self.betas, self.eps, self.weight_decay)
+    }
+
+    fn factors(&self, learning_rate: f64, step: u64) -> AdamFactors<T> {
+        AdamFactors {
+            shrinkage: T::from_f64(1.0 - learning_rate * self.weight_decay),
+            ..AdamFactors::new(learning_rate, step, self.betas, self.eps)
+        }
+    }
+
+    #[inline(always)]
+    fn update(factors: &AdamFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
+        factors.update(parameter, gradient, state);
+    }
+}

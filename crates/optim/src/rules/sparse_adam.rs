@@ -1,0 +1,109 @@
+//! PyTorch's Adam for sparse gradients.
+
+use lexigrad_tensor::{Element, Error, Result};
+
+use crate::rule::{Rule, check_not_negative, check_rate};
+
+/// `m ← m + (1 - β1)(g - m)`, `v ← v + (1 - β2)(g² - v)`, `w ← w - η √(1 - β2ᵗ) / (1 - β1ᵗ) m / (√v + ε)`, for the rows touched.
+///
+/// t counts the steps of the whole parameter; a gradient without entries counts and moves nothing.
+///
+/// ```
+/// use lexigrad_optim::{Rule, SparseAdam};
+/// use lexigrad_tensor::{Param, Tape, Tensor};
+/// let weight: Param = Param::new(Tensor::zeros([3]));
+/// let mut optimizer = SparseAdam::new(1e-3).build(&weight);
+/// let tape = Tape::new();
+/// let grads = tape.backward(&weight.value().sum())?;
+/// let error = optimizer.step(&grads).unwrap_err();
+/// assert_eq!(error.to_string(), "sparse_adam: a dense gradient; use Adam, which takes dense and row-sparse ones");
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// PyTorch: `optim.SparseAdam`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SparseAdam {
+    /// η
+    pub learning_rate: f64,
+    /// β1 and β2
+    pub betas: (f64, f64),
+    /// ε
+    pub eps: f64,
+}
+
+impl SparseAdam {
+    /// PyTorch's defaults: betas 0.9 and 0.999, eps 1e-8.
+    pub fn new(learning_rate: f64) -> Self {
+        Self {
+            learning_rate,
+            betas: (0.9, 0.999),
+            eps: 1e-8,
+        }
+    }
+}
+
+/// PyTorch's default learning rate, 1e-3.
+impl Default for SparseAdam {
+    fn default() -> Self {
+        Self::new(1e-3)
+    }
+}
+
+/// What is the same for all rows of a step of [`SparseAdam`].
+#[derive(Clone, Copy, Debug)]
+pub struct SparseAdamFactors<T> {
+    step_size: T,
+    rest: (T, T),
+    eps: T,
+}
+
+impl<T: Element> Rule<T> for SparseAdam {
+    const NAME: &'static str = "sparse_adam";
+    const STATES: usize = 2;
+    type Factors = SparseAdamFactors<T>;
+
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn check(&self) -> Result<()> {
+        check_rate("sparse_adam", "beta1", self.betas.0)?;
+        check_rate("sparse_adam", "beta2", self.betas.1)?;
+        check_not_negative("sparse_adam", "eps", self.eps)
+    }
+
+    fn factors(&self, learning_rate: f64, step: u64) -> SparseAdamFactors<T> {
+        let correction = |beta: f64| 1.0 - beta.powf(step as f64);
+        let step_size = learning_rate * correction(self.betas.1).sqrt() / correction(self.betas.0);
+        SparseAdamFactors {
+            step_size: T::from_f64(step_size),
+            rest: (
+                T::from_f64(1.0 - self.betas.0),
+                T::from_f64(1.0 - self.betas.1),
+            ),
+            eps: T::from_f64(self.eps),
+        }
+    }
+
+    #[inline(always)]
+    fn update(
+        factors: &SparseAdamFactors<T>,
+        parameter: &mut [T],
+        gradient: &[T],
+        state: &mut [T],
+    ) {
+        let f = *factors;
+        let (first, second) = state.split_at_mut(parameter.len());
+        let moments = first.iter_mut().zip(second);
+        for ((w, &g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
+            *m += f.rest.0 * (g - *m);
+            *v += f.rest.1 * (g * g - *v);
+            *w -= f.step_size * *m / (v.sqrt() + f.eps);
+        }
+    }
+
+    fn check_dense(&self) -> Result<()> {
+        let message = "a dense gradient; use Adam, which takes dense and row-sparse ones";
+        Err(Error::other("sparse_adam", message))
+    }
+}

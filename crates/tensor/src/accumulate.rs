@@ -1,0 +1,89 @@
+//! Adding up the contributions to one gradient: the first is moved, later ones are added in place.
+
+use crate::element::Element;
+use crate::error::Result;
+use crate::grad::Grad;
+use crate::kernels::elementwise;
+use crate::row_sparse::RowSparse;
+use crate::tape;
+use crate::tensor::Tensor;
+
+/// A gradient in the making. Sparse parts are kept apart until it is finished, so that many lookups of one table cost no more
+/// than their rows.
+pub(crate) enum Accumulator<T: Element> {
+    Dense(Tensor<T>),
+    RowSparse(Vec<RowSparse<T>>),
+}
+
+impl<T: Element> From<Grad<T>> for Accumulator<T> {
+    fn from(gradient: Grad<T>) -> Self {
+        match gradient {
+            Grad::Dense(tensor) => Self::Dense(tensor),
+            Grad::RowSparse(sparse) => Self::RowSparse(vec![sparse]),
+        }
+    }
+}
+
+impl<T: Element> Accumulator<T> {
+    /// Adds a contribution of the same shape.
+    pub(crate) fn add(&mut self, gradient: Grad<T>) {
+        match (self, gradient) {
+            (Self::Dense(sum), Grad::Dense(tensor)) => add_dense(sum, tensor),
+            (Self::Dense(sum), Grad::RowSparse(sparse)) => sparse.add_into(sum),
+            (Self::RowSparse(parts), Grad::RowSparse(sparse)) => parts.push(sparse),
+            (this @ Self::RowSparse(_), Grad::Dense(tensor)) => {
+                let sparse = std::mem::replace(this, Self::Dense(tensor));
+                if let (Self::RowSparse(parts), Self::Dense(sum)) = (sparse, this) {
+                    parts.iter().for_each(|part| part.add_into(sum));
+                }
+            }
+        }
+    }
+
+    /// Adds a contribution with recorded operations, so that the sum can be differentiated; the result is dense.
+    pub(crate) fn add_recorded(self, gradient: Grad<T>) -> Result<Self> {
+        let sum = self.into_dense()?.add(&gradient.to_dense()?)?;
+        Ok(Self::Dense(sum))
+    }
+
+    /// The sum; sparse if every contribution was.
+    pub(crate) fn finish(self) -> Grad<T> {
+        match self {
+            Self::Dense(tensor) => Grad::Dense(tensor),
+            Self::RowSparse(parts) => Grad::RowSparse(RowSparse::concatenate(parts)),
+        }
+    }
+
+    /// The sum, dense.
+    pub(crate) fn into_dense(self) -> Result<Tensor<T>> {
+        match self {
+            Self::Dense(tensor) => Ok(tensor),
+            Self::RowSparse(parts) if tape::is_recording() => {
+                let mut sums = parts.iter().map(RowSparse::to_dense);
+                match sums.next() {
+                    None => Ok(Tensor::zeros([0])),
+                    Some(first) => sums.try_fold(first?, |sum, part| sum.add(&part?)),
+                }
+            }
+            Self::RowSparse(parts) => RowSparse::concatenate(parts).to_dense(),
+        }
+    }
+}
+
+/// `sum += tensor`, in whichever of the two buffers nobody else holds.
+fn add_dense<T: Element>(sum: &mut Tensor<T>, mut tensor: Tensor<T>) {
+    if !sum.is_writable() && tensor.is_writable() {
+        std::mem::swap(sum, &mut tensor);
+    }
+    let added = tensor.values();
+    if sum.is_writable() {
+        elementwise::zip_in_place(sum.values_mut(), &added, |x, y| x + y);
+    } else {
+        let own = sum.values();
+        let total = Tensor::build(sum.shape(), |out| {
+            elementwise::zip(&own, &added, out, |x, y| x + y);
+        });
+        drop(own);
+        *sum = total;
+    }
+}

@@ -1,0 +1,193 @@
+//! Making tensors, and turning them back into arrays.
+
+use rand::{Rng, RngExt};
+use rand_distr::StandardNormal;
+
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::shape::Shape;
+use crate::storage::Storage;
+use crate::tensor::Tensor;
+
+impl<T: Element> Tensor<T> {
+    /// A tensor from a number or nested arrays: `[[a, b], [c, d]]` has shape `[2, 2]`.
+    ///
+    /// ```
+    /// use lexigrad_tensor::Tensor;
+    /// let x: Tensor = Tensor::new([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+    /// assert_eq!(*x.shape(), [2, 3]);
+    /// ```
+    ///
+    /// PyTorch: `torch.tensor`.
+    pub fn new<A: NestedArray<T>>(array: A) -> Self {
+        let mut values = Vec::with_capacity(A::shape().elements());
+        array.append(&mut values);
+        Self::from_storage(Storage::from_slice(&values), A::shape())
+    }
+
+    /// A tensor from a flat slice in row-major order.
+    ///
+    /// # Errors
+    /// If the slice's length is not the shape's.
+    pub fn from_slice(values: &[T], shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
+        if shape
+            .iter()
+            .try_fold(1usize, |n, &size| n.checked_mul(size))
+            != Some(values.len())
+        {
+            let rule = format!("it does not fill shape {shape}");
+            let message = format!("the data holds {} elements; {rule}", values.len());
+            return Err(Error::other("from_slice", message));
+        }
+        Ok(Self::from_storage(Storage::from_slice(values), shape))
+    }
+
+    /// Zeros.
+    pub fn zeros(shape: impl Into<Shape>) -> Self {
+        let shape = shape.into();
+        Self::from_storage(Storage::zeroed(shape.elements()), shape)
+    }
+
+    /// Ones.
+    pub fn ones(shape: impl Into<Shape>) -> Self {
+        Self::full(shape, T::one())
+    }
+
+    /// `value` everywhere.
+    pub fn full(shape: impl Into<Shape>, value: T) -> Self {
+        Self::build(shape, |out| out.fill(value))
+    }
+
+    /// The identity matrix `[n, n]`.
+    pub fn eye(n: usize) -> Self {
+        let mut result = Self::zeros([n, n]);
+        for value in result.values_mut().iter_mut().step_by(n + 1) {
+            *value = T::one();
+        }
+        result
+    }
+
+    /// `start, start + step, ..` below `end` (above it for a negative step): `[ceil((end - start) / step)]`.
+    ///
+    /// # Errors
+    /// If `step` is zero or a bound is not finite.
+    pub fn arange(start: T, end: T, step: T) -> Result<Self> {
+        let count = ((end - start) / step).ceil().as_f64();
+        if !count.is_finite() || count > 1e15 {
+            let message = format!(
+                "no range from {start} to {end} by {step}; the step must not be 0 and the bounds finite"
+            );
+            return Err(Error::other("arange", message));
+        }
+        Ok(Self::build([count.max(0.0) as usize], |out| {
+            for (i, value) in out.iter_mut().enumerate() {
+                *value = start + T::from_f64(i as f64) * step;
+            }
+        }))
+    }
+
+    /// `count` numbers from `start` to `end`, both included, at equal distances: `[count]`.
+    pub fn linspace(start: T, end: T, count: usize) -> Self {
+        Self::build([count], |out| {
+            let steps = T::from_f64(count.saturating_sub(1).max(1) as f64);
+            for (i, value) in out.iter_mut().enumerate() {
+                let from_end = T::from_f64((count - 1 - i) as f64);
+                let from_start = T::from_f64(i as f64);
+                *value = if count > 1 {
+                    (start * from_end + end * from_start) / steps
+                } else {
+                    start
+                };
+            }
+        })
+    }
+
+    /// Numbers drawn evenly from `low` (included) to `high` (excluded).
+    pub fn uniform<R: Rng + ?Sized>(shape: impl Into<Shape>, low: T, high: T, rng: &mut R) -> Self {
+        Self::build(shape, |out| {
+            for value in out {
+                *value = low + (high - low) * T::from_f64(rng.random::<f64>());
+            }
+        })
+    }
+
+    /// Numbers drawn from the normal distribution of this mean and standard deviation.
+    pub fn normal<R: Rng + ?Sized>(shape: impl Into<Shape>, mean: T, std: T, rng: &mut R) -> Self {
+        Self::build(shape, |out| {
+            for value in out {
+                let standard: f64 = rng.sample(StandardNormal);
+                *value = mean + std * T::from_f64(standard);
+            }
+        })
+    }
+
+    /// The elements as nested arrays of the tensor's shape.
+    ///
+    /// ```
+    /// use lexigrad_tensor::Tensor;
+    /// let x: Tensor = Tensor::eye(2);
+    /// assert_eq!(x.to_array::<[[f32; 2]; 2]>()?, [[1.0, 0.0], [0.0, 1.0]]);
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the array's shape is not the tensor's.
+    pub fn to_array<A: NestedArray<T>>(&self) -> Result<A> {
+        if *self.shape() != A::shape() {
+            let rule = format!("the array has shape {}", A::shape());
+            return Err(Error::shape("to_array", "the tensor", self.shape(), rule));
+        }
+        Ok(A::read(&self.values()))
+    }
+}
+
+/// One axis `[n]` from a vector.
+impl<T: Element> From<Vec<T>> for Tensor<T> {
+    fn from(values: Vec<T>) -> Self {
+        Self::from_storage(Storage::from_slice(&values), Shape::from(values.len()))
+    }
+}
+
+/// A number, or arrays of them nested to any depth.
+pub trait NestedArray<T: Element>: Sized {
+    /// The sizes of the axes.
+    fn shape() -> Shape;
+    /// Appends the elements in row-major order.
+    fn append(&self, values: &mut Vec<T>);
+    /// The array of these elements.
+    fn read(values: &[T]) -> Self;
+}
+
+impl<T: Element> NestedArray<T> for T {
+    fn shape() -> Shape {
+        Shape::default()
+    }
+
+    fn append(&self, values: &mut Vec<T>) {
+        values.push(*self);
+    }
+
+    fn read(values: &[T]) -> Self {
+        values[0]
+    }
+}
+
+impl<T: Element, A: NestedArray<T>, const N: usize> NestedArray<T> for [A; N] {
+    fn shape() -> Shape {
+        let mut shape = A::shape();
+        shape.insert(0, N);
+        shape
+    }
+
+    fn append(&self, values: &mut Vec<T>) {
+        for inner in self {
+            inner.append(values);
+        }
+    }
+
+    fn read(values: &[T]) -> Self {
+        let size = A::shape().elements();
+        std::array::from_fn(|i| A::read(&values[i * size..(i + 1) * size]))
+    }
+}

@@ -1,0 +1,57 @@
+//! One training step on several threads: a batch cut into shards, each with a tape of its own.
+
+use rayon::prelude::*;
+
+use crate::element::Element;
+use crate::error::Result;
+use crate::gradients::Gradients;
+use crate::kernels::random;
+use crate::tape::{Tape, next_thread_seed};
+use crate::tensor::Tensor;
+
+/// `Σ loss(shard)` and its gradients: each shard runs under a tape of its own on the thread pool, and the gradients are merged in
+/// the order of the shards.
+///
+/// How the batch is cut decides the bits, the number of threads never does: cut it by a fixed size, and weigh a mean over a
+/// shard by the shard's part of the batch. The sum of the losses is returned as one number.
+///
+/// ```
+/// use lexigrad_tensor::{Param, Tensor, data_parallel};
+/// let weight: Param = Param::new(Tensor::new([2.0]));
+/// let batch = [1.0, 2.0, 3.0, 4.0];
+/// let shards: Vec<&[f32]> = batch.chunks(2).collect();
+/// let (loss, grads) = data_parallel(&shards, |shard| {
+///     let x = Tensor::from(shard.to_vec());
+///     Ok(weight.value().mul(&x)?.square().sum())
+/// })?;
+/// assert_eq!(loss, 120.0); // Σ (2 x)²
+/// assert_eq!(grads.dense(&weight)?.map(|g| g.to_vec()), Some(vec![120.0])); // Σ 4 x²
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// # Errors
+/// The error of the first shard that fails.
+pub fn data_parallel<S: Sync, T: Element>(
+    shards: &[S],
+    loss: impl Fn(&S) -> Result<Tensor<T>> + Sync,
+) -> Result<(T, Gradients<T>)> {
+    let seed = next_thread_seed();
+    let results: Vec<Result<(T, Gradients<T>)>> = shards
+        .par_iter()
+        .enumerate()
+        .map(|(index, shard)| {
+            let tape = Tape::seeded(random::mix(seed ^ index as u64));
+            let loss = loss(shard)?;
+            let value = loss.item()?;
+            Ok((value, tape.backward(&loss)?))
+        })
+        .collect();
+    let mut total = T::zero();
+    let mut gradients = Gradients::default();
+    for result in results {
+        let (value, shard) = result?;
+        total += value;
+        gradients.merge(shard)?;
+    }
+    Ok((total, gradients))
+}

@@ -1,0 +1,244 @@
+//! One error type for the whole library: which operation, what is wrong, where, and the rule.
+
+use std::fmt;
+
+use crate::shape::Shape;
+
+/// A `Result` whose error is lexigrad's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, in which operation.
+///
+/// It prints as `operation: what is wrong (where; the rule)` and is one pointer wide, so that a `Result` stays cheap to return.
+///
+/// ```
+/// use lexigrad_tensor::Tensor;
+/// let error = Tensor::<f32>::zeros([4, 7]).matmul(&Tensor::zeros([8, 3])).unwrap_err();
+/// assert_eq!(error.operation(), "matmul");
+/// assert_eq!(error.to_string(), "matmul: inner sizes differ: [4, 7] x [8, 3] (7 columns, 8 rows)");
+/// ```
+#[derive(Clone, PartialEq)]
+pub struct Error(Box<Fields>);
+
+#[derive(Clone, PartialEq)]
+struct Fields {
+    operation: String,
+    kind: ErrorKind,
+}
+
+/// The fault, as fields that a program can look at.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Two shapes do not broadcast.
+    #[error(
+        "{left} and {right} do not broadcast (axis {axis}: {left_size} and {right_size}; sizes must be equal, or one of them 1)"
+    )]
+    Broadcast {
+        /// Shape of the left operand.
+        left: Shape,
+        /// Shape of the right operand.
+        right: Shape,
+        /// The axis of the result at which they differ.
+        axis: usize,
+        /// Size of the left operand there.
+        left_size: usize,
+        /// Size of the right operand there.
+        right_size: usize,
+    },
+    /// A matrix product whose inner sizes differ.
+    #[error("inner sizes differ: {left} x {right} ({columns} columns, {rows} rows)")]
+    InnerSizes {
+        /// Shape of the left matrix.
+        left: Shape,
+        /// Shape of the right matrix.
+        right: Shape,
+        /// Columns of the left matrix.
+        columns: usize,
+        /// Rows of the right matrix.
+        rows: usize,
+    },
+    /// A tensor's shape is not what the operation takes.
+    #[error("{operand} has shape {found}; {rule}")]
+    Shape {
+        /// Which operand.
+        operand: String,
+        /// Its shape.
+        found: Shape,
+        /// What the shape must be.
+        rule: String,
+    },
+    /// An axis that the tensor does not have.
+    #[error("axis {axis} is out of range for shape {shape} (rank {}; axes run from -{} to {})", shape.rank(), shape.rank(), shape.rank() as isize - 1)]
+    Axis {
+        /// The axis asked for.
+        axis: isize,
+        /// The tensor's shape.
+        shape: Shape,
+    },
+    /// An id beyond the table.
+    #[error("id {id} at {position} is out of range for a table of {rows} rows")]
+    IdOutOfRange {
+        /// The id.
+        id: u32,
+        /// Its index in the id tensor.
+        position: Shape,
+        /// Rows of the table.
+        rows: usize,
+    },
+    /// A class label beyond the classes.
+    #[error("target {target} at {position} is out of range for {classes} classes")]
+    TargetOutOfRange {
+        /// The label.
+        target: u32,
+        /// Its index in the target tensor.
+        position: Shape,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// An integer that cannot be an id.
+    #[error(
+        "id {id} at {position} is not a valid id (ids run from 0 to {})",
+        u32::MAX
+    )]
+    NotAnId {
+        /// The integer.
+        id: i128,
+        /// Its index in the given data.
+        position: Shape,
+    },
+    /// A number outside the range of an option.
+    #[error("{name} is {value}; it must be {rule}")]
+    Value {
+        /// The option's name.
+        name: &'static str,
+        /// The value given.
+        value: f64,
+        /// The range it must lie in.
+        rule: String,
+    },
+    /// A quantity to differentiate was computed without a tape.
+    #[error("the {quantity} was not recorded; create a Tape before the forward pass")]
+    NotRecorded {
+        /// What was to be differentiated, such as `loss`.
+        quantity: &'static str,
+    },
+    /// A tensor belongs to a tape that is recording on another thread.
+    #[error(
+        "a tensor belongs to a tape that is alive on another thread; give each thread a tape of its own, or pass the tensor on with detach()"
+    )]
+    OtherThread,
+    /// A state dict that does not fit the model.
+    #[error("{}", describe_misfit(missing, unexpected, misshapen))]
+    StateDict {
+        /// Names the model has and the state dict lacks.
+        missing: Vec<String>,
+        /// Names the state dict has and the model lacks.
+        unexpected: Vec<String>,
+        /// Names whose shapes differ: name, shape in the model, shape in the state dict.
+        misshapen: Vec<(String, Shape, Shape)>,
+    },
+    /// Reading or writing a file failed.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the system or the format says.
+        reason: String,
+    },
+    /// Any other fault, in words.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Error {
+    /// An error of `operation` with the fault `kind`.
+    #[cold]
+    pub fn new(operation: impl Into<String>, kind: ErrorKind) -> Self {
+        Self(Box::new(Fields {
+            operation: operation.into(),
+            kind,
+        }))
+    }
+
+    /// An error of `operation` in words that name the value, where it stands and the rule.
+    #[cold]
+    pub fn other(operation: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(operation, ErrorKind::Other(message.into()))
+    }
+
+    /// An error of `operation`: `operand` has a shape that breaks `rule`.
+    #[cold]
+    pub fn shape(
+        operation: impl Into<String>,
+        operand: impl Into<String>,
+        found: &Shape,
+        rule: impl Into<String>,
+    ) -> Self {
+        let kind = ErrorKind::Shape {
+            operand: operand.into(),
+            found: found.clone(),
+            rule: rule.into(),
+        };
+        Self::new(operation, kind)
+    }
+
+    /// An error of `operation`: the option `name` has a value that breaks `rule`.
+    #[cold]
+    pub fn value(
+        operation: impl Into<String>,
+        name: &'static str,
+        value: f64,
+        rule: impl Into<String>,
+    ) -> Self {
+        let rule = rule.into();
+        Self::new(operation, ErrorKind::Value { name, value, rule })
+    }
+
+    /// The operation that failed, such as `matmul`.
+    pub fn operation(&self) -> &str {
+        &self.0.operation
+    }
+
+    /// The fault.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.operation, self.0.kind)
+    }
+}
+
+/// The same text as `Display`, so that `unwrap` and `fn main() -> Result<()>` print something readable.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Error {}
+
+fn describe_misfit(
+    missing: &[String],
+    unexpected: &[String],
+    misshapen: &[(String, Shape, Shape)],
+) -> String {
+    let mut parts = Vec::new();
+    if !missing.is_empty() {
+        parts.push(format!("missing: {}", missing.join(", ")));
+    }
+    if !unexpected.is_empty() {
+        parts.push(format!("unexpected: {}", unexpected.join(", ")));
+    }
+    if !misshapen.is_empty() {
+        let list: Vec<String> = misshapen
+            .iter()
+            .map(|(name, model, given)| format!("{name} (model {model}, given {given})"))
+            .collect();
+        parts.push(format!("shapes differ: {}", list.join(", ")));
+    }
+    parts.join("; ")
+}

@@ -1,0 +1,63 @@
+//! A gradient, dense or row-sparse.
+
+use crate::element::Element;
+use crate::error::Result;
+use crate::row_sparse::RowSparse;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// The gradient of a parameter or a watched tensor, in its shape.
+///
+/// Nothing turns a sparse gradient dense on its own; [`to_dense`](Self::to_dense) does when asked.
+#[derive(Clone, Debug)]
+pub enum Grad<T: Element = f32> {
+    /// All entries.
+    Dense(Tensor<T>),
+    /// Some rows of a table.
+    RowSparse(RowSparse<T>),
+}
+
+impl<T: Element> Grad<T> {
+    /// The shape of what this is the gradient of.
+    pub fn shape(&self) -> Shape {
+        match self {
+            Self::Dense(gradient) => gradient.shape().clone(),
+            Self::RowSparse(gradient) => gradient.shape(),
+        }
+    }
+
+    /// Every entry of the gradient; for a row-sparse one zeros where no row was read.
+    ///
+    /// # Errors
+    /// None on a gradient that a tape made.
+    pub fn to_dense(&self) -> Result<Tensor<T>> {
+        match self {
+            Self::Dense(gradient) => Ok(gradient.clone()),
+            Self::RowSparse(gradient) => gradient.to_dense(),
+        }
+    }
+
+    /// The row-sparse form, if that is what this is.
+    pub fn as_row_sparse(&self) -> Option<&RowSparse<T>> {
+        match self {
+            Self::Dense(_) => None,
+            Self::RowSparse(gradient) => Some(gradient),
+        }
+    }
+
+    /// The numbers that are stored: all entries, or those of the rows that are there.
+    pub fn stored(&self) -> &Tensor<T> {
+        match self {
+            Self::Dense(gradient) => gradient,
+            Self::RowSparse(gradient) => gradient.values(),
+        }
+    }
+
+    /// The same gradient with each row at most once; a dense one as it is.
+    pub fn coalesce(&self) -> Self {
+        match self {
+            Self::Dense(_) => self.clone(),
+            Self::RowSparse(gradient) => Self::RowSparse(gradient.coalesce()),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What a backward pass returns: the gradient of each parameter and each watched tensor.
+
+use std::collections::BTreeMap;
+
+use crate::accumulate::Accumulator;
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::grad::Grad;
+use crate::kernels::elementwise;
+use crate::module::Module;
+use crate::param::{Param, ParamId};
+use crate::tape::NodeId;
+use crate::tensor::Tensor;
+
+/// What a gradient belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Leaf {
+    Param(ParamId),
+    Watched(NodeId),
+}
+
+/// The gradients of one backward pass, or of several merged: by parameter and by watched tensor.
+///
+/// It is a value of its own. Nothing has to be zeroed before the next step.
+///
+/// ```
+/// use lexigrad_tensor::{Param, Tape, Tensor};
+/// let weight: Param = Param::new(Tensor::new([1.0, 2.0]));
+/// let tape = Tape::new();
+/// let loss = weight.value().square().sum();
+/// let grads = tape.backward(&loss)?;
+/// assert_eq!(grads.dense(&weight)?.map(|g| g.to_vec()), Some(vec![2.0, 4.0]));
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Gradients<T: Element = f32>(BTreeMap<Leaf, Grad<T>>);
+
+impl<T: Element> Gradients<T> {
+    pub(crate) fn insert(&mut self, leaf: Leaf, gradient: Grad<T>) {
+        self.0.insert(leaf, gradient);
+    }
+
+    /// The gradient of a parameter; `None` if the loss does not depend on it, or it is frozen.
+    pub fn get(&self, param: &Param<T>) -> Option<&Grad<T>> {
+        self.0.get(&Leaf::Param(param.id()))
+    }
+
+    /// The gradient of a tensor that [`Tape::watch`](crate::Tape::watch) returned.
+    pub fn of(&self, watched: &Tensor<T>) -> Option<&Grad<T>> {
+        self.0.get(&Leaf::Watched(watched.node()?))
+    }
+
+    /// The gradient of a parameter with every entry; `None` as for [`get`](Self::get).
+    ///
+    /// # Errors
+    /// None on a gradient that a tape made.
+    pub fn dense(&self, param: &Param<T>) -> Result<Option<Tensor<T>>> {
+        self.get(param).map(Grad::to_dense).transpose()
+    }
+
+    /// The number of gradients.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The gradients, parameters first, in the order the parameters were made.
+    pub fn iter(&self) -> impl Iterator<Item = &Grad<T>> {
+        self.0.values()
+    }
+
+    /// Adds the gradients of another pass: what both have is added up, the rest is taken over.
+    ///
+    /// Sparse gradients stay sparse. PyTorch: a second `backward` without `zero_grad`.
+    ///
+    /// # Errors
+    /// If a leaf's gradients differ in shape.
+    pub fn merge(&mut self, other: Self) -> Result<()> {
+        for (leaf, gradient) in &other.0 {
+            if let Some(own) = self.0.get(leaf)
+                && own.shape() != gradient.shape()
+            {
+                let rule = format!("the other gradient has shape {}", gradient.shape());
+                return Err(Error::shape("merge", "a gradient", &own.shape(), rule));
+            }
+        }
+        for (leaf, gradient) in other.0 {
+            let sum = match self.0.remove(&leaf) {
+                None => gradient,
+                Some(own) => {
+                    let mut sum = Accumulator::from(own);
+                    sum.add(gradient);
+                    sum.finish()
+                }
+            };
+            self.0.insert(leaf, sum);
+        }
+        Ok(())
+    }
+
+    /// Multiplies every gradient by `factor`.
+    pub fn scale(&mut self, factor: T) {
+        self.map_in_place(|x| x * factor);
+    }
+
+    /// Applies `change` to every stored entry.
+    ///
+    /// On a row-sparse gradient that is not coalesced these are parts of a sum: unless `change` is linear, coalesce first.
+    pub fn map_in_place(&mut self, change: impl Fn(T) -> T + Sync) {
+        for gradient in self.0.values_mut() {
+            let stored = match gradient {
+                Grad::Dense(tensor) => tensor,
+                Grad::RowSparse(sparse) => sparse.values_tensor_mut(),
+            };
+            elementwise::map_in_place(stored.values_mut(), &change);
+        }
+    }
+
+    /// Coalesces every row-sparse gradient.
+    pub fn coalesce(&mut self) {
+        for gradient in self.0.values_mut() {
+            *gradient = gradient.coalesce();
+        }
+    }
+
+    /// The paths of those parameters of `model` that want a gradient and got none, in declaration order.
+    ///
+    /// ```
+    /// use lexigrad_tensor::{Param, Tape, Tensor};
+    /// let used: Param = Param::new(Tensor::new([1.0]));
+    /// let unused: Param = Param::new(Tensor::new([1.0]));
+    /// let tape = Tape::new();
+    /// let grads = tape.backward(&used.value().sum())?;
+    /// assert_eq!(grads.missing(&vec![used, unused]), ["1"]);
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    pub fn missing(&self, model: &impl Module<T>) -> Vec<String> {
+        let named = model.named_parameters().into_iter();
+        named
+            .filter(|(_, param)| param.requires_grad() && self.get(param).is_none())
+            .map(|(name, _)| name)
+            .collect()
+    }
+}
+
+impl<T: Element> Default for Gradients<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}

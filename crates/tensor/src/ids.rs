@@ -1,0 +1,276 @@
+//! Token ids: unsigned integers of any shape, with their largest known.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::shape::Shape;
+
+/// Ids `[..]`: indices into the rows of a table, or class labels, as `u32` in any shape.
+///
+/// Cloning shares the numbers. The largest is cached, so checking a whole batch against a table costs one comparison.
+///
+/// ```
+/// use lexigrad_tensor::Ids;
+/// let ids = Ids::new([[0, 2, 1], [5, 5, 0]])?;
+/// assert_eq!((ids.shape().to_string(), ids.max()), ("[2, 3]".to_string(), Some(5)));
+///
+/// let error = Ids::new([[0_i64, 2], [-7, 1]]).unwrap_err();
+/// assert_eq!(error.to_string(), "ids: id -7 at [1, 0] is not a valid id (ids run from 0 to 4294967295)");
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// PyTorch: an index tensor; it takes i32 and i64 only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ids {
+    values: Arc<[u32]>,
+    shape: Shape,
+    max: Option<u32>,
+}
+
+impl Ids {
+    /// Ids from a number, an array, slice or `Vec` of any integer type, nested to any depth.
+    ///
+    /// # Errors
+    /// If a number is negative or beyond `u32`, or nested vectors differ in length.
+    pub fn new(data: impl IdData) -> Result<Self> {
+        let mut values = Vec::new();
+        let mut shape = Shape::default();
+        if !data.shape(&mut shape) {
+            let message = "nested lists of different lengths; pad them first";
+            return Err(Error::other("ids", message));
+        }
+        data.append(&mut values).map_err(|id| {
+            let position = shape.index_of(values.len());
+            Error::new("ids", ErrorKind::NotAnId { id, position })
+        })?;
+        Ok(Self::from_parts(values, shape))
+    }
+
+    /// Ids from a flat slice of any integer type, in row-major order.
+    ///
+    /// # Errors
+    /// If the slice's length is not the shape's, or a number is negative or beyond `u32`.
+    pub fn from_slice<I: Integer>(data: &[I], shape: impl Into<Shape>) -> Result<Self> {
+        let flat = Self::new(data)?;
+        flat.reshape(shape)
+    }
+
+    /// Ids that are known to be right already, without a pass over them but for the largest.
+    pub fn from_vec(data: Vec<u32>, shape: impl Into<Shape>) -> Result<Self> {
+        let flat = Shape::from(data.len());
+        Self::from_parts(data, flat).reshape(shape)
+    }
+
+    pub(crate) fn from_parts(values: Vec<u32>, shape: Shape) -> Self {
+        let max = values.iter().copied().max();
+        let values = values.into();
+        Self { values, shape, max }
+    }
+
+    /// The same ids in another shape of as many elements.
+    ///
+    /// # Errors
+    /// If the number of elements differs.
+    pub fn reshape(&self, shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
+        if shape.elements() != self.len() {
+            let rule = format!("it must hold {} ids to become {shape}", shape.elements());
+            return Err(Error::shape("ids", "the data", &self.shape, rule));
+        }
+        Ok(Self {
+            values: self.values.clone(),
+            shape,
+            max: self.max,
+        })
+    }
+
+    /// The sizes of the axes.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The number of ids.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The ids in row-major order.
+    pub fn as_slice(&self) -> &[u32] {
+        &self.values
+    }
+
+    /// The largest id, if there is any.
+    pub fn max(&self) -> Option<u32> {
+        self.max
+    }
+
+    /// Checks that every id is below `rows`.
+    ///
+    /// # Errors
+    /// Names the first id beyond, where it stands, and `rows`.
+    pub fn check_range(&self, operation: &'static str, rows: usize) -> Result<()> {
+        if self.max.is_none_or(|max| (max as usize) < rows) {
+            return Ok(());
+        }
+        match self.values.iter().position(|&id| id as usize >= rows) {
+            Some(position) => {
+                let kind = ErrorKind::IdOutOfRange {
+                    id: self.values[position],
+                    position: self.shape.index_of(position),
+                    rows,
+                };
+                Err(Error::new(operation, kind))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Ids {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ids {} {:?}", self.shape, &self.values[..])
+    }
+}
+
+/// An integer type that ids are read from: `u8` to `u64`, `usize`, `i32`, `i64`.
+pub trait Integer: IdData + Copy {
+    /// The number, widened.
+    fn widen(self) -> i128;
+}
+
+/// A number, or arrays, slices and vectors of them nested to any depth.
+pub trait IdData: sealed::Sealed {
+    /// Appends the sizes of the axes; false if nested lists differ in length.
+    #[doc(hidden)]
+    fn shape(&self, sizes: &mut Shape) -> bool;
+    /// Appends the ids; the first that is none is the error.
+    #[doc(hidden)]
+    fn append(&self, ids: &mut Vec<u32>) -> Result<(), i128>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<D: Sealed> Sealed for [D] {}
+    impl<D: Sealed, const N: usize> Sealed for [D; N] {}
+    impl<D: Sealed> Sealed for Vec<D> {}
+    impl<D: Sealed + ?Sized> Sealed for &D {}
+}
+
+macro_rules! integers {
+    ($($integer:ty),*) => {$(
+        impl sealed::Sealed for $integer {}
+
+        impl Integer for $integer {
+            fn widen(self) -> i128 {
+                self as i128
+            }
+        }
+
+        impl IdData for $integer {
+            fn shape(&self, _sizes: &mut Shape) -> bool {
+                true
+            }
+
+            fn append(&self, ids: &mut Vec<u32>) -> Result<(), i128> {
+                ids.push(u32::try_from(*self).map_err(|_| self.widen())?);
+                Ok(())
+            }
+        }
+    )*};
+}
+
+integers!(u8, u16, u32, u64, usize, i32, i64);
+
+impl<D: IdData> IdData for [D] {
+    fn shape(&self, sizes: &mut Shape) -> bool {
+        sizes.push(self.len());
+        let depth = sizes.rank();
+        let Some((first, rest)) = self.split_first() else {
+            return true;
+        };
+        let mut agree = first.shape(sizes);
+        for other in rest {
+            let mut found = Shape::from(&sizes[..depth]);
+            agree = agree && other.shape(&mut found) && found == *sizes;
+        }
+        agree
+    }
+
+    fn append(&self, ids: &mut Vec<u32>) -> Result<(), i128> {
+        ids.reserve(self.len());
+        self.iter().try_for_each(|item| item.append(ids))
+    }
+}
+
+impl<D: IdData, const N: usize> IdData for [D; N] {
+    fn shape(&self, sizes: &mut Shape) -> bool {
+        self.as_slice().shape(sizes)
+    }
+
+    fn append(&self, ids: &mut Vec<u32>) -> Result<(), i128> {
+        self.as_slice().append(ids)
+    }
+}
+
+impl<D: IdData> IdData for Vec<D> {
+    fn shape(&self, sizes: &mut Shape) -> bool {
+        self.as_slice().shape(sizes)
+    }
+
+    fn append(&self, ids: &mut Vec<u32>) -> Result<(), i128> {
+        self.as_slice().append(ids)
+    }
+}
+
+impl<D: IdData + ?Sized> IdData for &D {
+    fn shape(&self, sizes: &mut Shape) -> bool {
+        (**self).shape(sizes)
+    }
+
+    fn append(&self, ids: &mut Vec<u32>) -> Result<(), i128> {
+        (**self).append(ids)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_integer_type_and_nesting_is_taken() {
+        let flat = Ids::from_vec(vec![1, 2, 3, 4], [2, 2]).unwrap();
+        assert_eq!(Ids::new([[1u8, 2], [3, 4]]).unwrap(), flat);
+        assert_eq!(Ids::new(vec![vec![1i64, 2], vec![3, 4]]).unwrap(), flat);
+        assert_eq!(Ids::new(&[[1usize, 2], [3, 4]][..]).unwrap(), flat);
+        assert_eq!(Ids::from_slice(&[1u64, 2, 3, 4], [2, 2]).unwrap(), flat);
+        assert_eq!(Ids::new(7).unwrap().shape().rank(), 0);
+        assert_eq!(*Ids::new(Vec::<u32>::new()).unwrap().shape(), [0]);
+    }
+
+    #[test]
+    fn what_is_no_id_is_an_error_that_says_where() {
+        let text = |result: Result<Ids>| result.unwrap_err().to_string();
+        assert_eq!(
+            text(Ids::new([[0i32, 1], [2, -4]])),
+            "ids: id -4 at [1, 1] is not a valid id (ids run from 0 to 4294967295)"
+        );
+        assert!(text(Ids::new([u64::MAX])).contains("id 18446744073709551615 at [0]"));
+        assert!(text(Ids::new(vec![vec![1, 2], vec![3]])).contains("different lengths"));
+        assert_eq!(
+            text(Ids::from_vec(vec![1, 2, 3], [2, 2])),
+            "ids: the data has shape [3]; it must hold 4 ids to become [2, 2]"
+        );
+        let ids = Ids::new([[0, 1], [9, 2]]).unwrap();
+        assert_eq!(
+            ids.check_range("embedding", 9).unwrap_err().to_string(),
+            "embedding: id 9 at [1, 0] is out of range for a table of 9 rows"
+        );
+        assert_eq!(ids.check_range("embedding", 10), Ok(()));
+    }
+}

@@ -1,0 +1,197 @@
+//! Sums and maxima over bags of rows. Bag b covers the entries `offsets[b] .. offsets[b + 1]`.
+
+use super::for_each_part;
+use crate::element::Element;
+
+fn mean_length(offsets: &[usize]) -> usize {
+    offsets
+        .last()
+        .copied()
+        .unwrap_or(0)
+        .div_ceil(offsets.len().max(1))
+}
+
+#[inline(always)]
+fn add_scaled<T: Element>(sum: &mut [T], row: &[T], scale: Option<T>) {
+    match scale {
+        Some(scale) => sum
+            .iter_mut()
+            .zip(row)
+            .for_each(|(sum, &x)| *sum += scale * x),
+        None => sum.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x),
+    }
+}
+
+/// `out[b] = Σ scale[t] table[ids[t]]` over the entries t of bag b.
+pub(crate) fn bag_sum<T: Element>(
+    table: &[T],
+    dim: usize,
+    ids: &[u32],
+    offsets: &[usize],
+    scale: Option<&[T]>,
+    out: &mut [T],
+) {
+    for_each_part(out, dim, dim * mean_length(offsets), |first, out| {
+        for (bag, out) in (first..).zip(out.chunks_exact_mut(dim.max(1))) {
+            out.fill(T::zero());
+            for entry in offsets[bag]..offsets[bag + 1] {
+                let start = ids[entry] as usize * dim;
+                add_scaled(
+                    out,
+                    &table[start..start + dim],
+                    scale.map(|scale| scale[entry]),
+                );
+            }
+        }
+    });
+}
+
+/// `out[b] = Σ scale[t] values[t]` over the entries t of bag b.
+pub(crate) fn segment_sum<T: Element>(
+    values: &[T],
+    dim: usize,
+    offsets: &[usize],
+    scale: Option<&[T]>,
+    out: &mut [T],
+) {
+    for_each_part(out, dim, dim * mean_length(offsets), |first, out| {
+        for (bag, out) in (first..).zip(out.chunks_exact_mut(dim.max(1))) {
+            out.fill(T::zero());
+            for entry in offsets[bag]..offsets[bag + 1] {
+                let value = &values[entry * dim..(entry + 1) * dim];
+                add_scaled(out, value, scale.map(|scale| scale[entry]));
+            }
+        }
+    });
+}
+
+/// `out[t] = scale[t] grad[b]` for each entry t of bag b.
+pub(crate) fn segment_expand<T: Element>(
+    grad: &[T],
+    dim: usize,
+    offsets: &[usize],
+    scale: Option<&[T]>,
+    out: &mut [T],
+) {
+    super::dispatch(|| {
+        for (bag, grad) in offsets.windows(2).zip(grad.chunks_exact(dim.max(1))) {
+            for entry in bag[0]..bag[1] {
+                let out = &mut out[entry * dim..(entry + 1) * dim];
+                match scale {
+                    Some(scale) => out
+                        .iter_mut()
+                        .zip(grad)
+                        .for_each(|(out, &g)| *out = scale[entry] * g),
+                    None => out.copy_from_slice(grad),
+                }
+            }
+        }
+    });
+}
+
+/// `out[b, d] = max table[ids[t], d]` over the entries t of bag b, and the first entry that gave it; 0 and `u32::MAX` for an
+/// empty bag. NaN wins.
+pub(crate) fn bag_max<T: Element>(
+    table: &[T],
+    dim: usize,
+    ids: &[u32],
+    offsets: &[usize],
+    out: &mut [T],
+    winners: &mut [u32],
+) {
+    super::dispatch(|| {
+        let rows = out
+            .chunks_exact_mut(dim.max(1))
+            .zip(winners.chunks_exact_mut(dim.max(1)));
+        for (bag, (out, winners)) in offsets.windows(2).zip(rows) {
+            out.fill(T::zero());
+            winners.fill(u32::MAX);
+            for (entry, &id) in (bag[0]..).zip(&ids[bag[0]..bag[1]]) {
+                let row = &table[id as usize * dim..][..dim];
+                for ((out, winner), &x) in out.iter_mut().zip(winners.iter_mut()).zip(row) {
+                    let wins = *winner == u32::MAX || x > *out || (x.is_nan() && !out.is_nan());
+                    if wins {
+                        *out = x;
+                        *winner = entry as u32;
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// `out[winner[b, d], d] = grad[b, d]`, zero elsewhere.
+pub(crate) fn winners_expand<T: Element>(grad: &[T], dim: usize, winners: &[u32], out: &mut [T]) {
+    out.fill(T::zero());
+    for (position, (&g, &winner)) in grad.iter().zip(winners).enumerate() {
+        if winner != u32::MAX {
+            out[winner as usize * dim + position % dim] = g;
+        }
+    }
+}
+
+/// `out[b, d] = values[winner[b, d], d]`, 0 where the bag is empty.
+pub(crate) fn winners_pick<T: Element>(values: &[T], dim: usize, winners: &[u32], out: &mut [T]) {
+    for (position, (out, &winner)) in out.iter_mut().zip(winners).enumerate() {
+        *out = if winner == u32::MAX {
+            T::zero()
+        } else {
+            values[winner as usize * dim + position % dim]
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::assert_same_bits;
+    use super::*;
+
+    const TABLE: [f32; 6] = [0.0, 1.0, 10.0, 11.0, -5.0, 30.0];
+    const IDS: [u32; 3] = [2, 1, 0];
+    const OFFSETS: [usize; 4] = [0, 2, 2, 3];
+
+    #[test]
+    fn bags_are_summed_and_spread() {
+        let mut out = [9.0; 6];
+        bag_sum(&TABLE, 2, &IDS, &OFFSETS, None, &mut out);
+        assert_eq!(out, [5.0, 41.0, 0.0, 0.0, 0.0, 1.0]);
+        bag_sum(&TABLE, 2, &IDS, &OFFSETS, Some(&[0.0, 2.0, 1.0]), &mut out);
+        assert_eq!(out, [20.0, 22.0, 0.0, 0.0, 0.0, 1.0]);
+        let mut spread = [9.0; 6];
+        segment_expand(
+            &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+            2,
+            &OFFSETS,
+            None,
+            &mut spread,
+        );
+        assert_eq!(spread, [1.0, 2.0, 1.0, 2.0, 5.0, 6.0]);
+        segment_sum(&spread, 2, &OFFSETS, None, &mut out);
+        assert_eq!(out, [2.0, 4.0, 0.0, 0.0, 5.0, 6.0]);
+    }
+
+    #[test]
+    fn the_first_of_equal_maxima_wins() {
+        let (mut out, mut winners) = ([9.0; 6], [0; 6]);
+        bag_max(&TABLE, 2, &[1, 1, 0], &OFFSETS, &mut out, &mut winners);
+        assert_eq!(out, [10.0, 11.0, 0.0, 0.0, 0.0, 1.0]);
+        assert_eq!(winners, [0, 0, u32::MAX, u32::MAX, 2, 2]);
+        let mut spread = [9.0; 6];
+        winners_expand(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, &winners, &mut spread);
+        assert_eq!(spread, [1.0, 2.0, 0.0, 0.0, 5.0, 6.0]);
+        winners_pick(&spread, 2, &winners, &mut out);
+        assert_eq!(out, [1.0, 2.0, 0.0, 0.0, 5.0, 6.0]);
+    }
+
+    #[test]
+    fn threads_never_change_the_bits() {
+        let table: Vec<f32> = (0..64 * 100).map(|i| (i as f32).sin()).collect();
+        let ids: Vec<u32> = (0..8192).map(|i| i * 7 % 100).collect();
+        let offsets: Vec<usize> = (0..=256).map(|bag| bag * 32).collect();
+        assert_same_bits(|| {
+            let mut out = vec![0.0; 256 * 64];
+            bag_sum(&table, 64, &ids, &offsets, None, &mut out);
+            out
+        });
+    }
+}

@@ -1,0 +1,226 @@
+//! Matrix products: the `gemm` crate behind one function, and loops of our own where its set-up costs more than the product.
+
+#![allow(unsafe_code)]
+
+use gemm::Parallelism;
+
+use super::dispatch;
+use super::reduce::dot_lanes;
+use crate::element::Element;
+
+/// The distances between neighbouring rows and columns of a matrix.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Matrix {
+    pub(crate) rs: usize,
+    pub(crate) cs: usize,
+}
+
+/// Up to so many multiplications a product is done by plain loops: packing would cost more (found with `cargo bench`).
+const SMALL: usize = 8 * 1024;
+
+/// A product with a side this thin is done by plain loops: `gemm` reaches 11 GFLOP/s at n = 2.
+const THIN: usize = 4;
+
+/// From so many multiplications on a product is shared among the threads: 2 MFLOP, some 20 µs on one core.
+const PARALLEL: usize = 1 << 20;
+
+/// `out (+)= a b`, `a: [m, k]`, `b: [k, n]`, `out: [m, n]` in row-major order; adds if `accumulate`. Strides of 0 are allowed.
+///
+/// Threads share the rows and columns of the result, never the sum over k, so that their number does not change the bits.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "three sizes, two strided operands and a result"
+)]
+pub(crate) fn matmul<T: Element>(
+    m: usize,
+    k: usize,
+    n: usize,
+    a: &[T],
+    a_strides: Matrix,
+    b: &[T],
+    b_strides: Matrix,
+    out: &mut [T],
+    accumulate: bool,
+) {
+    let out = &mut out[..m * n];
+    if out.is_empty() || k == 0 {
+        if !accumulate {
+            out.fill(T::zero());
+        }
+        return;
+    }
+    check_bounds(m, k, a.len(), a_strides);
+    check_bounds(k, n, b.len(), b_strides);
+    let thin = m.min(n).min(k) <= THIN;
+    if thin || m * k * n <= SMALL {
+        if b_strides.rs == 1 && a_strides.cs == 1 && k > THIN {
+            return dispatch(|| by_dots(k, n, a, a_strides.rs, b, b_strides.cs, out, accumulate));
+        }
+        if b_strides.cs == 1 && n > THIN {
+            return dispatch(|| by_rows(k, n, a, a_strides, b, b_strides.rs, out, accumulate));
+        }
+    }
+    let alone = m * k * n < PARALLEL || rayon::current_num_threads() == 1;
+    let parallelism = if alone {
+        Parallelism::None
+    } else {
+        Parallelism::Rayon(0)
+    };
+    let beta = if accumulate { T::one() } else { T::zero() };
+    // SAFETY: every index `i * rs + j * cs` of both operands was checked to lie in its slice, the result is m * n long and
+    // does not overlap them, since it is borrowed mutably; `T` is f32 or f64, which gemm knows.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            out.as_mut_ptr(),
+            1,
+            n as isize,
+            accumulate,
+            a.as_ptr(),
+            a_strides.cs as isize,
+            a_strides.rs as isize,
+            b.as_ptr(),
+            b_strides.cs as isize,
+            b_strides.rs as isize,
+            beta,
+            T::one(),
+            false,
+            false,
+            false,
+            parallelism,
+        );
+    }
+}
+
+/// Asserts that the last element of a matrix with these strides lies in a slice of this length.
+fn check_bounds(rows: usize, columns: usize, length: usize, strides: Matrix) {
+    let last = (rows - 1) * strides.rs + (columns - 1) * strides.cs;
+    assert!(last < length, "a matrix reaches beyond its data");
+}
+
+/// Rows of a with columns of b, both of which stand in order.
+#[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "as for matmul")]
+fn by_dots<T: Element>(
+    k: usize,
+    n: usize,
+    a: &[T],
+    a_row: usize,
+    b: &[T],
+    b_column: usize,
+    out: &mut [T],
+    accumulate: bool,
+) {
+    for (i, out) in out.chunks_exact_mut(n).enumerate() {
+        let a = &a[i * a_row..i * a_row + k];
+        for (j, out) in out.iter_mut().enumerate() {
+            let dot = dot_lanes(a, &b[j * b_column..j * b_column + k]);
+            *out = if accumulate { *out + dot } else { dot };
+        }
+    }
+}
+
+/// Each row of the result as a sum of rows of b, which stand in order.
+#[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "as for matmul")]
+fn by_rows<T: Element>(
+    k: usize,
+    n: usize,
+    a: &[T],
+    a_strides: Matrix,
+    b: &[T],
+    b_row: usize,
+    out: &mut [T],
+    accumulate: bool,
+) {
+    for (i, out) in out.chunks_exact_mut(n).enumerate() {
+        if !accumulate {
+            out.fill(T::zero());
+        }
+        for p in 0..k {
+            let factor = a[i * a_strides.rs + p * a_strides.cs];
+            for (out, &b) in out.iter_mut().zip(&b[p * b_row..p * b_row + n]) {
+                *out = factor.mul_add(b, *out);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::assert_same_bits;
+    use super::*;
+
+    fn numbers(count: usize, factor: usize) -> Vec<f64> {
+        (0..count)
+            .map(|i| ((i * factor) % 19) as f64 - 9.0)
+            .collect()
+    }
+
+    #[test]
+    fn every_layout_and_size_gives_the_product() {
+        let sizes = [
+            (1, 1, 1),
+            (2, 5, 3),
+            (3, 64, 2),
+            (64, 3, 64),
+            (17, 33, 9),
+            (40, 40, 40),
+            (1, 0, 2),
+        ];
+        for (m, k, n) in sizes {
+            let (a, b) = (numbers(m * k, 7), numbers(k * n, 5));
+            for (a_strides, b_strides) in [
+                (Matrix { rs: k, cs: 1 }, Matrix { rs: n, cs: 1 }),
+                (Matrix { rs: 1, cs: m }, Matrix { rs: n, cs: 1 }),
+                (Matrix { rs: k, cs: 1 }, Matrix { rs: 1, cs: k }),
+                (Matrix { rs: 1, cs: m }, Matrix { rs: 1, cs: k }),
+                (Matrix { rs: 0, cs: 1 }, Matrix { rs: 1, cs: 0 }),
+            ] {
+                for accumulate in [false, true] {
+                    let mut out = vec![100.0; m * n];
+                    matmul(m, k, n, &a, a_strides, &b, b_strides, &mut out, accumulate);
+                    for (position, &found) in out.iter().enumerate() {
+                        let (i, j) = (position / n, position % n);
+                        let term = |p: usize| {
+                            a[i * a_strides.rs + p * a_strides.cs]
+                                * b[p * b_strides.rs + j * b_strides.cs]
+                        };
+                        let before = if accumulate { 100.0 } else { 0.0 };
+                        let expected = before + (0..k).map(term).sum::<f64>();
+                        assert!(
+                            (found - expected).abs() < 1e-9,
+                            "{m} {k} {n} {a_strides:?} {b_strides:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn threads_never_change_the_bits() {
+        for (m, k, n) in [
+            (128, 128, 128),
+            (300, 1000, 70),
+            (33, 4000, 65),
+            (1000, 128, 512),
+        ] {
+            let a: Vec<f32> = (0..m * k).map(|i| (i as f32).sin()).collect();
+            let b: Vec<f32> = (0..k * n).map(|i| (i as f32).cos()).collect();
+            for (a_strides, b_strides) in [
+                (Matrix { rs: k, cs: 1 }, Matrix { rs: n, cs: 1 }),
+                (Matrix { rs: k, cs: 1 }, Matrix { rs: 1, cs: k }),
+                (Matrix { rs: 1, cs: m }, Matrix { rs: n, cs: 1 }),
+            ] {
+                assert_same_bits(|| {
+                    let mut out = vec![0.0; m * n];
+                    matmul(m, k, n, &a, a_strides, &b, b_strides, &mut out, false);
+                    out
+                });
+            }
+        }
+    }
+}

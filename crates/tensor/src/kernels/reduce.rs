@@ -1,0 +1,232 @@
+//! Sums and extrema, with several accumulators in a fixed order.
+
+use rayon::prelude::*;
+
+use super::{PARALLEL_WORK, dispatch, for_each_part};
+use crate::element::Element;
+
+/// Independent partial sums, enough to fill the vector units.
+const LANES: usize = 32;
+
+/// Long sums are cut into blocks of this size, whose sums are added in order.
+const BLOCK: usize = 1 << 14;
+
+/// The sum of a block or row: lane by lane, then the lanes pairwise.
+#[inline(always)]
+pub(super) fn sum_lanes<T: Element>(x: &[T], term: impl Fn(T) -> T) -> T {
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    let mut lanes = [T::zero(); LANES];
+    for chunk in chunks {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane += term(x);
+        }
+    }
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
+        *lane += term(x);
+    }
+    fold_lanes(lanes)
+}
+
+#[inline(always)]
+fn fold_lanes<T: Element>(mut lanes: [T; LANES]) -> T {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            let other = lanes[i + width];
+            lanes[i] += other;
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+/// `Σ x y` for two rows of the same length.
+#[inline(always)]
+pub(super) fn dot_lanes<T: Element>(x: &[T], y: &[T]) -> T {
+    let (x_chunks, x_rest) = x.as_chunks::<LANES>();
+    let (y_chunks, y_rest) = y.as_chunks::<LANES>();
+    let mut lanes = [T::zero(); LANES];
+    for (x, y) in x_chunks.iter().zip(y_chunks) {
+        for (lane, (&x, &y)) in lanes.iter_mut().zip(x.iter().zip(y)) {
+            *lane = x.mul_add(y, *lane);
+        }
+    }
+    for (lane, (&x, &y)) in lanes.iter_mut().zip(x_rest.iter().zip(y_rest)) {
+        *lane = x.mul_add(y, *lane);
+    }
+    fold_lanes(lanes)
+}
+
+/// `Σ x`
+pub(crate) fn sum<T: Element>(x: &[T]) -> T {
+    if x.len() <= BLOCK {
+        return dispatch(|| sum_lanes(x, |x| x));
+    }
+    let block_sum = |block: &[T]| dispatch(|| sum_lanes(block, |x| x));
+    if x.len() < PARALLEL_WORK || rayon::current_num_threads() == 1 {
+        return x
+            .chunks(BLOCK)
+            .fold(T::zero(), |sum, block| sum + block_sum(block));
+    }
+    let sums: Vec<T> = x.par_chunks(BLOCK).map(block_sum).collect();
+    sums.into_iter().fold(T::zero(), |sum, block| sum + block)
+}
+
+/// `out[o, i] = Σ x[o, a, i]`, `x: [outer, axis, inner]`
+pub(crate) fn sum_axis<T: Element>(
+    x: &[T],
+    outer: usize,
+    axis: usize,
+    inner: usize,
+    out: &mut [T],
+) {
+    debug_assert_eq!(x.len(), outer * axis * inner);
+    if inner == 1 {
+        for_each_part(out, 1, axis, |first, out| {
+            for (o, out) in (first..).zip(out) {
+                *out = sum_lanes(&x[o * axis..(o + 1) * axis], |x| x);
+            }
+        });
+    } else {
+        fold_axis(x, axis, inner, out, T::zero(), |sum, x| sum + x);
+    }
+}
+
+/// `out[o, i] = max x[o, a, i]`; NaN if there is one.
+pub(crate) fn max_axis<T: Element>(
+    x: &[T],
+    outer: usize,
+    axis: usize,
+    inner: usize,
+    out: &mut [T],
+) {
+    debug_assert_eq!(x.len(), outer * axis * inner);
+    fold_axis(x, axis, inner, out, T::neg_infinity(), |max, x| {
+        if x > max || x.is_nan() { x } else { max }
+    });
+}
+
+/// `out[o, i] = min x[o, a, i]`; NaN if there is one.
+pub(crate) fn min_axis<T: Element>(
+    x: &[T],
+    outer: usize,
+    axis: usize,
+    inner: usize,
+    out: &mut [T],
+) {
+    debug_assert_eq!(x.len(), outer * axis * inner);
+    fold_axis(x, axis, inner, out, T::infinity(), |min, x| {
+        if x < min || x.is_nan() { x } else { min }
+    });
+}
+
+/// Folds the middle axis in order, whole rows of `inner` at a time.
+fn fold_axis<T: Element>(
+    x: &[T],
+    axis: usize,
+    inner: usize,
+    out: &mut [T],
+    start: T,
+    fold: impl Fn(T, T) -> T + Sync,
+) {
+    for_each_part(out, inner, axis * inner, |first, out| {
+        for (o, out) in (first..).zip(out.chunks_exact_mut(inner.max(1))) {
+            out.fill(start);
+            let block = &x[o * axis * inner..(o + 1) * axis * inner];
+            for row in block.chunks_exact(inner) {
+                for (out, &x) in out.iter_mut().zip(row) {
+                    *out = fold(*out, x);
+                }
+            }
+        }
+    });
+}
+
+/// The index along the middle axis of its largest element, the first of equal ones; NaN counts as largest.
+pub(crate) fn argmax_axis<T: Element>(
+    x: &[T],
+    outer: usize,
+    axis: usize,
+    inner: usize,
+    out: &mut [u32],
+) {
+    for o in 0..outer {
+        for i in 0..inner {
+            let at = |a: usize| x[(o * axis + a) * inner + i];
+            let mut best = 0;
+            for a in 1..axis {
+                let (found, held) = (at(a), at(best));
+                if !held.is_nan() && (found > held || found.is_nan()) {
+                    best = a;
+                }
+            }
+            out[o * inner + i] = best as u32;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::assert_same_bits;
+    use super::*;
+
+    #[test]
+    fn sums_are_right_for_every_length() {
+        for length in [0, 1, 7, 31, 32, 33, 1000, BLOCK + 5, PARALLEL_WORK + 3] {
+            let x: Vec<f64> = (0..length).map(|i| (i % 7) as f64).collect();
+            assert_eq!(sum(&x), x.iter().sum::<f64>());
+            assert_eq!(dot_lanes(&x, &x), x.iter().map(|x| x * x).sum::<f64>());
+        }
+    }
+
+    #[test]
+    fn each_axis_is_reduced() {
+        let x: Vec<f32> = (0..24).map(|i| ((i * 7) % 24) as f32).collect();
+        for (outer, axis, inner) in [(1, 24, 1), (2, 3, 4), (6, 4, 1), (1, 2, 12), (24, 1, 1)] {
+            let at = |o: usize, a: usize, i: usize| x[(o * axis + a) * inner + i];
+            let (mut sums, mut largest) = (vec![0.0; outer * inner], vec![0.0; outer * inner]);
+            let (mut smallest, mut winners) = (vec![0.0; outer * inner], vec![0; outer * inner]);
+            sum_axis(&x, outer, axis, inner, &mut sums);
+            max_axis(&x, outer, axis, inner, &mut largest);
+            min_axis(&x, outer, axis, inner, &mut smallest);
+            argmax_axis(&x, outer, axis, inner, &mut winners);
+            for o in 0..outer {
+                for i in 0..inner {
+                    let column: Vec<f32> = (0..axis).map(|a| at(o, a, i)).collect();
+                    let index = o * inner + i;
+                    assert_eq!(sums[index], column.iter().sum::<f32>());
+                    assert_eq!(
+                        largest[index],
+                        column.iter().copied().fold(f32::MIN, f32::max)
+                    );
+                    assert_eq!(
+                        smallest[index],
+                        column.iter().copied().fold(f32::MAX, f32::min)
+                    );
+                    assert_eq!(column[winners[index] as usize], largest[index]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_nan_wins() {
+        let mut out = [0.0];
+        max_axis(&[1.0, f32::NAN, 2.0], 1, 3, 1, &mut out);
+        assert!(out[0].is_nan());
+        let mut winner = [0];
+        argmax_axis(&[1.0, f32::NAN, 2.0], 1, 3, 1, &mut winner);
+        assert_eq!(winner, [1]);
+    }
+
+    #[test]
+    fn threads_never_change_the_bits() {
+        let x: Vec<f32> = (0..PARALLEL_WORK * 3).map(|i| (i as f32).sin()).collect();
+        assert_same_bits(|| {
+            let mut out = vec![0.0; x.len() / 3];
+            sum_axis(&x, x.len() / 3, 3, 1, &mut out);
+            out.push(sum(&x));
+            out
+        });
+    }
+}

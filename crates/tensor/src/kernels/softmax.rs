@@ -1,0 +1,157 @@
+//! Softmax and its kin on rows.
+
+use super::for_each_part;
+use super::reduce::{dot_lanes, sum_lanes};
+use crate::element::Element;
+
+/// About what one exponential costs beside one addition.
+const WORK_PER_ELEMENT: usize = 4;
+
+/// The largest element; NaN if there is one.
+#[inline(always)]
+pub(super) fn row_max<T: Element>(x: &[T]) -> T {
+    let mut lanes = [T::neg_infinity(); 16];
+    let (chunks, rest) = x.as_chunks::<16>();
+    let larger = |max: T, x: T| if x > max || x.is_nan() { x } else { max };
+    for chunk in chunks {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane = larger(*lane, x);
+        }
+    }
+    lanes
+        .iter()
+        .chain(rest)
+        .fold(T::neg_infinity(), |max, &x| larger(max, x))
+}
+
+/// `ln Σ e^x` of a row; -inf for a row of -inf.
+#[inline(always)]
+pub(super) fn row_logsumexp<T: Element>(x: &[T]) -> T {
+    let max = row_max(x);
+    if max.is_infinite() {
+        return max;
+    }
+    max + sum_lanes(x, |x| (x - max).exp_()).ln_()
+}
+
+/// `out = e^x / Σ e^x` for each row; zeros for a row of -inf.
+pub(crate) fn softmax<T: Element>(x: &[T], columns: usize, out: &mut [T]) {
+    for_each_part(out, columns, columns * WORK_PER_ELEMENT, |first, out| {
+        let x = &x[first * columns..];
+        for (x, out) in x
+            .chunks_exact(columns.max(1))
+            .zip(out.chunks_exact_mut(columns.max(1)))
+        {
+            let max = row_max(x);
+            if max == T::neg_infinity() {
+                out.fill(T::zero());
+                continue;
+            }
+            for (out, &x) in out.iter_mut().zip(x) {
+                *out = (x - max).exp_();
+            }
+            let factor = sum_lanes(out, |x| x).recip();
+            for out in out {
+                *out *= factor;
+            }
+        }
+    });
+}
+
+/// `out = x - ln Σ e^x` for each row.
+pub(crate) fn log_softmax<T: Element>(x: &[T], columns: usize, out: &mut [T]) {
+    for_each_part(out, columns, columns * WORK_PER_ELEMENT, |first, out| {
+        let x = &x[first * columns..];
+        for (x, out) in x
+            .chunks_exact(columns.max(1))
+            .zip(out.chunks_exact_mut(columns.max(1)))
+        {
+            let logsumexp = row_logsumexp(x);
+            for (out, &x) in out.iter_mut().zip(x) {
+                *out = x - logsumexp;
+            }
+        }
+    });
+}
+
+/// `out = ln Σ e^x`, one for each row.
+pub(crate) fn logsumexp<T: Element>(x: &[T], columns: usize, out: &mut [T]) {
+    for_each_part(out, 1, columns * WORK_PER_ELEMENT, |first, out| {
+        for (row, out) in (first..).zip(out) {
+            *out = row_logsumexp(&x[row * columns..(row + 1) * columns]);
+        }
+    });
+}
+
+/// `out = y (g - Σ g y)` for each row of a softmax y and its cotangent g.
+pub(crate) fn softmax_backward<T: Element>(y: &[T], grad: &[T], columns: usize, out: &mut [T]) {
+    for_each_part(out, columns, columns * 2, |first, out| {
+        for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
+            let (y, g) = (
+                &y[row * columns..][..columns],
+                &grad[row * columns..][..columns],
+            );
+            let along = dot_lanes(y, g);
+            for (out, (&y, &g)) in out.iter_mut().zip(y.iter().zip(g)) {
+                *out = y * (g - along);
+            }
+        }
+    });
+}
+
+/// `out = g - e^y Σ g` for each row of a log-softmax y and its cotangent g.
+pub(crate) fn log_softmax_backward<T: Element>(y: &[T], grad: &[T], columns: usize, out: &mut [T]) {
+    for_each_part(out, columns, columns * WORK_PER_ELEMENT, |first, out| {
+        for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
+            let (y, g) = (
+                &y[row * columns..][..columns],
+                &grad[row * columns..][..columns],
+            );
+            let total = sum_lanes(g, |g| g);
+            for (out, (&y, &g)) in out.iter_mut().zip(y.iter().zip(g)) {
+                *out = g - y.exp_() * total;
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_sum_to_one_and_the_logarithm_agrees() {
+        for columns in [1, 2, 7, 33, 100] {
+            let x: Vec<f64> = (0..columns * 3)
+                .map(|i| ((i * 37) % 11) as f64 * 0.7 - 3.0)
+                .collect();
+            let (mut y, mut logs, mut sums) = (vec![0.0; x.len()], vec![0.0; x.len()], [0.0; 3]);
+            softmax(&x, columns, &mut y);
+            log_softmax(&x, columns, &mut logs);
+            logsumexp(&x, columns, &mut sums);
+            for (row, sum) in sums.iter().enumerate() {
+                let range = row * columns..(row + 1) * columns;
+                let total: f64 = x[range.clone()].iter().map(|x| x.exp()).sum();
+                assert!((sum - total.ln()).abs() < 1e-12);
+                for i in range {
+                    assert!((y[i] - x[i].exp() / total).abs() < 1e-14);
+                    assert!((logs[i] - y[i].ln()).abs() < 1e-12);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_of_minus_infinity_has_no_nan_and_a_nan_stays() {
+        let mut out = [1.0_f32; 2];
+        softmax(&[f32::NEG_INFINITY; 2], 2, &mut out);
+        assert_eq!(out, [0.0, 0.0]);
+        softmax(&[f32::NAN, 0.0], 2, &mut out);
+        assert!(out.iter().all(|x| x.is_nan()));
+        let mut sum = [0.0];
+        logsumexp(&[f32::NEG_INFINITY; 2], 2, &mut sum);
+        assert_eq!(sum, [f32::NEG_INFINITY]);
+        softmax(&[1e4, -1e4], 2, &mut out);
+        assert_eq!(out, [1.0, 0.0]);
+    }
+}

@@ -1,0 +1,212 @@
+//! Loops over views: copying one into order, and combining two that are broadcast.
+
+use smallvec::{SmallVec, smallvec};
+
+use super::dispatch;
+use crate::element::Element;
+
+/// The axes of some views over one shape, those of size 1 left out and neighbours merged where every view allows it.
+struct Axes<const N: usize> {
+    sizes: SmallVec<[usize; 4]>,
+    strides: SmallVec<[[usize; N]; 4]>,
+}
+
+impl<const N: usize> Axes<N> {
+    fn merged(shape: &[usize], strides: [&[usize]; N]) -> Self {
+        let mut axes = Self {
+            sizes: SmallVec::new(),
+            strides: SmallVec::new(),
+        };
+        for (axis, &size) in shape.iter().enumerate().filter(|(_, size)| **size != 1) {
+            let inner = strides.map(|strides| strides[axis]);
+            match (axes.sizes.last_mut(), axes.strides.last_mut()) {
+                (Some(last), Some(outer)) if (0..N).all(|n| outer[n] == inner[n] * size) => {
+                    *last *= size;
+                    *outer = inner;
+                }
+                _ => {
+                    axes.sizes.push(size);
+                    axes.strides.push(inner);
+                }
+            }
+        }
+        axes
+    }
+
+    /// Calls `row(starts, length, strides)` for each run along the innermost axis, in order.
+    fn for_each_row(
+        &self,
+        offsets: [usize; N],
+        mut row: impl FnMut([usize; N], usize, [usize; N]),
+    ) {
+        let Some((&length, outer)) = self.sizes.split_last() else {
+            return row(offsets, 1, [0; N]);
+        };
+        let inner = self.strides[outer.len()];
+        let mut index: SmallVec<[usize; 4]> = smallvec![0; outer.len()];
+        let mut starts = offsets;
+        for _ in 0..outer.iter().product() {
+            row(starts, length, inner);
+            for axis in (0..outer.len()).rev() {
+                index[axis] += 1;
+                let strides = self.strides[axis];
+                (0..N).for_each(|n| starts[n] += strides[n]);
+                if index[axis] < outer[axis] {
+                    break;
+                }
+                index[axis] = 0;
+                (0..N).for_each(|n| starts[n] -= strides[n] * outer[axis]);
+            }
+        }
+    }
+}
+
+/// Copies the view of `x` with this shape, offset and strides into row-major order.
+pub(crate) fn copy_strided<T: Copy>(
+    shape: &[usize],
+    x: &[T],
+    offset: usize,
+    strides: &[usize],
+    out: &mut [T],
+) {
+    if out.is_empty() {
+        return;
+    }
+    let mut rest = out;
+    Axes::merged(shape, [strides]).for_each_row([offset], |[start], length, [stride]| {
+        let (row, after) = std::mem::take(&mut rest).split_at_mut(length);
+        rest = after;
+        match stride {
+            0 => row.fill(x[start]),
+            1 => row.copy_from_slice(&x[start..start + length]),
+            _ => {
+                for (out, &x) in row.iter_mut().zip(x[start..].iter().step_by(stride)) {
+                    *out = x;
+                }
+            }
+        }
+    });
+}
+
+/// A view: the whole buffer, where the first element stands, and the strides, 0 for a broadcast axis.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a, T> {
+    pub(crate) buffer: &'a [T],
+    pub(crate) offset: usize,
+    pub(crate) strides: &'a [usize],
+}
+
+/// `out = f(x, y)` for two views of this shape.
+pub(crate) fn zip_strided<T: Element>(
+    shape: &[usize],
+    x: View<'_, T>,
+    y: View<'_, T>,
+    out: &mut [T],
+    f: impl Fn(T, T) -> T,
+) {
+    if out.is_empty() {
+        return;
+    }
+    let mut rest = out;
+    let axes = Axes::merged(shape, [x.strides, y.strides]);
+    let (x_buffer, y_buffer) = (x.buffer, y.buffer);
+    dispatch(|| {
+        axes.for_each_row([x.offset, y.offset], |[x, y], length, strides| {
+            let (row, after) = std::mem::take(&mut rest).split_at_mut(length);
+            rest = after;
+            zip_row(&x_buffer[x..], &y_buffer[y..], strides, row, &f);
+        });
+    });
+}
+
+#[inline(always)]
+fn zip_row<T: Element>(
+    x: &[T],
+    y: &[T],
+    strides: [usize; 2],
+    out: &mut [T],
+    f: impl Fn(T, T) -> T,
+) {
+    let length = out.len();
+    match strides {
+        [1, 1] => {
+            let pairs = x[..length].iter().zip(&y[..length]);
+            out.iter_mut()
+                .zip(pairs)
+                .for_each(|(out, (&x, &y))| *out = f(x, y));
+        }
+        [1, 0] => {
+            let y = y[0];
+            out.iter_mut()
+                .zip(&x[..length])
+                .for_each(|(out, &x)| *out = f(x, y));
+        }
+        [0, 1] => {
+            let x = x[0];
+            out.iter_mut()
+                .zip(&y[..length])
+                .for_each(|(out, &y)| *out = f(x, y));
+        }
+        [x_stride, y_stride] => {
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = f(x[i * x_stride], y[i * y_stride]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transposed_view_is_copied_into_order() {
+        let x: Vec<u8> = (0..6).collect();
+        let mut out = [0; 6];
+        copy_strided(&[3, 2], &x, 0, &[1, 3], &mut out);
+        assert_eq!(out, [0, 3, 1, 4, 2, 5]);
+        copy_strided(&[2, 1, 3], &x, 3, &[0, 7, 1], &mut out);
+        assert_eq!(out, [3, 4, 5, 3, 4, 5]);
+        let mut one = [0];
+        copy_strided(&[], &x, 5, &[], &mut one);
+        assert_eq!(one, [5]);
+        copy_strided(&[0, 3], &x, 0, &[3, 1], &mut []);
+    }
+
+    #[test]
+    fn any_two_views_are_combined() {
+        let x: Vec<f32> = (0..24).map(|i| i as f32).collect();
+        let shape = [2, 3, 4];
+        for (x_strides, y_strides) in [
+            ([12, 4, 1], [12, 4, 1]),
+            ([12, 4, 1], [0, 0, 1]),
+            ([12, 4, 1], [3, 1, 0]),
+            ([0, 1, 3], [12, 4, 1]),
+            ([1, 2, 6], [4, 8, 1]),
+            ([0, 0, 0], [0, 0, 0]),
+        ] {
+            let mut out = vec![0.0; 24];
+            let view = |strides| View {
+                buffer: &x,
+                offset: 0,
+                strides,
+            };
+            zip_strided(
+                &shape,
+                view(&x_strides),
+                view(&y_strides),
+                &mut out,
+                |x, y| 100.0 * x + y,
+            );
+            for (position, &found) in out.iter().enumerate() {
+                let index = [position / 12, position / 4 % 3, position % 4];
+                let at = |strides: [usize; 3]| {
+                    x[(0..3)
+                        .map(|axis| index[axis] * strides[axis])
+                        .sum::<usize>()]
+                };
+                assert_eq!(found, 100.0 * at(x_strides) + at(y_strides));
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What a model is made of: parameters and buffers under their paths.
+//!
+//! The trait stands in this crate, below the layers, because optimizers take a model and know no layer.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::param::Param;
+use crate::tensor::Tensor;
+
+/// A layer or a model: something that holds parameters and buffers, each under a path such as `encoder.0.weight`.
+///
+/// `#[derive(Module)]` writes [`visit`](Self::visit) from the fields in declaration order; the rest comes from it.
+///
+/// ```
+/// use lexigrad_tensor::{Module, Param, Tensor, Visitor};
+///
+/// struct Scale { factor: Param }
+///
+/// impl Module for Scale {
+///     fn visit(&self, visitor: &mut Visitor<'_>) {
+///         visitor.field("factor", &self.factor);
+///     }
+/// }
+///
+/// let model = vec![Scale { factor: Param::new(Tensor::zeros([3])) }];
+/// assert_eq!(model.named_parameters()[0].0, "0.factor");
+/// ```
+///
+/// PyTorch: `nn.Module`, without `train`, `eval` and hooks: a [`Tape`](crate::Tape) says whether this is training.
+pub trait Module<T: Element = f32> {
+    /// Shows every parameter and buffer to `visitor`, in declaration order.
+    fn visit(&self, visitor: &mut Visitor<'_, T>);
+
+    /// The parameters in declaration order, one that is tied as often as it is used.
+    fn parameters(&self) -> Vec<Param<T>> {
+        let named = self.named_parameters();
+        named.into_iter().map(|(_, param)| param).collect()
+    }
+
+    /// The parameters with their paths, in declaration order.
+    fn named_parameters(&self) -> Vec<(String, Param<T>)> {
+        let mut found = Vec::new();
+        let mut see = |path: &str, entry: Entry<'_, T>| {
+            if let Entry::Param(param) = entry {
+                found.push((path.to_owned(), param.clone()));
+            }
+        };
+        self.visit(&mut Visitor::new(&mut see));
+        found
+    }
+
+    /// The number of trainable numbers, those of a tied parameter once.
+    fn parameter_count(&self) -> usize {
+        let mut params = self.parameters();
+        params.sort_by_key(Param::id);
+        params.dedup_by_key(|param| param.id());
+        let trained = params.iter().filter(|param| param.requires_grad());
+        trained.map(|param| param.shape().elements()).sum()
+    }
+}
+
+/// What stands at a path.
+pub enum Entry<'a, T: Element = f32> {
+    /// A trainable tensor.
+    Param(&'a Param<T>),
+    /// A tensor that belongs to the state but is not trained.
+    Buffer(&'a Buffer<T>),
+}
+
+/// Walks through a model and keeps the path.
+pub struct Visitor<'a, T: Element = f32> {
+    path: String,
+    see: &'a mut dyn FnMut(&str, Entry<'_, T>),
+}
+
+impl<'a, T: Element> Visitor<'a, T> {
+    /// A visitor that calls `see` with each path and what stands there.
+    pub fn new(see: &'a mut dyn FnMut(&str, Entry<'_, T>)) -> Self {
+        let path = String::new();
+        Self { path, see }
+    }
+
+    /// Goes into the field `name`: a parameter, a buffer, a module, or a container of them.
+    pub fn field(&mut self, name: &str, module: &(impl Module<T> + ?Sized)) {
+        let outer = self.path.len();
+        if outer > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(name);
+        module.visit(self);
+        self.path.truncate(outer);
+    }
+
+    fn see(&mut self, entry: Entry<'_, T>) {
+        (self.see)(&self.path, entry);
+    }
+}
+
+/// A tensor that is part of a model's state but not trained, such as a running mean; shared by its clones.
+///
+/// PyTorch: `register_buffer`.
+pub struct Buffer<T: Element = f32>(Arc<RwLock<Tensor<T>>>);
+
+impl<T: Element> Buffer<T> {
+    /// A buffer with this value.
+    pub fn new(value: Tensor<T>) -> Self {
+        Self(Arc::new(RwLock::new(value.dense())))
+    }
+
+    /// The value, a constant.
+    pub fn value(&self) -> Tensor<T> {
+        let value = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        value.clone()
+    }
+
+    /// Replaces the value.
+    ///
+    /// # Errors
+    /// If the shape differs.
+    pub fn set(&self, value: &Tensor<T>) -> Result<()> {
+        let mut own = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if value.shape() != own.shape() {
+            let rule = format!("the buffer has shape {}", own.shape());
+            return Err(Error::shape("buffer", "the new value", value.shape(), rule));
+        }
+        *own = value.dense();
+        Ok(())
+    }
+}
+
+/// Another handle on the same buffer.
+impl<T: Element> Clone for Buffer<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T: Element> fmt::Debug for Buffer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Buffer {}", self.value())
+    }
+}
+
+impl<T: Element> Module<T> for Param<T> {
+    fn visit(&self, visitor: &mut Visitor<'_, T>) {
+        visitor.see(Entry::Param(self));
+    }
+}
+
+impl<T: Element> Module<T> for Buffer<T> {
+    fn visit(&self, visitor: &mut Visitor<'_, T>) {
+        visitor.see(Entry::Buffer(self));
+    }
+}
+
+impl<T: Element, M: Module<T>> Module<T> for [M] {
+    fn visit(&self, visitor: &mut Visitor<'_, T>) {
+        for (index, module) in self.iter().enumerate() {
+            visitor.field(&index.to_string(), module);
+        }
+    }
+}
+
+impl<T: Element, M: Module<T>, const N: usize> Module<T> for [M; N] {
+    fn visit(&self, visitor: &mut Visitor<'_, T>) {
+        self.as_slice().visit(visitor);
+    }
+}
+
+impl<T: Element, M: Module<T>> Module<T> for Vec<M> {
+    fn visit(&self, visitor: &mut Visitor<'_, T>) {
+        self.as_slice().visit(visitor);
+    }
+}
+
+impl<T: Element, M: Module<T>> Module<T> for Option<M> {
+    fn visit(&self, visitor: &mut Visitor<'_, T>) {
+        if let Some(module) = self {
+            module.visit(visitor);
+        }
+    }
+}
+
+impl<T: Element, M: Module<T> + ?Sized> Module<T> for Box<M> {
+    fn visit(&self, visitor: &mut Visitor<'_, T>) {
+        (**self).visit(visitor);
+    }
+}
+
+impl<T: Element, M: Module<T> + ?Sized> Module<T> for &M {
+    fn visit(&self, visitor: &mut Visitor<'_, T>) {
+        (**self).visit(visitor);
+    }
+}
+
+/// Settings hold nothing to train, so that a model can have them as fields.
+macro_rules! settings {
+    ($($setting:ty),*) => {$(
+        impl<T: Element> Module<T> for $setting {
+            fn visit(&self, _visitor: &mut Visitor<'_, T>) {}
+        }
+    )*};
+}
+
+settings!(
+    bool, u8, u32, u64, usize, i32, i64, f32, f64, char, str, String
+);
+
+impl<T: Element, S> Module<T> for PhantomData<S> {
+    fn visit(&self, _visitor: &mut Visitor<'_, T>) {}
+}

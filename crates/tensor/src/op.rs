@@ -1,0 +1,230 @@
+//! A differentiable operation: what it computes, what it keeps, and how a gradient passes through it backwards.
+
+use smallvec::SmallVec;
+
+use crate::element::Element;
+use crate::error::Result;
+use crate::grad::Grad;
+use crate::tape;
+use crate::tensor::Tensor;
+
+/// A differentiable operation `y = f(x0, x1, ..)` with its vector-Jacobian product `(dL/dy) -> (dL/dx0, dL/dx1, ..)`.
+///
+/// [`apply`] runs it and, while a tape is recording, keeps what [`saves`](Self::saves) names for [`vjp`](Self::vjp). A `vjp`
+/// written with tensor operations can itself be differentiated, to any order. If an input was broadcast, `vjp` may return the
+/// gradient in the output's shape: the tape sums it to the input's.
+///
+/// ```
+/// use lexigrad_tensor::{Cotangents, Needs, Op, Result, Saved, Saves, Tape, Tensor, apply};
+///
+/// /// y = x³
+/// struct Cube;
+///
+/// impl Op<f32> for Cube {
+///     fn name(&self) -> &'static str {
+///         "cube"
+///     }
+///     fn saves(&self, _needs: Needs) -> Saves {
+///         Saves::input(0)
+///     }
+///     fn forward(&mut self, inputs: &[&Tensor]) -> Result<Tensor> {
+///         let cubes: Vec<f32> = inputs[0].values().iter().map(|x| x * x * x).collect();
+///         Tensor::from_slice(&cubes, inputs[0].shape())
+///     }
+///     fn vjp(&self, saved: &Saved<'_, f32>, cotangent: Tensor) -> Result<Cotangents<f32>> {
+///         let derivative = saved.input(0).square().mul_scalar(3.0);
+///         Ok(Cotangents::one(cotangent.mul(&derivative)?))
+///     }
+/// }
+///
+/// let tape = Tape::new();
+/// let x = tape.watch(&Tensor::new([2.0, -1.0]));
+/// let y = apply(Cube, &[&x])?;
+/// let first = tape.grad(&y.sum(), &[&x])?;
+/// assert_eq!(first[0].to_vec(), [12.0, 3.0]); // 3 x²
+/// let second = tape.grad(&first[0].sum(), &[&x])?;
+/// assert_eq!(second[0].to_vec(), [12.0, -6.0]); // 6 x
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// PyTorch: `torch.autograd.Function`.
+pub trait Op<T: Element>: 'static {
+    /// The operation's name in messages.
+    fn name(&self) -> &'static str;
+
+    /// What `vjp` will read, given which inputs need a gradient. Nothing, unless overridden.
+    fn saves(&self, needs: Needs) -> Saves {
+        let _ = needs;
+        Saves::NOTHING
+    }
+
+    /// Computes the output from the inputs' data; what is no tensor (winners, counts, a seed) may be kept in `self`.
+    ///
+    /// # Errors
+    /// If the inputs do not fit.
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>>;
+
+    /// The gradient of each input from the output's, `cotangent`, which has the output's shape.
+    ///
+    /// # Errors
+    /// Those of the operations it uses.
+    fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>>;
+}
+
+/// Which inputs of an operation need a gradient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs(u64);
+
+impl Needs {
+    pub(crate) const NONE: Self = Self(0);
+
+    /// Whether input `index` needs one; always true from the 64th input on.
+    pub fn input(self, index: usize) -> bool {
+        index >= 63 || self.0 >> index & 1 == 1
+    }
+
+    pub(crate) fn with(self, index: usize) -> Self {
+        Self(self.0 | 1 << index.min(63))
+    }
+
+    pub(crate) fn any(self) -> bool {
+        self.0 != 0
+    }
+}
+
+/// Which tensors an operation keeps for its `vjp`: inputs (of the first 63), its output, or nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Saves(u64);
+
+const OUTPUT_BIT: u64 = 1 << 63;
+
+impl Saves {
+    /// Nothing.
+    pub const NOTHING: Self = Self(0);
+    /// The output.
+    pub const OUTPUT: Self = Self(OUTPUT_BIT);
+
+    /// Input `index`, below 63.
+    pub const fn input(index: usize) -> Self {
+        Self(1 << index)
+    }
+
+    /// Both what `self` and what `other` names.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// This if `condition` holds, else nothing.
+    pub const fn when(self, condition: bool) -> Self {
+        if condition { self } else { Self::NOTHING }
+    }
+
+    pub(crate) fn has_output(self) -> bool {
+        self.0 & OUTPUT_BIT != 0
+    }
+
+    /// The indices of the inputs named, ascending.
+    pub(crate) fn inputs(self) -> impl Iterator<Item = usize> {
+        (0..63)
+            .take_while(move |&i| self.0 & !OUTPUT_BIT >= 1 << i)
+            .filter(move |&i| self.0 >> i & 1 == 1)
+    }
+
+    /// Where input `index` stands among what was saved.
+    fn position(self, index: usize) -> usize {
+        (self.0 & ((1 << index) - 1)).count_ones() as usize
+    }
+}
+
+/// What an operation kept, as its `vjp` reads it.
+pub struct Saved<'a, T: Element> {
+    pub(crate) saves: Saves,
+    pub(crate) tensors: &'a [Tensor<T>],
+    pub(crate) needs: Needs,
+}
+
+impl<T: Element> Saved<'_, T> {
+    /// The saved input `index`.
+    ///
+    /// # Panics
+    /// If [`Op::saves`] did not name it.
+    pub fn input(&self, index: usize) -> &Tensor<T> {
+        assert!(
+            index < 63 && self.saves.0 >> index & 1 == 1,
+            "input {index} is read by vjp, but Op::saves does not name it"
+        );
+        &self.tensors[self.saves.position(index)]
+    }
+
+    /// The saved output.
+    ///
+    /// # Panics
+    /// If [`Op::saves`] did not name it.
+    pub fn output(&self) -> &Tensor<T> {
+        assert!(
+            self.saves.has_output(),
+            "the output is read by vjp, but Op::saves does not name it"
+        );
+        &self.tensors[self.tensors.len() - 1]
+    }
+
+    /// Whether input `index` needs a gradient; computing one that is not needed is allowed, but wasted.
+    pub fn needs(&self, index: usize) -> bool {
+        self.needs.input(index)
+    }
+}
+
+/// The gradients of an operation's inputs, in order; `None` where there is none or none is needed.
+pub struct Cotangents<T: Element>(pub(crate) SmallVec<[Option<Grad<T>>; 2]>);
+
+impl<T: Element> Cotangents<T> {
+    /// The gradient of the only input.
+    pub fn one(gradient: Tensor<T>) -> Self {
+        Self(SmallVec::from_iter([Some(Grad::Dense(gradient))]))
+    }
+
+    /// The row-sparse gradient of the first input, a table.
+    pub fn row_sparse(gradient: crate::RowSparse<T>) -> Self {
+        Self(SmallVec::from_iter([Some(Grad::RowSparse(gradient))]))
+    }
+
+    /// The gradients of two inputs.
+    pub fn two(first: Option<Tensor<T>>, second: Option<Tensor<T>>) -> Self {
+        Self(SmallVec::from_iter([
+            first.map(Grad::Dense),
+            second.map(Grad::Dense),
+        ]))
+    }
+}
+
+impl<T: Element> FromIterator<Option<Tensor<T>>> for Cotangents<T> {
+    fn from_iter<I: IntoIterator<Item = Option<Tensor<T>>>>(gradients: I) -> Self {
+        Self(gradients.into_iter().map(|g| g.map(Grad::Dense)).collect())
+    }
+}
+
+/// Runs `op` on `inputs` and records it, if a tape is recording and one of the inputs is on it.
+///
+/// # Errors
+/// Those of the operation; and if an input belongs to a tape that is alive on another thread.
+pub fn apply<T: Element>(mut op: impl Op<T>, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    let mut output = op.forward(inputs)?;
+    output.set_node(None);
+    tape::record(op, inputs, &mut output)?;
+    Ok(output)
+}
+
+/// [`apply`] for an operation whose `forward` takes any input, so that its result is no `Result`.
+///
+/// An input of a tape on another thread leaves its mark on the output, so that the next operation that can fail says so.
+pub(crate) fn apply_total<T: Element>(mut op: impl Op<T>, input: &Tensor<T>) -> Tensor<T> {
+    let mut output = match op.forward(&[input]) {
+        Ok(output) => output,
+        Err(error) => unreachable!("{} takes any input, but: {error}", op.name()),
+    };
+    output.set_node(None);
+    if tape::record(op, &[input], &mut output).is_err() {
+        output.set_node(input.node());
+    }
+    output
+}

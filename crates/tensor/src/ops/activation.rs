@@ -1,0 +1,245 @@
+//! Activation functions.
+
+use super::elementwise::{Elementwise, Reads, constant_map, unary};
+use crate::element::Element;
+use crate::error::Result;
+use crate::tensor::Tensor;
+
+#[derive(Clone, Copy)]
+pub(super) struct Tanh;
+
+impl<T: Element> Elementwise<T> for Tanh {
+    const NAME: &'static str = "tanh";
+    const READS: Reads = Reads::Y;
+
+    #[inline(always)]
+    fn f(self, x: T) -> T {
+        x.tanh_()
+    }
+
+    #[inline(always)]
+    fn df(self, y: T) -> T {
+        T::one() - y * y
+    }
+
+    fn derivative(self, y: &Tensor<T>) -> Result<Tensor<T>> {
+        Ok(y.square().neg().add_scalar(T::one()))
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Sigmoid;
+
+impl<T: Element> Elementwise<T> for Sigmoid {
+    const NAME: &'static str = "sigmoid";
+    const READS: Reads = Reads::Y;
+
+    #[inline(always)]
+    fn f(self, x: T) -> T {
+        x.sigmoid_()
+    }
+
+    #[inline(always)]
+    fn df(self, y: T) -> T {
+        y * (T::one() - y)
+    }
+
+    fn derivative(self, y: &Tensor<T>) -> Result<Tensor<T>> {
+        y.sub(&y.square())
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Relu;
+
+impl<T: Element> Elementwise<T> for Relu {
+    const NAME: &'static str = "relu";
+    const READS: Reads = Reads::Y;
+
+    #[inline(always)]
+    fn f(self, x: T) -> T {
+        // Written so that NaN stays NaN.
+        if x < T::zero() { T::zero() } else { x }
+    }
+
+    #[inline(always)]
+    fn df(self, y: T) -> T {
+        if y > T::zero() { T::one() } else { T::zero() }
+    }
+
+    fn derivative(self, y: &Tensor<T>) -> Result<Tensor<T>> {
+        Ok(constant_map(y, |y| self.df(y)))
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Gelu;
+
+/// The standard normal's distribution function: `Φ(x) = (1 + erf(x / √2)) / 2`.
+#[inline(always)]
+fn normal_distribution<T: Element>(x: T) -> T {
+    let half = T::from_f64(0.5);
+    half + half * (x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf_()
+}
+
+/// `1 / √(2π)`, the standard normal's density at 0.
+const DENSITY_AT_ZERO: f64 = 0.398_942_280_401_432_7;
+
+impl<T: Element> Elementwise<T> for Gelu {
+    const NAME: &'static str = "gelu";
+    const READS: Reads = Reads::X;
+
+    #[inline(always)]
+    fn f(self, x: T) -> T {
+        x * normal_distribution(x)
+    }
+
+    #[inline(always)]
+    fn df(self, x: T) -> T {
+        let density = T::from_f64(DENSITY_AT_ZERO) * (x * x * T::from_f64(-0.5)).exp_();
+        normal_distribution(x) + x * density
+    }
+
+    fn derivative(self, x: &Tensor<T>) -> Result<Tensor<T>> {
+        let half = T::from_f64(0.5);
+        let erf = x
+            .mul_scalar(T::from_f64(std::f64::consts::FRAC_1_SQRT_2))
+            .erf();
+        let distribution = erf.mul_scalar(half).add_scalar(half);
+        let exponent = x.square().mul_scalar(-half);
+        let density = exponent.exp().mul_scalar(T::from_f64(DENSITY_AT_ZERO));
+        distribution.add(&x.mul(&density)?)
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct GeluTanh;
+
+/// `√(2/π)` and the cubic coefficient of the approximation `Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2`.
+const GELU_SCALE: f64 = 0.797_884_560_802_865_4;
+const GELU_CUBIC: f64 = 0.044_715;
+
+impl GeluTanh {
+    #[inline(always)]
+    fn tanh<T: Element>(x: T) -> T {
+        let inner = x * (T::one() + T::from_f64(GELU_CUBIC) * x * x);
+        (T::from_f64(GELU_SCALE) * inner).tanh_()
+    }
+}
+
+impl<T: Element> Elementwise<T> for GeluTanh {
+    const NAME: &'static str = "gelu_tanh";
+    const READS: Reads = Reads::X;
+
+    #[inline(always)]
+    fn f(self, x: T) -> T {
+        T::from_f64(0.5) * x * (T::one() + Self::tanh(x))
+    }
+
+    #[inline(always)]
+    fn df(self, x: T) -> T {
+        let tanh = Self::tanh(x);
+        let slope = T::from_f64(GELU_SCALE) * (T::one() + T::from_f64(3.0 * GELU_CUBIC) * x * x);
+        T::from_f64(0.5) * (T::one() + tanh + x * (T::one() - tanh * tanh) * slope)
+    }
+
+    fn derivative(self, x: &Tensor<T>) -> Result<Tensor<T>> {
+        let (one, scale) = (T::one(), T::from_f64(GELU_SCALE));
+        let square = x.square();
+        let cubic = square.mul_scalar(T::from_f64(GELU_CUBIC)).add_scalar(one);
+        let tanh = x.mul(&cubic)?.mul_scalar(scale).tanh();
+        let slope = square
+            .mul_scalar(T::from_f64(3.0 * GELU_CUBIC))
+            .add_scalar(one);
+        let tanh_slope = tanh.square().neg().add_scalar(one);
+        let inner = x.mul(&tanh_slope)?.mul(&slope.mul_scalar(scale))?;
+        Ok(tanh
+            .add_scalar(one)
+            .add(&inner)?
+            .mul_scalar(T::from_f64(0.5)))
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Silu;
+
+impl<T: Element> Elementwise<T> for Silu {
+    const NAME: &'static str = "silu";
+    const READS: Reads = Reads::X;
+
+    #[inline(always)]
+    fn f(self, x: T) -> T {
+        x * x.sigmoid_()
+    }
+
+    #[inline(always)]
+    fn df(self, x: T) -> T {
+        let sigmoid = x.sigmoid_();
+        sigmoid * (T::one() + x * (T::one() - sigmoid))
+    }
+
+    fn derivative(self, x: &Tensor<T>) -> Result<Tensor<T>> {
+        let sigmoid = x.sigmoid();
+        let complement = sigmoid.neg().add_scalar(T::one());
+        sigmoid.mul(&x.mul(&complement)?.add_scalar(T::one()))
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Softplus;
+
+impl<T: Element> Elementwise<T> for Softplus {
+    const NAME: &'static str = "softplus";
+    const READS: Reads = Reads::X;
+
+    #[inline(always)]
+    fn f(self, x: T) -> T {
+        x.softplus_()
+    }
+
+    #[inline(always)]
+    fn df(self, x: T) -> T {
+        x.sigmoid_()
+    }
+
+    fn derivative(self, x: &Tensor<T>) -> Result<Tensor<T>> {
+        Ok(x.sigmoid())
+    }
+}
+
+impl<T: Element> Tensor<T> {
+    /// `y = tanh x`.
+    pub fn tanh(&self) -> Self {
+        unary(self, Tanh)
+    }
+
+    /// `y = 1 / (1 + e^-x)`.
+    pub fn sigmoid(&self) -> Self {
+        unary(self, Sigmoid)
+    }
+
+    /// `y = max(x, 0)`; at 0 the gradient is 0.
+    pub fn relu(&self) -> Self {
+        unary(self, Relu)
+    }
+
+    /// `y = x Φ(x)`, Φ the standard normal's distribution function (Hendrycks and Gimpel 2016). PyTorch: `gelu`.
+    pub fn gelu(&self) -> Self {
+        unary(self, Gelu)
+    }
+
+    /// `y = x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2`. PyTorch: `gelu(approximate="tanh")`.
+    pub fn gelu_tanh(&self) -> Self {
+        unary(self, GeluTanh)
+    }
+
+    /// `y = x / (1 + e^-x)`, also called swish.
+    pub fn silu(&self) -> Self {
+        unary(self, Silu)
+    }
+
+    /// `y = ln(1 + e^x)`. PyTorch: `softplus`, which returns x itself above a threshold of 20; this is exact everywhere.
+    pub fn softplus(&self) -> Self {
+        unary(self, Softplus)
+    }
+}

@@ -1,0 +1,232 @@
+//! Broadcasting elementwise functions of two tensors.
+
+use crate::element::Element;
+use crate::error::Result;
+use crate::kernels::elementwise;
+use crate::kernels::strided::{View, zip_strided};
+use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::tensor::Tensor;
+
+/// `f` of the elements of both, broadcast; a constant.
+fn zip<T: Element>(
+    operation: &'static str,
+    x: &Tensor<T>,
+    y: &Tensor<T>,
+    f: impl Fn(T, T) -> T + Sync,
+) -> Result<Tensor<T>> {
+    if x.shape() == y.shape() && x.layout().is_dense() && y.layout().is_dense() {
+        let (x_values, y_values) = (x.values(), y.values());
+        return Ok(Tensor::build(x.shape(), |out| {
+            elementwise::zip(&x_values, &y_values, out, f);
+        }));
+    }
+    let shape = x.shape().broadcast(operation, y.shape())?;
+    let (x_layout, y_layout) = (x.layout().expand(&shape), y.layout().expand(&shape));
+    Ok(Tensor::build(&shape, |out| {
+        let x = View {
+            buffer: x.buffer(),
+            offset: x_layout.offset(),
+            strides: x_layout.strides(),
+        };
+        let y = View {
+            buffer: y.buffer(),
+            offset: y_layout.offset(),
+            strides: y_layout.strides(),
+        };
+        zip_strided(&shape, x, y, out, f);
+    }))
+}
+
+struct Add;
+
+impl<T: Element> Op<T> for Add {
+    fn name(&self) -> &'static str {
+        "add"
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        zip("add", inputs[0], inputs[1], |x, y| x + y)
+    }
+
+    fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let second = saved.needs(1).then(|| cotangent.clone());
+        Ok(Cotangents::two(saved.needs(0).then_some(cotangent), second))
+    }
+}
+
+struct Sub;
+
+impl<T: Element> Op<T> for Sub {
+    fn name(&self) -> &'static str {
+        "sub"
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        zip("sub", inputs[0], inputs[1], |x, y| x - y)
+    }
+
+    fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let second = saved.needs(1).then(|| cotangent.neg());
+        Ok(Cotangents::two(saved.needs(0).then_some(cotangent), second))
+    }
+}
+
+struct Mul;
+
+impl<T: Element> Op<T> for Mul {
+    fn name(&self) -> &'static str {
+        "mul"
+    }
+
+    fn saves(&self, needs: Needs) -> Saves {
+        let first = Saves::input(0).when(needs.input(1));
+        first.and(Saves::input(1).when(needs.input(0)))
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        zip("mul", inputs[0], inputs[1], |x, y| x * y)
+    }
+
+    fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let times = |index: usize, other: usize| {
+            let gradient = || cotangent.mul(saved.input(other));
+            saved.needs(index).then(gradient).transpose()
+        };
+        Ok(Cotangents::two(times(0, 1)?, times(1, 0)?))
+    }
+}
+
+struct Div;
+
+impl<T: Element> Op<T> for Div {
+    fn name(&self) -> &'static str {
+        "div"
+    }
+
+    fn saves(&self, needs: Needs) -> Saves {
+        Saves::input(1).and(Saves::OUTPUT.when(needs.input(1)))
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        zip("div", inputs[0], inputs[1], |x, y| x / y)
+    }
+
+    /// `d(x/y) = dx / y - (x/y) dy / y`
+    fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let first = cotangent.div(saved.input(1))?;
+        let second = || Ok(first.mul(saved.output())?.neg());
+        let second = saved.needs(1).then(second).transpose()?;
+        Ok(Cotangents::two(saved.needs(0).then_some(first), second))
+    }
+}
+
+/// The elementwise maximum or minimum.
+struct Extremum {
+    name: &'static str,
+    minimum: bool,
+}
+
+impl Extremum {
+    fn prefers<T: Element>(&self, x: T, y: T) -> bool {
+        if self.minimum { x < y } else { x > y }
+    }
+}
+
+impl<T: Element> Op<T> for Extremum {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn saves(&self, _needs: Needs) -> Saves {
+        Saves::input(0).and(Saves::input(1))
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        zip(self.name, inputs[0], inputs[1], |x, y| {
+            let first = self.prefers(x, y) || x.is_nan();
+            if first { x } else { y }
+        })
+    }
+
+    /// The gradient goes to the side that was taken; half to each where they are equal.
+    fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let share = |x: T, y: T| {
+            if x == y {
+                T::from_f64(0.5)
+            } else if self.prefers(x, y) {
+                T::one()
+            } else {
+                T::zero()
+            }
+        };
+        let (x, y) = (saved.input(0), saved.input(1));
+        let first = cotangent.mul(&zip(self.name, x, y, share)?)?;
+        let second = cotangent.mul(&zip(self.name, y, x, share)?)?;
+        Ok(Cotangents::two(Some(first), Some(second)))
+    }
+}
+
+impl<T: Element> Tensor<T> {
+    /// `z = x + y`, broadcast.
+    ///
+    /// ```
+    /// use lexigrad_tensor::Tensor;
+    /// let x: Tensor = Tensor::new([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.add(&Tensor::new([10.0, 20.0]))?.to_vec(), [11.0, 22.0, 13.0, 24.0]);
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast.
+    pub fn add(&self, other: &Self) -> Result<Self> {
+        apply(Add, &[self, other])
+    }
+
+    /// `z = x - y`, broadcast.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast.
+    pub fn sub(&self, other: &Self) -> Result<Self> {
+        apply(Sub, &[self, other])
+    }
+
+    /// `z = x y` element by element, broadcast.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast.
+    pub fn mul(&self, other: &Self) -> Result<Self> {
+        apply(Mul, &[self, other])
+    }
+
+    /// `z = x / y` element by element, broadcast.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast.
+    pub fn div(&self, other: &Self) -> Result<Self> {
+        apply(Div, &[self, other])
+    }
+
+    /// `z = max(x, y)` element by element, broadcast; NaN if one is NaN. Equal elements share the gradient by halves.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast.
+    pub fn maximum(&self, other: &Self) -> Result<Self> {
+        let op = Extremum {
+            name: "maximum",
+            minimum: false,
+        };
+        apply(op, &[self, other])
+    }
+
+    /// `z = min(x, y)` element by element, broadcast; NaN if one is NaN. Equal elements share the gradient by halves.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast.
+    pub fn minimum(&self, other: &Self) -> Result<Self> {
+        let op = Extremum {
+            name: "minimum",
+            minimum: true,
+        };
+        apply(op, &[self, other])
+    }
+}

@@ -1,0 +1,271 @@
+//! Cross-entropy of logits with class labels, fused: the probabilities are never stored.
+
+use crate::element::Element;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::Ids;
+use crate::kernels::cross_entropy as kernels;
+use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::tape;
+use crate::tensor::Tensor;
+
+/// How the losses of a batch become one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reduction {
+    /// They stay: one loss for each target.
+    None,
+    /// Their mean; with class weights the sum divided by the weights of the targets that count.
+    #[default]
+    Mean,
+    /// Their sum.
+    Sum,
+}
+
+/// Options of [`cross_entropy_with`], with PyTorch's names and defaults.
+#[derive(Clone, Debug, Default)]
+pub struct CrossEntropyOptions<T: Element = f32> {
+    /// A factor for each class: `[C]`.
+    pub weight: Option<Tensor<T>>,
+    /// The label that does not count. PyTorch's default of -100 is no id here: mark such targets with an id of your own.
+    pub ignore_index: Option<u32>,
+    /// What part of the target is spread evenly over the classes, from 0 to 1.
+    pub label_smoothing: f64,
+    /// How the losses become one.
+    pub reduction: Reduction,
+}
+
+/// `l = w ((1 - s) (L - x[t]) + s (L - mean x))`, `L = ln Σ e^x`, for each row; w is 0 for a target that does not count.
+struct CrossEntropy<T: Element> {
+    targets: Ids,
+    weights: Tensor<T>,
+    smoothing: T,
+    logsumexp: Tensor<T>,
+}
+
+impl<T: Element> Op<T> for CrossEntropy<T> {
+    fn name(&self) -> &'static str {
+        "cross_entropy"
+    }
+
+    fn saves(&self, _needs: Needs) -> Saves {
+        Saves::input(0)
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        let (rows, classes) = (inputs[0].shape()[0], inputs[0].shape()[1]);
+        let (logits, weights) = (inputs[0].values(), self.weights.values());
+        let mut logsumexp = Tensor::zeros([rows]);
+        let losses = Tensor::build([rows], |out| {
+            let targets = self.targets.as_slice();
+            let sums = logsumexp.values_mut();
+            kernels::cross_entropy(
+                &logits,
+                classes,
+                targets,
+                &weights,
+                self.smoothing,
+                out,
+                sums,
+            );
+        });
+        drop(weights);
+        self.logsumexp = logsumexp;
+        Ok(losses)
+    }
+
+    /// `dx = g w (softmax x - (1 - s) onehot t - s / C)`
+    fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let logits = saved.input(0);
+        let scale = cotangent.mul(&self.weights)?;
+        if tape::is_recording() {
+            let difference = logits
+                .softmax(-1)?
+                .sub(&self.smooth_targets(logits.shape()[1]))?;
+            let gradient = difference.mul(&scale.unsqueeze(-1)?)?;
+            let ignored = self
+                .weights
+                .unsqueeze(-1)?
+                .mask(|weight| weight == T::zero());
+            return Ok(Cotangents::one(gradient.masked_fill(&ignored, T::zero())?));
+        }
+        let gradient = Tensor::build(logits.shape(), |out| {
+            kernels::cross_entropy_backward(
+                &logits.values(),
+                logits.shape()[1],
+                self.targets.as_slice(),
+                &scale.values(),
+                self.smoothing,
+                &self.logsumexp.values(),
+                out,
+            );
+        });
+        Ok(Cotangents::one(gradient))
+    }
+}
+
+impl<T: Element> CrossEntropy<T> {
+    /// `(1 - s) onehot t + s / C`: `[rows, C]`; a row that does not count is as good as any.
+    fn smooth_targets(&self, classes: usize) -> Tensor<T> {
+        let spread = self.smoothing / T::from_f64(classes as f64);
+        let mut smooth = Tensor::full([self.targets.len(), classes], spread);
+        let rows = smooth.values_mut().chunks_exact_mut(classes.max(1));
+        for (row, &target) in rows.zip(self.targets.as_slice()) {
+            if let Some(probability) = row.get_mut(target as usize) {
+                *probability += T::one() - self.smoothing;
+            }
+        }
+        smooth
+    }
+}
+
+/// `mean over rows of (ln Σ e^x - x[target])`, `logits: [.., C]`, `targets: [..]`, result `[]`.
+///
+/// ```
+/// use lexigrad_tensor::{Ids, Tensor, cross_entropy};
+/// let logits: Tensor = Tensor::zeros([2, 4]);
+/// let loss = cross_entropy(&logits, &Ids::new([3, 0])?)?;
+/// assert!((loss.item()? - 4.0_f32.ln()).abs() < 1e-6);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// # Errors
+/// If the shapes do not fit, or a target is no class.
+///
+/// PyTorch: `nn.functional.cross_entropy`, with the classes on axis 1 there and on the last axis here.
+pub fn cross_entropy<T: Element>(logits: &Tensor<T>, targets: &Ids) -> Result<Tensor<T>> {
+    cross_entropy_with(logits, targets, &CrossEntropyOptions::default())
+}
+
+/// [`cross_entropy`] with class weights, an ignored label, label smoothing or another reduction.
+///
+/// If no target counts, the mean is 0 with zero gradients, where PyTorch's is NaN.
+///
+/// # Errors
+/// If the shapes do not fit, a target is no class, or the smoothing is not between 0 and 1.
+pub fn cross_entropy_with<T: Element>(
+    logits: &Tensor<T>,
+    targets: &Ids,
+    options: &CrossEntropyOptions<T>,
+) -> Result<Tensor<T>> {
+    let classes = check(logits, targets, options)?;
+    let weights = row_weights(targets, options);
+    let flat = logits.reshape([targets.len(), classes])?;
+    let losses = match &options.weight {
+        Some(weight) if options.label_smoothing > 0.0 => {
+            weighted_and_smoothed(&flat, targets, &weights, weight, options.label_smoothing)?
+        }
+        _ => {
+            let op = CrossEntropy {
+                targets: targets.clone(),
+                weights: weights.clone(),
+                smoothing: T::from_f64(options.label_smoothing),
+                logsumexp: Tensor::zeros([0]),
+            };
+            apply(op, &[&flat])?
+        }
+    };
+    match options.reduction {
+        Reduction::None => losses.reshape(targets.shape()),
+        Reduction::Sum => Ok(losses.sum()),
+        Reduction::Mean => {
+            let total = weights.sum().item()?;
+            let factor = if total == T::zero() {
+                T::zero()
+            } else {
+                total.recip()
+            };
+            Ok(losses.sum().mul_scalar(factor))
+        }
+    }
+}
+
+/// The loss where class weights meet smoothing: each class's share of the target counts with the weight of that class.
+fn weighted_and_smoothed<T: Element>(
+    logits: &Tensor<T>,
+    targets: &Ids,
+    row_weights: &Tensor<T>,
+    class_weights: &Tensor<T>,
+    smoothing: f64,
+) -> Result<Tensor<T>> {
+    let classes = logits.shape()[1];
+    let spread = class_weights.mul_scalar(T::from_f64(smoothing / classes as f64));
+    let ignored = row_weights
+        .unsqueeze(-1)?
+        .mask(|weight| weight == T::zero());
+    let mut shares = spread
+        .expand(logits.shape())?
+        .masked_fill(&ignored, T::zero())?
+        .detach();
+    let own = T::from_f64(1.0 - smoothing);
+    let weights = row_weights.values();
+    let rows = shares.values_mut().chunks_exact_mut(classes);
+    for ((row, &target), &weight) in rows.zip(targets.as_slice()).zip(weights.iter()) {
+        if let Some(share) = row.get_mut(target as usize) {
+            *share += own * weight;
+        }
+    }
+    let logs = logits.masked_fill(&ignored, T::zero())?.log_softmax(-1)?;
+    Ok(logs.mul(&shares)?.sum_axes(&[-1])?.neg())
+}
+
+/// The weight of each row's target, 0 where it is the ignored one: `[rows]`.
+fn row_weights<T: Element>(targets: &Ids, options: &CrossEntropyOptions<T>) -> Tensor<T> {
+    let class_weights = options.weight.as_ref().map(Tensor::values);
+    let weight_of = |&target: &u32| match &class_weights {
+        _ if Some(target) == options.ignore_index => T::zero(),
+        Some(weights) => weights[target as usize],
+        None => T::one(),
+    };
+    let weights: Vec<T> = targets.as_slice().iter().map(weight_of).collect();
+    Tensor::from(weights)
+}
+
+/// The number of classes, if everything fits.
+fn check<T: Element>(
+    logits: &Tensor<T>,
+    targets: &Ids,
+    options: &CrossEntropyOptions<T>,
+) -> Result<usize> {
+    const NAME: &str = "cross_entropy";
+    let fits =
+        logits.rank() == targets.shape().rank() + 1 && logits.shape().starts_with(targets.shape());
+    if !fits {
+        let rule = format!(
+            "it must be the shape of the targets, {}, and a last axis of classes",
+            targets.shape()
+        );
+        return Err(Error::shape(NAME, "the input", logits.shape(), rule));
+    }
+    let classes = logits.shape()[logits.rank() - 1];
+    if let Some(weight) = options
+        .weight
+        .as_ref()
+        .filter(|weight| *weight.shape() != [classes])
+    {
+        let rule = format!("it must be [{classes}], one for each class");
+        return Err(Error::shape(NAME, "the class weight", weight.shape(), rule));
+    }
+    if !(0.0..=1.0).contains(&options.label_smoothing) {
+        let smoothing = options.label_smoothing;
+        return Err(Error::value(
+            NAME,
+            "label_smoothing",
+            smoothing,
+            "between 0 and 1",
+        ));
+    }
+    if targets.max().is_none_or(|max| (max as usize) < classes) {
+        return Ok(classes);
+    }
+    let is_bad = |&target: &u32| target as usize >= classes && Some(target) != options.ignore_index;
+    match targets.as_slice().iter().position(is_bad) {
+        None => Ok(classes),
+        Some(position) => {
+            let kind = ErrorKind::TargetOutOfRange {
+                target: targets.as_slice()[position],
+                position: targets.shape().index_of(position),
+                classes,
+            };
+            Err(Error::new(NAME, kind))
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The sum, mean or maximum of the rows of each bag, without the rows in between.
+
+use std::sync::Arc;
+
+use super::embedding::{EmbeddingOptions, check_padding, embedding, table_gradient};
+use super::rows::{check_table, gather_rows};
+use super::segments::{Segments, Winners, segment_expand, segment_sum, winners_expand};
+use crate::bags::Bags;
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::ids::Ids;
+use crate::kernels::bags as kernels;
+use crate::op::{Cotangents, Op, Saved, apply};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// How the rows of a bag become one. An empty bag gives zeros.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BagMode {
+    /// Their sum.
+    Sum,
+    /// Their mean.
+    #[default]
+    Mean,
+    /// The largest of each column; of equal ones the first gets the gradient.
+    Max,
+}
+
+/// `y[b] = Σ scale[t] table[ids[t]]` over bag b, the bags without padding.
+struct BagSum<T> {
+    segments: Segments<T>,
+    rows: usize,
+    options: EmbeddingOptions,
+}
+
+impl<T: Element> Op<T> for BagSum<T> {
+    fn name(&self) -> &'static str {
+        "embedding_bag"
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        let Segments { bags, scale } = &self.segments;
+        let (table, dim) = (inputs[0].values(), inputs[0].shape()[1]);
+        Ok(Tensor::build([bags.len(), dim], |out| {
+            let (ids, offsets) = (bags.ids().as_slice(), bags.offsets());
+            kernels::bag_sum(&table, dim, ids, offsets, scale.as_deref(), out);
+        }))
+    }
+
+    fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let values = segment_expand(&cotangent, &self.segments)?;
+        let ids = self.segments.bags.ids();
+        bag_gradient(ids, values, self.rows, &self.options)
+    }
+}
+
+/// `y[b, d] = max table[ids[t], d]` over bag b, the bags without padding.
+struct BagMax {
+    bags: Bags,
+    rows: usize,
+    options: EmbeddingOptions,
+    winners: Winners,
+}
+
+impl<T: Element> Op<T> for BagMax {
+    fn name(&self) -> &'static str {
+        "embedding_bag"
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        let (table, dim) = (inputs[0].values(), inputs[0].shape()[1]);
+        let mut winners = vec![u32::MAX; self.bags.len() * dim];
+        let output = Tensor::build([self.bags.len(), dim], |out| {
+            let (ids, offsets) = (self.bags.ids().as_slice(), self.bags.offsets());
+            kernels::bag_max(&table, dim, ids, offsets, out, &mut winners);
+        });
+        self.winners = Winners {
+            entries: winners.into(),
+            count: self.bags.ids().len(),
+        };
+        Ok(output)
+    }
+
+    fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let values = winners_expand(&cotangent, &self.winners)?;
+        bag_gradient(self.bags.ids(), values, self.rows, &self.options)
+    }
+}
+
+fn bag_gradient<T: Element>(
+    ids: &Ids,
+    values: Tensor<T>,
+    rows: usize,
+    options: &EmbeddingOptions,
+) -> Result<Cotangents<T>> {
+    let sparse = table_gradient(ids, values, rows, options)?;
+    Ok(if options.dense_grad {
+        Cotangents::one(sparse.to_dense()?)
+    } else {
+        Cotangents::row_sparse(sparse)
+    })
+}
+
+/// `y[b] = reduce table[ids[t]]` over the entries t of bag b, `table: [V, D]`, `y: [B, D]`; padding is left out of the sum, of
+/// the mean's count and of the maximum.
+///
+/// ```
+/// use lexigrad_tensor::{BagMode, Bags, EmbeddingOptions, Tensor, embedding_bag};
+/// let table: Tensor = Tensor::new([[0.0, 1.0], [10.0, 11.0], [20.0, 21.0]]);
+/// let bags = Bags::from_lists(&[vec![0_u32, 2], vec![]])?;
+/// let y = embedding_bag(&table, &bags, BagMode::Mean, &EmbeddingOptions::default())?;
+/// assert_eq!(y.to_array::<[[f32; 2]; 2]>()?, [[10.0, 11.0], [0.0, 0.0]]);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// # Errors
+/// If the table is not a matrix, or an id or the padding is beyond its rows.
+///
+/// PyTorch: `nn.functional.embedding_bag`; here every mode has a sparse gradient and a second derivative.
+pub fn embedding_bag<T: Element>(
+    table: &Tensor<T>,
+    bags: &Bags,
+    mode: BagMode,
+    options: &EmbeddingOptions,
+) -> Result<Tensor<T>> {
+    let rows = check_bags(table, bags, options)?;
+    let padding = options.padding;
+    let bags = match padding.and_then(|padding| bags.without(padding)) {
+        Some((kept, _)) => kept,
+        None => bags.clone(),
+    };
+    let options = *options;
+    if mode == BagMode::Max {
+        let winners = Winners {
+            entries: Arc::from([]),
+            count: 0,
+        };
+        let op = BagMax {
+            bags,
+            rows,
+            options,
+            winners,
+        };
+        return apply(op, &[table]);
+    }
+    let scale = (mode == BagMode::Mean).then(|| mean_scale(&bags));
+    let op = BagSum {
+        segments: Segments { bags, scale },
+        rows,
+        options,
+    };
+    apply(op, &[table])
+}
+
+/// [`embedding_bag`] in mode sum or mean with a factor for each entry, `weights: [N]`, which has a gradient too. The mean divides
+/// by the count, as without weights.
+///
+/// # Errors
+/// As for [`embedding_bag`]; if there is not one weight for each entry; in mode max.
+///
+/// PyTorch: `per_sample_weights`, which it takes in mode sum only.
+pub fn embedding_bag_weighted<T: Element>(
+    table: &Tensor<T>,
+    bags: &Bags,
+    weights: &Tensor<T>,
+    mode: BagMode,
+    options: &EmbeddingOptions,
+) -> Result<Tensor<T>> {
+    check_bags(table, bags, options)?;
+    if mode == BagMode::Max {
+        let message = "per-sample weights go with mode sum or mean, not max";
+        return Err(Error::other("embedding_bag", message));
+    }
+    if *weights.shape() != [bags.ids().len()] {
+        let rule = format!("it must be [{}], one for each id", bags.ids().len());
+        return Err(Error::shape(
+            "embedding_bag",
+            "the weights",
+            weights.shape(),
+            rule,
+        ));
+    }
+    let mut weights = weights.unsqueeze(-1)?;
+    let mut bags = bags.clone();
+    if let Some((kept, positions)) = options.padding.and_then(|padding| bags.without(padding)) {
+        let count = Shape::from(positions.len());
+        weights = gather_rows(&weights, &Ids::from_parts(positions, count))?;
+        bags = kept;
+    }
+    if mode == BagMode::Mean {
+        let scale = Tensor::from_slice(&mean_scale(&bags), [bags.ids().len(), 1])?;
+        weights = weights.mul(&scale)?;
+    }
+    let lookup = embedding(table, bags.ids(), options)?;
+    segment_sum(&lookup.mul(&weights)?, &bags)
+}
+
+fn check_bags<T: Element>(
+    table: &Tensor<T>,
+    bags: &Bags,
+    options: &EmbeddingOptions,
+) -> Result<usize> {
+    let rows = check_table("embedding_bag", table)?;
+    bags.ids().check_range("embedding_bag", rows)?;
+    check_padding("embedding_bag", options, rows)?;
+    Ok(rows)
+}
+
+/// 1 / (the length of its bag) for each entry.
+fn mean_scale<T: Element>(bags: &Bags) -> Arc<[T]> {
+    let lengths = bags.offsets().windows(2).map(|bag| bag[1] - bag[0]);
+    let factors = lengths.flat_map(|length| {
+        let factor = T::from_f64(length as f64).recip();
+        std::iter::repeat_n(factor, length)
+    });
+    factors.collect()
+}

@@ -1,0 +1,166 @@
+//! Layer normalisation: each row centred and scaled to variance 1, then scaled and shifted.
+
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::kernels::layer_norm as kernels;
+use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::tape;
+use crate::tensor::Tensor;
+
+/// `y = (x - mean) / √(var + eps) w + b` on rows `[rows, columns]`; inputs x, w if `has_weight`, b if `has_bias`.
+struct LayerNorm<T: Element> {
+    eps: T,
+    has_weight: bool,
+    has_bias: bool,
+    mean: Tensor<T>,
+    inverse_std: Tensor<T>,
+}
+
+impl<T: Element> Op<T> for LayerNorm<T> {
+    fn name(&self) -> &'static str {
+        "layer_norm"
+    }
+
+    fn saves(&self, _needs: Needs) -> Saves {
+        Saves::input(0).and(Saves::input(1).when(self.has_weight))
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        let x = inputs[0];
+        let (rows, columns) = (x.shape()[0], x.shape()[1]);
+        let weight = self.has_weight.then(|| inputs[1].values());
+        let bias = self
+            .has_bias
+            .then(|| inputs[1 + usize::from(self.has_weight)].values());
+        let (mut mean, mut inverse_std) = (Tensor::zeros([rows, 1]), Tensor::zeros([rows, 1]));
+        let output = Tensor::build(x.shape(), |out| {
+            kernels::layer_norm(
+                &x.values(),
+                columns,
+                self.eps,
+                weight.as_deref(),
+                bias.as_deref(),
+                out,
+                mean.values_mut(),
+                inverse_std.values_mut(),
+            );
+        });
+        (self.mean, self.inverse_std) = (mean, inverse_std);
+        Ok(output)
+    }
+
+    fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let weight = self.has_weight.then(|| saved.input(1));
+        if tape::is_recording() {
+            self.composed_vjp(saved.input(0), weight, &cotangent)
+        } else {
+            Ok(self.fused_vjp(saved.input(0), weight, &cotangent))
+        }
+    }
+}
+
+impl<T: Element> LayerNorm<T> {
+    fn fused_vjp(
+        &self,
+        x: &Tensor<T>,
+        weight: Option<&Tensor<T>>,
+        cotangent: &Tensor<T>,
+    ) -> Cotangents<T> {
+        let columns = x.shape()[1];
+        let (x_values, g) = (x.values(), cotangent.values());
+        let (mean, inverse_std) = (self.mean.values(), self.inverse_std.values());
+        let weight = weight.map(Tensor::values);
+        let dx = Tensor::build(x.shape(), |out| {
+            let weight = weight.as_deref();
+            kernels::layer_norm_backward(&x_values, columns, &mean, &inverse_std, weight, &g, out);
+        });
+        let (mut dweight, mut dbias) = (Tensor::zeros([columns]), Tensor::zeros([columns]));
+        if self.has_weight || self.has_bias {
+            kernels::layer_norm_backward_affine(
+                &x_values,
+                columns,
+                &mean,
+                &inverse_std,
+                &g,
+                dweight.values_mut(),
+                dbias.values_mut(),
+            );
+        }
+        self.gradients(dx, dweight, dbias)
+    }
+
+    /// With `n = (x - mean) / std` and `h = g w`: `dx = (h - mean h - n mean(h n)) / std`, `dw = Σ g n`, `db = Σ g`.
+    fn composed_vjp(
+        &self,
+        x: &Tensor<T>,
+        weight: Option<&Tensor<T>>,
+        cotangent: &Tensor<T>,
+    ) -> Result<Cotangents<T>> {
+        let centred = x.sub(&x.mean_keep(&[-1])?)?;
+        let variance = centred.square().mean_keep(&[-1])?;
+        let inverse_std = variance.add_scalar(self.eps).sqrt().recip();
+        let normal = centred.mul(&inverse_std)?;
+        let weighted =
+            weight.map_or_else(|| Ok(cotangent.clone()), |weight| cotangent.mul(weight))?;
+        let along = normal.mul(&weighted.mul(&normal)?.mean_keep(&[-1])?)?;
+        let across = weighted.sub(&weighted.mean_keep(&[-1])?)?.sub(&along)?;
+        let dx = across.mul(&inverse_std)?;
+        let dweight = cotangent.mul(&normal)?.sum_axes(&[0])?;
+        Ok(self.gradients(dx, dweight, cotangent.sum_axes(&[0])?))
+    }
+
+    fn gradients(&self, dx: Tensor<T>, dweight: Tensor<T>, dbias: Tensor<T>) -> Cotangents<T> {
+        let weight = self.has_weight.then_some(Some(dweight));
+        let bias = self.has_bias.then_some(Some(dbias));
+        [Some(dx)].into_iter().chain(weight).chain(bias).collect()
+    }
+}
+
+/// `y = (x - mean) / √(var + eps) w + b` over the last axes, `x: [.., n1, ..]`, `w` and `b: [n1, ..]`, the variance biased.
+///
+/// `axes` is how many of the last axes are normalised together (Ba, Kiros and Hinton 2016).
+///
+/// # Errors
+/// If there are not so many axes, `w` or `b` does not have their shape, or `eps` is negative or NaN.
+///
+/// PyTorch: `nn.functional.layer_norm`.
+pub fn layer_norm<T: Element>(
+    x: &Tensor<T>,
+    axes: usize,
+    weight: Option<&Tensor<T>>,
+    bias: Option<&Tensor<T>>,
+    eps: f64,
+) -> Result<Tensor<T>> {
+    if axes == 0 || axes > x.rank() {
+        let rule =
+            format!("it must have at least the {axes} axes to normalise, and those at least one");
+        return Err(Error::shape("layer_norm", "the input", x.shape(), rule));
+    }
+    if eps.is_nan() || eps < 0.0 {
+        return Err(Error::value("layer_norm", "eps", eps, "0 or more"));
+    }
+    let normalised = &x.shape()[x.rank() - axes..];
+    for (name, affine) in [("the weight", weight), ("the bias", bias)] {
+        if let Some(affine) = affine.filter(|affine| affine.shape()[..] != *normalised) {
+            let rule = format!("it must be {normalised:?}, the normalised axes");
+            return Err(Error::shape("layer_norm", name, affine.shape(), rule));
+        }
+    }
+    let columns: usize = normalised.iter().product();
+    let rows = x.shape()[..x.rank() - axes].iter().product::<usize>();
+    let flat = |affine: &Tensor<T>| affine.reshape([columns]);
+    let input = x.reshape([rows, columns])?;
+    let (weight, bias) = (weight.map(flat).transpose()?, bias.map(flat).transpose()?);
+    let op = LayerNorm {
+        eps: T::from_f64(eps),
+        has_weight: weight.is_some(),
+        has_bias: bias.is_some(),
+        mean: Tensor::zeros([0, 1]),
+        inverse_std: Tensor::zeros([0, 1]),
+    };
+    let inputs: Vec<&Tensor<T>> = [Some(&input), weight.as_ref(), bias.as_ref()]
+        .into_iter()
+        .flatten()
+        .collect();
+    apply(op, &inputs)?.reshape(x.shape())
+}

@@ -1,0 +1,255 @@
+//! Matrix products, and the product with a bias that a linear layer is.
+
+use crate::element::Element;
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernels::matmul::{Matrix, matmul};
+use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// `C = A B`, `A: [.., m, k]`, `B: [.., k, n]`, `C: [.., m, n]`, batch axes broadcast.
+struct MatMul;
+
+impl<T: Element> Op<T> for MatMul {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn saves(&self, needs: Needs) -> Saves {
+        let first = Saves::input(0).when(needs.input(1));
+        first.and(Saves::input(1).when(needs.input(0)))
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        let (a, b) = (inputs[0], inputs[1]);
+        let (m, k) = last_two(a.shape());
+        let (rows, n) = last_two(b.shape());
+        if k != rows {
+            let kind = ErrorKind::InnerSizes {
+                left: a.shape().clone(),
+                right: b.shape().clone(),
+                columns: k,
+                rows,
+            };
+            return Err(Error::new("matmul", kind));
+        }
+        let batch = batch_axes(a.shape()).broadcast("matmul", &batch_axes(b.shape()))?;
+        let (a, b) = (Batched::new(a, &batch), Batched::new(b, &batch));
+        let mut shape = batch.clone();
+        shape.push(m);
+        shape.push(n);
+        Ok(Tensor::build(shape, |out| {
+            for index in 0..batch.elements() {
+                let out = &mut out[index * m * n..(index + 1) * m * n];
+                let (a_data, b_data) = (a.matrix(&batch, index), b.matrix(&batch, index));
+                matmul(m, k, n, a_data, a.strides, b_data, b.strides, out, false);
+            }
+        }))
+    }
+
+    /// `dA = G Bᵀ`, `dB = Aᵀ G`
+    fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let first = || cotangent.matmul(&saved.input(1).transpose(-2, -1)?);
+        let second = || saved.input(0).transpose(-2, -1)?.matmul(&cotangent);
+        Ok(Cotangents::two(
+            saved.needs(0).then(first).transpose()?,
+            saved.needs(1).then(second).transpose()?,
+        ))
+    }
+}
+
+/// A tensor seen as matrices over broadcast batch axes.
+struct Batched<'a, T> {
+    data: &'a [T],
+    offset: usize,
+    batch_strides: Shape,
+    strides: Matrix,
+}
+
+impl<'a, T: Element> Batched<'a, T> {
+    fn new(tensor: &'a Tensor<T>, batch: &Shape) -> Self {
+        let (m, n) = last_two(tensor.shape());
+        let mut whole = batch.clone();
+        whole.push(m);
+        whole.push(n);
+        let layout = tensor.layout().expand(&whole);
+        let (batch_strides, matrix) = layout.strides().split_at(batch.rank());
+        Self {
+            data: tensor.buffer(),
+            offset: layout.offset(),
+            batch_strides: Shape::from(batch_strides),
+            strides: Matrix {
+                rs: matrix[0],
+                cs: matrix[1],
+            },
+        }
+    }
+
+    fn matrix(&self, batch: &Shape, index: usize) -> &'a [T] {
+        let position = batch.index_of(index);
+        let steps = position.iter().zip(self.batch_strides.iter());
+        let start = self.offset + steps.map(|(index, stride)| index * stride).sum::<usize>();
+        &self.data[start.min(self.data.len())..]
+    }
+}
+
+fn last_two(shape: &Shape) -> (usize, usize) {
+    (shape[shape.rank() - 2], shape[shape.rank() - 1])
+}
+
+fn batch_axes(shape: &Shape) -> Shape {
+    Shape::from(&shape[..shape.rank() - 2])
+}
+
+/// `y = x Wᵀ + b`, `x: [rows, in]`, `W: [out, in]`, `b: [out]`, `y: [rows, out]`.
+struct Linear;
+
+impl<T: Element> Op<T> for Linear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn saves(&self, needs: Needs) -> Saves {
+        let input = Saves::input(0).when(needs.input(1));
+        input.and(Saves::input(1).when(needs.input(0)))
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        let (x, weight) = (inputs[0], inputs[1]);
+        let ([rows, inner], columns) = ([x.shape()[0], x.shape()[1]], weight.shape()[0]);
+        let (x_view, w_view) = (
+            Batched::new(x, &Shape::default()),
+            Batched::new(weight, &Shape::default()),
+        );
+        let transposed = Matrix {
+            rs: w_view.strides.cs,
+            cs: w_view.strides.rs,
+        };
+        let bias = inputs.get(2).map(|bias| bias.values());
+        Ok(Tensor::build([rows, columns], |out| {
+            if let Some(bias) = &bias
+                && columns > 0
+            {
+                out.chunks_exact_mut(columns)
+                    .for_each(|row| row.copy_from_slice(bias));
+            }
+            let (x, w) = (&x_view.data[x_view.offset..], &w_view.data[w_view.offset..]);
+            matmul(
+                rows,
+                inner,
+                columns,
+                x,
+                x_view.strides,
+                w,
+                transposed,
+                out,
+                bias.is_some(),
+            );
+        }))
+    }
+
+    /// `dx = G W`, `dW = Gᵀ x`, `db = Σ G` over the rows
+    fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let input = || cotangent.matmul(saved.input(1));
+        let weight = || cotangent.transpose(0, 1)?.matmul(saved.input(0));
+        let bias = || cotangent.sum_axes(&[0]);
+        Ok(Cotangents::from_iter([
+            saved.needs(0).then(input).transpose()?,
+            saved.needs(1).then(weight).transpose()?,
+            saved.needs(2).then(bias).transpose()?,
+        ]))
+    }
+}
+
+impl<T: Element> Tensor<T> {
+    /// `C = A B`, `A: [.., m, k]`, `B: [.., k, n]`, `C: [.., m, n]`; batch axes broadcast, and views are not copied.
+    ///
+    /// ```
+    /// use lexigrad_tensor::Tensor;
+    /// let a: Tensor = Tensor::new([[1.0, 2.0], [3.0, 4.0]]);
+    /// let b: Tensor = Tensor::new([[1.0], [10.0]]);
+    /// assert_eq!(a.matmul(&b)?.to_vec(), [21.0, 43.0]);
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If an operand has fewer than two axes (PyTorch takes vectors too), the inner sizes differ, or the batch axes do not
+    /// broadcast.
+    pub fn matmul(&self, other: &Self) -> Result<Self> {
+        for (operand, tensor) in [("the left operand", self), ("the right operand", other)] {
+            if tensor.rank() < 2 {
+                let rule = "it must have at least two axes";
+                return Err(Error::shape("matmul", operand, tensor.shape(), rule));
+            }
+        }
+        let batched = self.rank() > 2 && other.rank() == 2;
+        if batched && self.elements() > 0 {
+            // One tall product instead of one for each matrix of the batch.
+            let (_, k) = last_two(self.shape());
+            let mut shape = self.shape().clone();
+            let tall = self.reshape([self.elements() / k, k])?.matmul(other)?;
+            shape.set(self.rank() - 1, other.shape()[1]);
+            return tall.reshape(shape);
+        }
+        apply(MatMul, &[self, other])
+    }
+}
+
+/// `y = x Wᵀ + b`, `x: [.., in]`, `W: [out, in]`, `b: [out]`, `y: [.., out]`.
+///
+/// # Errors
+/// If the sizes do not fit.
+///
+/// PyTorch: `nn.functional.linear`.
+pub fn linear<T: Element>(
+    x: &Tensor<T>,
+    weight: &Tensor<T>,
+    bias: Option<&Tensor<T>>,
+) -> Result<Tensor<T>> {
+    check_linear(x, weight, bias)?;
+    let (inner, columns) = (weight.shape()[1], weight.shape()[0]);
+    let rows = x.shape()[..x.rank() - 1].iter().product::<usize>();
+    let flat;
+    let input = if x.rank() == 2 {
+        x
+    } else {
+        flat = x.reshape([rows, inner])?;
+        &flat
+    };
+    let output = match bias {
+        Some(bias) => apply(Linear, &[input, weight, bias])?,
+        None => apply(Linear, &[input, weight])?,
+    };
+    if x.rank() == 2 {
+        return Ok(output);
+    }
+    let mut shape = x.shape().clone();
+    shape.set(x.rank() - 1, columns);
+    output.reshape(shape)
+}
+
+fn check_linear<T: Element>(
+    x: &Tensor<T>,
+    weight: &Tensor<T>,
+    bias: Option<&Tensor<T>>,
+) -> Result<()> {
+    if weight.rank() != 2 {
+        let rule = "it must be [out, in]";
+        return Err(Error::shape("linear", "the weight", weight.shape(), rule));
+    }
+    if x.shape().last() != Some(&weight.shape()[1]) {
+        let rule = format!(
+            "its last axis must be the {} inputs of weight {}",
+            weight.shape()[1],
+            weight.shape()
+        );
+        return Err(Error::shape("linear", "the input", x.shape(), rule));
+    }
+    match bias {
+        Some(bias) if *bias.shape() != [weight.shape()[0]] => {
+            let rule = format!("it must be [{}], one for each output", weight.shape()[0]);
+            Err(Error::shape("linear", "the bias", bias.shape(), rule))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,312 @@
+//! Sums, means, extrema and variances over any axes.
+
+use smallvec::SmallVec;
+
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::ids::Ids;
+use crate::kernels::reduce as kernels;
+use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply, apply_total};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+type Kernel<T> = fn(&[T], usize, usize, usize, &mut [T]);
+
+/// The axes reduced, as flags, and the shape with those axes kept at size 1.
+struct Reduction {
+    axes: SmallVec<[bool; 4]>,
+    from: Shape,
+    kept: Shape,
+}
+
+impl Reduction {
+    fn new(operation: &'static str, shape: &Shape, axes: &[isize]) -> Result<Self> {
+        let axes = shape.axis_set(operation, axes)?;
+        let sizes = shape.iter().zip(&axes);
+        let kept = sizes.map(|(&size, &reduced)| if reduced { 1 } else { size });
+        Ok(Self {
+            kept: kept.collect(),
+            from: shape.clone(),
+            axes,
+        })
+    }
+
+    /// The number of elements that become one.
+    fn count(&self) -> usize {
+        let sizes = self.from.iter().zip(&self.axes);
+        sizes
+            .filter(|(_, reduced)| **reduced)
+            .map(|(size, _)| size)
+            .product()
+    }
+
+    /// Runs `kernel` over each run of neighbouring reduced axes, the last run first; the result keeps them at size 1.
+    fn run<T: Element>(&self, x: &Tensor<T>, kernel: Kernel<T>) -> Tensor<T> {
+        let mut values = x.detach();
+        let mut end = self.axes.len();
+        while let Some(last) = self.axes[..end].iter().rposition(|&reduced| reduced) {
+            let first = self.axes[..last]
+                .iter()
+                .rposition(|&reduced| !reduced)
+                .map_or(0, |axis| axis + 1);
+            let mut shape = values.shape().clone();
+            let outer = shape[..first].iter().product();
+            let length = shape[first..=last].iter().product();
+            let inner = shape[last + 1..].iter().product();
+            for axis in first..=last {
+                shape.set(axis, 1);
+            }
+            let input = values.values();
+            let reduced = Tensor::build(shape, |out| kernel(&input, outer, length, inner, out));
+            drop(input);
+            values = reduced;
+            end = first;
+        }
+        values
+    }
+
+    /// The shape without the reduced axes.
+    fn dropped(&self) -> Shape {
+        let sizes = self.from.iter().zip(&self.axes);
+        sizes
+            .filter(|(_, reduced)| !**reduced)
+            .map(|(&size, _)| size)
+            .collect()
+    }
+
+    /// A maximum of nothing does not exist.
+    fn check_not_empty(&self, operation: &'static str) -> Result<()> {
+        if self.count() > 0 || self.kept.elements() == 0 {
+            return Ok(());
+        }
+        let rule = "the axes reduced must hold an element";
+        Err(Error::shape(operation, "the tensor", &self.from, rule))
+    }
+}
+
+/// `y = Σ x` over some axes, kept at size 1; the gradient is repeated over them.
+struct Sum(Reduction);
+
+impl<T: Element> Op<T> for Sum {
+    fn name(&self) -> &'static str {
+        "sum"
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        Ok(self.0.run(inputs[0], kernels::sum_axis))
+    }
+
+    fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        Ok(Cotangents::one(cotangent.expand(&self.0.from)?))
+    }
+}
+
+/// `y = Σ x` over all axes: `[..]` to `[]`.
+struct SumAll {
+    from: Shape,
+}
+
+impl<T: Element> Op<T> for SumAll {
+    fn name(&self) -> &'static str {
+        "sum"
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        Ok(Tensor::full([], kernels::sum(&inputs[0].values())))
+    }
+
+    fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        Ok(Cotangents::one(cotangent.expand(&self.from)?))
+    }
+}
+
+/// The largest (or smallest) element over some axes, kept at size 1; equal ones share the gradient evenly.
+struct Extremum<T> {
+    name: &'static str,
+    reduction: Reduction,
+    kernel: Kernel<T>,
+}
+
+impl<T: Element> Op<T> for Extremum<T> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn saves(&self, _needs: Needs) -> Saves {
+        Saves::input(0).and(Saves::OUTPUT)
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        Ok(self.reduction.run(inputs[0], self.kernel))
+    }
+
+    fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let shares = self.shares(saved.input(0), saved.output())?;
+        Ok(Cotangents::one(cotangent.mul(&shares)?))
+    }
+}
+
+impl<T: Element> Extremum<T> {
+    /// 1 / count at each of the count winners, 0 elsewhere; a constant.
+    fn shares(&self, x: &Tensor<T>, y: &Tensor<T>) -> Result<Tensor<T>> {
+        let winners = y.detach().expand(x.shape())?;
+        let (x, y) = (x.values(), winners.values());
+        let ties = Tensor::build(winners.shape(), |out| {
+            for (out, (x, y)) in out.iter_mut().zip(x.iter().zip(y.iter())) {
+                *out = if x == y { T::one() } else { T::zero() };
+            }
+        });
+        let counts = self.reduction.run(&ties, kernels::sum_axis);
+        // A NaN wins but equals nothing: its group of none is left without a gradient.
+        ties.div(&counts.maximum(&Tensor::ones([]))?)
+    }
+}
+
+impl<T: Element> Tensor<T> {
+    /// `y = Σ x` over all elements: `[..]` to `[]`; 0 of nothing.
+    pub fn sum(&self) -> Self {
+        let from = self.shape().clone();
+        apply_total(SumAll { from }, self)
+    }
+
+    /// `y = Σ x` over `axes`, which are taken away.
+    ///
+    /// ```
+    /// use lexigrad_tensor::Tensor;
+    /// let x: Tensor = Tensor::new([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.sum_axes(&[0])?.to_vec(), [4.0, 6.0]);
+    /// assert_eq!(*x.sum_keep(&[-1])?.shape(), [2, 1]);
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice.
+    pub fn sum_axes(&self, axes: &[isize]) -> Result<Self> {
+        let dropped = Reduction::new("sum", self.shape(), axes)?.dropped();
+        self.sum_keep(axes)?.reshape(dropped)
+    }
+
+    /// [`sum_axes`](Self::sum_axes) with the axes kept at size 1. PyTorch: `keepdim=True`.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice.
+    pub fn sum_keep(&self, axes: &[isize]) -> Result<Self> {
+        apply(Sum(Reduction::new("sum", self.shape(), axes)?), &[self])
+    }
+
+    /// `y = Σ x / n` over all n elements: `[..]` to `[]`; NaN of nothing, as in PyTorch.
+    pub fn mean(&self) -> Self {
+        let count = T::from_f64(self.elements() as f64);
+        self.sum().mul_scalar(count.recip())
+    }
+
+    /// `y = Σ x / n` over the n elements of `axes`, which are taken away.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice.
+    pub fn mean_axes(&self, axes: &[isize]) -> Result<Self> {
+        let count = Reduction::new("mean", self.shape(), axes)?.count();
+        Ok(self
+            .sum_axes(axes)?
+            .mul_scalar(T::from_f64(count as f64).recip()))
+    }
+
+    /// [`mean_axes`](Self::mean_axes) with the axes kept at size 1.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice.
+    pub fn mean_keep(&self, axes: &[isize]) -> Result<Self> {
+        let count = Reduction::new("mean", self.shape(), axes)?.count();
+        Ok(self
+            .sum_keep(axes)?
+            .mul_scalar(T::from_f64(count as f64).recip()))
+    }
+
+    /// The largest element over `axes`, which are taken away; NaN if there is one. Equal ones share the gradient evenly.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice, or there is no element to take. PyTorch: `amax`.
+    pub fn max_axes(&self, axes: &[isize]) -> Result<Self> {
+        let dropped = Reduction::new("max", self.shape(), axes)?.dropped();
+        self.max_keep(axes)?.reshape(dropped)
+    }
+
+    /// [`max_axes`](Self::max_axes) with the axes kept at size 1.
+    ///
+    /// # Errors
+    /// As for [`max_axes`](Self::max_axes).
+    pub fn max_keep(&self, axes: &[isize]) -> Result<Self> {
+        self.extremum("max", kernels::max_axis, axes)
+    }
+
+    /// The smallest element over `axes`, which are taken away; NaN if there is one. Equal ones share the gradient evenly.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice, or there is no element to take. PyTorch: `amin`.
+    pub fn min_axes(&self, axes: &[isize]) -> Result<Self> {
+        let dropped = Reduction::new("min", self.shape(), axes)?.dropped();
+        self.min_keep(axes)?.reshape(dropped)
+    }
+
+    /// [`min_axes`](Self::min_axes) with the axes kept at size 1.
+    ///
+    /// # Errors
+    /// As for [`min_axes`](Self::min_axes).
+    pub fn min_keep(&self, axes: &[isize]) -> Result<Self> {
+        self.extremum("min", kernels::min_axis, axes)
+    }
+
+    fn extremum(&self, name: &'static str, kernel: Kernel<T>, axes: &[isize]) -> Result<Self> {
+        let reduction = Reduction::new(name, self.shape(), axes)?;
+        reduction.check_not_empty(name)?;
+        let op = Extremum {
+            name,
+            reduction,
+            kernel,
+        };
+        apply(op, &[self])
+    }
+
+    /// `y = Σ (x - mean)² / (n - correction)` over the n elements of `axes`, which are taken away.
+    ///
+    /// PyTorch: `var(axes, correction=correction)`; its default correction is 1.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice.
+    pub fn var_axes(&self, axes: &[isize], correction: usize) -> Result<Self> {
+        let dropped = Reduction::new("var", self.shape(), axes)?.dropped();
+        self.var_keep(axes, correction)?.reshape(dropped)
+    }
+
+    /// [`var_axes`](Self::var_axes) with the axes kept at size 1.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice.
+    pub fn var_keep(&self, axes: &[isize], correction: usize) -> Result<Self> {
+        let count = Reduction::new("var", self.shape(), axes)?.count();
+        let degrees = T::from_f64(count.saturating_sub(correction) as f64);
+        let centred = self.sub(&self.mean_keep(axes)?)?;
+        Ok(centred.square().sum_keep(axes)?.mul_scalar(degrees.recip()))
+    }
+
+    /// The index of the largest element along `axis`, the first of equal ones: `[.., n, ..]` to `[.., ..]`. Not differentiable.
+    ///
+    /// # Errors
+    /// If the axis does not exist or is empty.
+    pub fn argmax(&self, axis: isize) -> Result<Ids> {
+        let reduction = Reduction::new("argmax", self.shape(), &[axis])?;
+        reduction.check_not_empty("argmax")?;
+        let axis = self.shape().axis("argmax", axis)?;
+        let (outer, inner) = (&self.shape()[..axis], &self.shape()[axis + 1..]);
+        let (outer, inner) = (outer.iter().product(), inner.iter().product());
+        let mut winners = vec![0; outer * inner];
+        kernels::argmax_axis(
+            &self.values(),
+            outer,
+            self.shape()[axis],
+            inner,
+            &mut winners,
+        );
+        Ids::from_vec(winners, reduction.dropped())
+    }
+}

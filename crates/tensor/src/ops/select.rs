@@ -1,0 +1,174 @@
+//! Choosing elements by a mask.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::kernels::strided;
+use crate::layout::Layout;
+use crate::op::{Cotangents, Op, Saved, apply};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// Truth values `[..]`, such as which positions of a batch are padding.
+///
+/// ```
+/// use lexigrad_tensor::{Mask, Tensor};
+/// let x: Tensor = Tensor::new([1.0, -2.0, 3.0]);
+/// let negative = x.mask(|x| x < 0.0);
+/// assert_eq!(negative.to_vec(), [false, true, false]);
+/// assert_eq!(x.masked_fill(&negative, 0.0)?.to_vec(), [1.0, 0.0, 3.0]);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// PyTorch: a tensor of dtype `bool`.
+#[derive(Clone, PartialEq)]
+pub struct Mask {
+    values: Arc<[bool]>,
+    shape: Shape,
+}
+
+impl Mask {
+    /// A mask from values in row-major order.
+    ///
+    /// # Errors
+    /// If their number is not the shape's.
+    pub fn new(values: Vec<bool>, shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
+        if values.len() != shape.elements() {
+            let message = format!("{} values do not fill shape {shape}", values.len());
+            return Err(Error::other("mask", message));
+        }
+        let values = values.into();
+        Ok(Self { values, shape })
+    }
+
+    /// The sizes of the axes.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The values in row-major order.
+    pub fn to_vec(&self) -> Vec<bool> {
+        self.values.to_vec()
+    }
+
+    /// True where this is false.
+    #[must_use]
+    pub fn not(&self) -> Self {
+        Self {
+            values: self.values.iter().map(|value| !value).collect(),
+            shape: self.shape.clone(),
+        }
+    }
+
+    /// The mask repeated to `shape`.
+    fn expand(&self, operation: &'static str, shape: &Shape) -> Result<Self> {
+        if self.shape == *shape {
+            return Ok(self.clone());
+        }
+        if self.shape.broadcast(operation, shape)? != *shape {
+            let rule = format!("it must broadcast to {shape}");
+            return Err(Error::shape(operation, "the mask", &self.shape, rule));
+        }
+        let layout = Layout::dense(self.shape.clone()).expand(shape);
+        let mut values = vec![false; shape.elements()];
+        strided::copy_strided(shape, &self.values, 0, layout.strides(), &mut values);
+        Ok(Self {
+            values: values.into(),
+            shape: shape.clone(),
+        })
+    }
+}
+
+impl fmt::Debug for Mask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mask {} {:?}", self.shape, &self.values[..])
+    }
+}
+
+/// `y = value where mask, else x`; the mask has x's shape.
+struct MaskedFill<T> {
+    mask: Mask,
+    value: T,
+}
+
+impl<T: Element> Op<T> for MaskedFill<T> {
+    fn name(&self) -> &'static str {
+        "masked_fill"
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        let x = inputs[0].values();
+        Ok(Tensor::build(inputs[0].shape(), |out| {
+            for ((out, &x), &masked) in out.iter_mut().zip(x.iter()).zip(self.mask.values.iter()) {
+                *out = if masked { self.value } else { x };
+            }
+        }))
+    }
+
+    fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        Ok(Cotangents::one(
+            cotangent.masked_fill(&self.mask, T::zero())?,
+        ))
+    }
+}
+
+/// `z = x where mask, else y`; all three of one shape.
+struct Where {
+    mask: Mask,
+}
+
+impl<T: Element> Op<T> for Where {
+    fn name(&self) -> &'static str {
+        "where"
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        let (x, y) = (inputs[0].values(), inputs[1].values());
+        Ok(Tensor::build(inputs[0].shape(), |out| {
+            let pairs = x.iter().zip(y.iter()).zip(self.mask.values.iter());
+            for (out, ((&x, &y), &taken)) in out.iter_mut().zip(pairs) {
+                *out = if taken { x } else { y };
+            }
+        }))
+    }
+
+    fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let first = cotangent.masked_fill(&self.mask.not(), T::zero())?;
+        let second = cotangent.masked_fill(&self.mask, T::zero())?;
+        Ok(Cotangents::two(Some(first), Some(second)))
+    }
+}
+
+impl<T: Element> Tensor<T> {
+    /// Where `condition` holds, as a mask of this tensor's shape.
+    pub fn mask(&self, condition: impl Fn(T) -> bool) -> Mask {
+        Mask {
+            values: self.values().iter().map(|&x| condition(x)).collect(),
+            shape: self.shape().clone(),
+        }
+    }
+
+    /// `y = value where mask, else x`; the mask is broadcast to x. No gradient passes where the mask is true.
+    ///
+    /// # Errors
+    /// If the mask does not broadcast to this shape.
+    pub fn masked_fill(&self, mask: &Mask, value: T) -> Result<Self> {
+        let mask = mask.expand("masked_fill", self.shape())?;
+        apply(MaskedFill { mask, value }, &[self])
+    }
+
+    /// `z = self where mask, else other`, all three broadcast. PyTorch: `torch.where(mask, self, other)`.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast.
+    pub fn where_mask(&self, mask: &Mask, other: &Self) -> Result<Self> {
+        let shape = self.shape().broadcast("where", other.shape())?;
+        let shape = shape.broadcast("where", &mask.shape)?;
+        let mask = mask.expand("where", &shape)?;
+        let (x, y) = (self.expand(&shape)?, other.expand(&shape)?);
+        apply(Where { mask }, &[&x, &y])
+    }
+}

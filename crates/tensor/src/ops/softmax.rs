@@ -1,0 +1,153 @@
+//! Softmax, its logarithm, and the logarithm of a sum of exponentials along one axis.
+//!
+//! The kernels work on rows; another axis than the last is exchanged with it and back.
+
+use crate::element::Element;
+use crate::error::Result;
+use crate::kernels::softmax as kernels;
+use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::tape;
+use crate::tensor::Tensor;
+
+fn columns<T: Element>(x: &Tensor<T>) -> usize {
+    x.shape().last().copied().unwrap_or(1)
+}
+
+/// `y = e^x / Σ e^x` along the last axis.
+struct Softmax;
+
+impl<T: Element> Op<T> for Softmax {
+    fn name(&self) -> &'static str {
+        "softmax"
+    }
+
+    fn saves(&self, _needs: Needs) -> Saves {
+        Saves::OUTPUT
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        let x = inputs[0].values();
+        Ok(Tensor::build(inputs[0].shape(), |out| {
+            kernels::softmax(&x, columns(inputs[0]), out);
+        }))
+    }
+
+    /// `dx = y (g - Σ g y)`
+    fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let y = saved.output();
+        if tape::is_recording() {
+            let weighted = cotangent.mul(y)?;
+            let gradient = weighted.sub(&y.mul(&weighted.sum_keep(&[-1])?)?)?;
+            return Ok(Cotangents::one(gradient));
+        }
+        let gradient = Tensor::build(y.shape(), |out| {
+            kernels::softmax_backward(&y.values(), &cotangent.values(), columns(y), out);
+        });
+        Ok(Cotangents::one(gradient))
+    }
+}
+
+/// `y = x - ln Σ e^x` along the last axis.
+struct LogSoftmax;
+
+impl<T: Element> Op<T> for LogSoftmax {
+    fn name(&self) -> &'static str {
+        "log_softmax"
+    }
+
+    fn saves(&self, _needs: Needs) -> Saves {
+        Saves::OUTPUT
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        let x = inputs[0].values();
+        Ok(Tensor::build(inputs[0].shape(), |out| {
+            kernels::log_softmax(&x, columns(inputs[0]), out);
+        }))
+    }
+
+    /// `dx = g - e^y Σ g`
+    fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let y = saved.output();
+        if tape::is_recording() {
+            let total = cotangent.sum_keep(&[-1])?;
+            let gradient = cotangent.sub(&y.exp().mul(&total)?)?;
+            return Ok(Cotangents::one(gradient));
+        }
+        let gradient = Tensor::build(y.shape(), |out| {
+            kernels::log_softmax_backward(&y.values(), &cotangent.values(), columns(y), out);
+        });
+        Ok(Cotangents::one(gradient))
+    }
+}
+
+/// `y = ln Σ e^x` along the last axis, which is kept at size 1.
+struct LogSumExp;
+
+impl<T: Element> Op<T> for LogSumExp {
+    fn name(&self) -> &'static str {
+        "logsumexp"
+    }
+
+    fn saves(&self, _needs: Needs) -> Saves {
+        Saves::input(0)
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        let x = inputs[0].values();
+        let mut shape = inputs[0].shape().clone();
+        shape.set(inputs[0].rank() - 1, 1);
+        Ok(Tensor::build(shape, |out| {
+            kernels::logsumexp(&x, columns(inputs[0]), out);
+        }))
+    }
+
+    /// `dx = g softmax(x)`
+    fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let gradient = cotangent.mul(&saved.input(0).softmax(-1)?)?;
+        Ok(Cotangents::one(gradient))
+    }
+}
+
+impl<T: Element> Tensor<T> {
+    /// Runs `op`, which works along the last axis, along `axis`.
+    fn along(&self, name: &'static str, axis: isize, op: impl Op<T>) -> Result<Self> {
+        let index = self.shape().axis(name, axis)?;
+        if index + 1 == self.rank() {
+            return apply(op, &[self]);
+        }
+        apply(op, &[&self.transpose(axis, -1)?])?.transpose(axis, -1)
+    }
+
+    /// `y = e^x / Σ e^x` along `axis`; a row of -inf gives zeros, where PyTorch gives NaN.
+    ///
+    /// ```
+    /// use lexigrad_tensor::Tensor;
+    /// let x: Tensor = Tensor::new([0.0, 2.0_f32.ln() * 2.0]);
+    /// let y = x.softmax(-1)?.to_vec();
+    /// assert!((y[0] - 0.2).abs() < 1e-6 && (y[1] - 0.8).abs() < 1e-6);
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there is no such axis.
+    pub fn softmax(&self, axis: isize) -> Result<Self> {
+        self.along("softmax", axis, Softmax)
+    }
+
+    /// `y = x - ln Σ e^x` along `axis`.
+    ///
+    /// # Errors
+    /// If there is no such axis.
+    pub fn log_softmax(&self, axis: isize) -> Result<Self> {
+        self.along("log_softmax", axis, LogSoftmax)
+    }
+
+    /// `y = ln Σ e^x` along `axis`, which is taken away; the gradient of a row of -inf is 0, where PyTorch's is NaN.
+    ///
+    /// # Errors
+    /// If there is no such axis.
+    pub fn logsumexp(&self, axis: isize) -> Result<Self> {
+        self.along("logsumexp", axis, LogSumExp)?.squeeze(axis)
+    }
+}

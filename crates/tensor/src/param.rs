@@ -1,0 +1,183 @@
+//! A trainable tensor: the only thing that changes in place.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::ids::Ids;
+use crate::shape::Shape;
+use crate::tape;
+use crate::tensor::Tensor;
+
+/// Identifies a parameter for as long as the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ParamId(u64);
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
+/// A trainable tensor, shared by its clones: a clone in two layers ties their weights.
+///
+/// Reading it while a tape records makes it a leaf of that tape. [`value`](Self::value) reads the whole tensor,
+/// [`rows`](Self::rows) announces that only some rows of a table will be read.
+///
+/// ```
+/// use lexigrad_tensor::{Param, Tensor};
+/// let weight: Param = Param::new(Tensor::zeros([2]));
+/// let tied = weight.clone();
+/// weight.update(|values| values[1] = 5.0);
+/// assert_eq!(tied.value().to_vec(), [0.0, 5.0]);
+/// ```
+///
+/// PyTorch: `nn.Parameter`.
+pub struct Param<T: Element = f32>(Arc<Inner<T>>);
+
+struct Inner<T: Element> {
+    id: ParamId,
+    state: RwLock<State<T>>,
+}
+
+struct State<T: Element> {
+    value: Tensor<T>,
+    requires_grad: bool,
+    fixed_row: Option<usize>,
+}
+
+impl<T: Element> Param<T> {
+    /// A parameter with this value, to be trained.
+    pub fn new(value: Tensor<T>) -> Self {
+        let id = ParamId(NEXT_ID.fetch_add(1, Ordering::Relaxed));
+        let state = RwLock::new(State {
+            value: value.dense(),
+            requires_grad: true,
+            fixed_row: None,
+        });
+        Self(Arc::new(Inner { id, state }))
+    }
+
+    /// The same parameter with a row that no optimizer moves: the padding row of an embedding.
+    ///
+    /// # Errors
+    /// If there is no such row.
+    pub fn with_fixed_row(self, row: usize) -> Result<Self> {
+        let shape = self.shape();
+        if shape.first().is_none_or(|&rows| row >= rows) {
+            let rule = format!("it has no row {row} to fix");
+            return Err(Error::shape("param", "the table", &shape, rule));
+        }
+        self.write().fixed_row = Some(row);
+        Ok(self)
+    }
+
+    /// The parameter's identity, shared by its clones.
+    pub fn id(&self) -> ParamId {
+        self.0.id
+    }
+
+    /// The sizes of the axes.
+    pub fn shape(&self) -> Shape {
+        self.read().value.shape().clone()
+    }
+
+    /// The row that optimizers leave alone, if any.
+    pub fn fixed_row(&self) -> Option<usize> {
+        self.read().fixed_row
+    }
+
+    /// Whether a tape makes this parameter a leaf.
+    pub fn requires_grad(&self) -> bool {
+        self.read().requires_grad
+    }
+
+    /// Freezes (`false`) the parameter or trains it (`true`).
+    pub fn set_requires_grad(&self, requires_grad: bool) {
+        self.write().requires_grad = requires_grad;
+    }
+
+    /// The whole value; a leaf of the tape that is recording, once for each tape.
+    ///
+    /// The returned tensor keeps these values: a later update copies them first, unless the tensor was dropped before.
+    pub fn value(&self) -> Tensor<T> {
+        let state = self.read();
+        let mut value = state.value.clone();
+        if state.requires_grad && tape::is_recording() {
+            drop(state);
+            value.set_node(tape::param_leaf::<T>(self.id(), value.shape()));
+        }
+        value
+    }
+
+    /// The table `[V, dim]`, of which only the rows `ids` will be read; a leaf like [`value`](Self::value).
+    ///
+    /// # Errors
+    /// If an id is beyond the table, in the name of `operation`.
+    pub fn rows(&self, operation: &'static str, ids: &Ids) -> Result<Tensor<T>> {
+        let table = self.value();
+        let rows = table.shape().first().copied().unwrap_or(0);
+        ids.check_range(operation, rows)?;
+        Ok(table)
+    }
+
+    /// Replaces the value.
+    ///
+    /// # Errors
+    /// If the shape differs.
+    pub fn set(&self, value: &Tensor<T>) -> Result<()> {
+        let mut state = self.write();
+        if value.shape() != state.value.shape() {
+            let rule = format!("the parameter has shape {}", state.value.shape());
+            return Err(Error::shape("param", "the new value", value.shape(), rule));
+        }
+        state.value = value.dense();
+        Ok(())
+    }
+
+    /// Changes the value in place; it is copied first if a tensor still shares it.
+    pub fn update<R>(&self, change: impl FnOnce(&mut [T]) -> R) -> R {
+        change(self.write().value.values_mut())
+    }
+
+    /// Changes the rows `rows` of a table in place, one after another: `change(i, row)` gets row `rows[i]`.
+    ///
+    /// # Errors
+    /// If a row is beyond the table; then nothing is changed.
+    pub fn update_rows(&self, rows: &Ids, mut change: impl FnMut(usize, &mut [T])) -> Result<()> {
+        let mut state = self.write();
+        let shape = state.value.shape().clone();
+        rows.check_range("param", shape.first().copied().unwrap_or(0))?;
+        let dim: usize = shape.iter().skip(1).product();
+        let values = state.value.values_mut();
+        for (i, &row) in rows.as_slice().iter().enumerate() {
+            let start = row as usize * dim;
+            change(i, &mut values[start..start + dim]);
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State<T>> {
+        self.0.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State<T>> {
+        self.0.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Another handle on the same parameter.
+impl<T: Element> Clone for Param<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T: Element> fmt::Debug for Param<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.read();
+        write!(f, "Param {}", state.value)?;
+        if !state.requires_grad {
+            write!(f, " (frozen)")?;
+        }
+        Ok(())
+    }
+}

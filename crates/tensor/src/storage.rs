@@ -1,0 +1,264 @@
+//! Copy-on-write storage of elements, drawn from a thread-local pool of buffers and given back to it.
+//!
+//! The largest hidden cost of temporaries is the page fault on fresh memory, so a buffer that is let go is kept for the next
+//! tensor of its size. The whole `Arc` is kept, not only its memory: taking a buffer from the pool allocates nothing.
+
+#![allow(unsafe_code)]
+
+use std::alloc::{Layout as Allocation, alloc_zeroed, dealloc, handle_alloc_error};
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::slice;
+use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
+
+use crate::element::Element;
+
+/// Buffers start at a cache line, which is also the widest vector.
+const ALIGNMENT: usize = 64;
+
+/// What one thread's pool keeps at most; beyond it, buffers go back to the system.
+const KEPT_BYTES: usize = 512 << 20;
+
+/// Memory that is always initialised: the system hands it out zeroed, and numbers are the only thing ever written to it.
+struct Buffer {
+    start: NonNull<u8>,
+    capacity: usize,
+}
+
+// SAFETY: a buffer is plain memory that it owns alone; `Storage` hands out shared slices from a shared `Arc` and a mutable
+// slice only from an `Arc` that nobody else holds.
+unsafe impl Send for Buffer {}
+// SAFETY: as above.
+unsafe impl Sync for Buffer {}
+
+impl Buffer {
+    fn zeroed(capacity: usize) -> Self {
+        let Ok(allocation) = Allocation::from_size_align(capacity, ALIGNMENT) else {
+            panic!("a tensor of {capacity} bytes is larger than the address space");
+        };
+        // SAFETY: the size is at least the smallest size class, so not zero.
+        let start = unsafe { alloc_zeroed(allocation) };
+        match NonNull::new(start) {
+            Some(start) => Self { start, capacity },
+            None => handle_alloc_error(allocation),
+        }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `zeroed` with this very size and alignment, which were valid there.
+        unsafe {
+            let allocation = Allocation::from_size_align_unchecked(self.capacity, ALIGNMENT);
+            dealloc(self.start.as_ptr(), allocation);
+        }
+    }
+}
+
+/// Buffers that no tensor holds, by size class.
+#[derive(Default)]
+struct Pool {
+    classes: Vec<Vec<Arc<Buffer>>>,
+    kept_bytes: usize,
+}
+
+thread_local! {
+    static POOL: RefCell<Pool> = RefCell::default();
+    static COPIES: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Gives the memory that this thread keeps for its next tensors back to the system.
+///
+/// ```
+/// lexigrad_tensor::trim_pool();
+/// ```
+pub fn trim_pool() {
+    POOL.with(|pool| *pool.borrow_mut() = Pool::default());
+}
+
+/// How often this thread copied a storage because somebody else held it when it was to be written.
+///
+/// A training step should not add to it: the optimizer writes in place if nobody else holds a parameter's buffer.
+pub fn copies_on_write() -> usize {
+    COPIES.get()
+}
+
+/// The size class of `bytes` and its size: powers of two, with three steps between two of them, so that at most a fifth is unused.
+fn size_class(bytes: usize) -> (usize, usize) {
+    let units = bytes.div_ceil(ALIGNMENT).max(1);
+    if units <= 4 {
+        return (units - 1, units * ALIGNMENT);
+    }
+    let octave = (units - 1).ilog2() as usize;
+    let step = octave - 2;
+    let quarters = (units - 1) >> step;
+    (
+        octave * 4 + quarters - 8,
+        ((quarters + 1) * ALIGNMENT) << step,
+    )
+}
+
+impl Pool {
+    fn take(&mut self, class: usize) -> Option<Arc<Buffer>> {
+        let buffer = self.classes.get_mut(class)?.pop()?;
+        self.kept_bytes -= buffer.capacity;
+        Some(buffer)
+    }
+
+    fn keep(&mut self, buffer: Arc<Buffer>) {
+        if self.kept_bytes + buffer.capacity > KEPT_BYTES {
+            return;
+        }
+        self.kept_bytes += buffer.capacity;
+        let (class, _) = size_class(buffer.capacity);
+        if class >= self.classes.len() {
+            self.classes.resize_with(class + 1, Vec::new);
+        }
+        self.classes[class].push(buffer);
+    }
+}
+
+/// `len` elements, shared by every tensor and view that holds a clone; written in place by whoever holds the only one.
+pub(crate) struct Storage<T: Element> {
+    buffer: ManuallyDrop<Arc<Buffer>>,
+    len: usize,
+    element: PhantomData<T>,
+}
+
+impl<T: Element> Storage<T> {
+    /// Elements of unspecified (but initialised) value, for a kernel that writes them all.
+    pub(crate) fn uninitialised(len: usize) -> Self {
+        Self::pooled(len).0
+    }
+
+    pub(crate) fn zeroed(len: usize) -> Self {
+        let (mut storage, fresh) = Self::pooled(len);
+        if !fresh {
+            storage.make_mut().fill(T::zero());
+        }
+        storage
+    }
+
+    pub(crate) fn from_slice(values: &[T]) -> Self {
+        let mut storage = Self::uninitialised(values.len());
+        storage.make_mut().copy_from_slice(values);
+        storage
+    }
+
+    /// A storage of `len` elements, and whether it is fresh from the system and so all zero.
+    fn pooled(len: usize) -> (Self, bool) {
+        let Some(bytes) = len.checked_mul(size_of::<T>()) else {
+            panic!("a tensor of {len} elements is larger than the address space");
+        };
+        let (class, capacity) = size_class(bytes);
+        let kept = POOL
+            .try_with(|pool| pool.borrow_mut().take(class))
+            .ok()
+            .flatten();
+        let fresh = kept.is_none();
+        let buffer = kept.unwrap_or_else(|| Arc::new(Buffer::zeroed(capacity)));
+        let storage = Self {
+            buffer: ManuallyDrop::new(buffer),
+            len,
+            element: PhantomData,
+        };
+        (storage, fresh)
+    }
+
+    pub(crate) fn as_slice(&self) -> &[T] {
+        // SAFETY: the buffer holds at least `len` elements of `T` at an alignment that suits any number, all initialised, and
+        // every bit pattern is a valid float. Nobody writes while a shared reference to this `Arc` lives.
+        unsafe { slice::from_raw_parts(self.buffer.start.as_ptr().cast(), self.len) }
+    }
+
+    /// Whether this is the only holder, so that writing copies nothing.
+    pub(crate) fn is_unique(&self) -> bool {
+        let unique = Arc::strong_count(&self.buffer) == 1;
+        // Pairs with the release by which another thread gave up its clone: its reads come before our writes.
+        fence(Ordering::Acquire);
+        unique
+    }
+
+    pub(crate) fn shares_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.buffer, &other.buffer)
+    }
+
+    /// The elements for writing; copied first if somebody else holds them too.
+    pub(crate) fn make_mut(&mut self) -> &mut [T] {
+        if !self.is_unique() {
+            COPIES.set(COPIES.get() + 1);
+            *self = Self::from_slice(self.as_slice());
+        }
+        // SAFETY: as in `as_slice`; and we hold the only `Arc`, through a mutable reference.
+        unsafe { slice::from_raw_parts_mut(self.buffer.start.as_ptr().cast(), self.len) }
+    }
+}
+
+impl<T: Element> Clone for Storage<T> {
+    fn clone(&self) -> Self {
+        Self {
+            buffer: self.buffer.clone(),
+            len: self.len,
+            element: PhantomData,
+        }
+    }
+}
+
+impl<T: Element> Drop for Storage<T> {
+    fn drop(&mut self) {
+        let unique = self.is_unique();
+        // SAFETY: the field is not used again, since the storage is being dropped.
+        let buffer = unsafe { ManuallyDrop::take(&mut self.buffer) };
+        if unique {
+            // While a thread ends, its pool may be gone already; then the buffer goes back to the system.
+            let _ = POOL.try_with(|pool| pool.borrow_mut().keep(buffer));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn size_classes_are_ordered_and_waste_at_most_a_fifth() {
+        let mut previous = (0, ALIGNMENT);
+        for bytes in 1..200_000 {
+            let (class, capacity) = size_class(bytes);
+            assert!(capacity >= bytes);
+            assert!(bytes <= 4 * ALIGNMENT || capacity * 4 <= (bytes + ALIGNMENT) * 5);
+            assert!(
+                class == previous.0 && capacity == previous.1
+                    || class == previous.0 + 1 && capacity > previous.1
+            );
+            assert_eq!(size_class(capacity), (class, capacity));
+            previous = (class, capacity);
+        }
+    }
+
+    #[test]
+    fn a_buffer_that_was_let_go_is_used_again_and_zeroed_when_asked() {
+        let mut first = Storage::<f32>::uninitialised(1000);
+        first.make_mut().fill(7.0);
+        let start = first.as_slice().as_ptr();
+        drop(first);
+        let second = Storage::<f32>::zeroed(1000);
+        assert_eq!(second.as_slice().as_ptr(), start);
+        assert!(second.as_slice().iter().all(|&x| x == 0.0));
+    }
+
+    #[test]
+    fn writing_copies_only_what_somebody_else_holds() {
+        let before = copies_on_write();
+        let mut a = Storage::from_slice(&[1.0f32, 2.0]);
+        a.make_mut()[0] = 3.0;
+        assert_eq!(copies_on_write(), before);
+        let b = a.clone();
+        a.make_mut()[0] = 4.0;
+        assert_eq!(copies_on_write(), before + 1);
+        assert_eq!((a.as_slice()[0], b.as_slice()[0]), (4.0, 3.0));
+    }
+}

@@ -1,0 +1,228 @@
+//! The tape: what is computed while it is alive is recorded, and differentiated when it is consumed.
+//!
+//! A tape is a plain list of records in the order of creation (a Wengert list). The backward pass is one loop over it in
+//! reverse: no sort, no recursion, no graph of pointers; dropping it is a flat drop.
+
+mod recording;
+mod reverse;
+
+use std::marker::PhantomData;
+
+use crate::element::Element;
+use crate::error::{Error, ErrorKind, Result};
+use crate::gradients::Gradients;
+use crate::tensor::Tensor;
+
+pub(crate) use recording::{NodeId, Taped, next_thread_seed, param_leaf, record};
+pub use recording::{dropout_seed, is_recording, is_training, set_seed};
+
+use recording::{Frame, FrameGuard, TapeId};
+
+/// Records what this thread computes, from its creation until it is consumed or dropped.
+///
+/// There is no `zero_grad`, no `no_grad` and no `train()`/`eval()`: without a tape nothing is recorded and dropout is off.
+/// Tapes nest, and the innermost one records; to it, tensors of an outer tape are constants. A tensor that outlives its tape
+/// becomes a constant.
+///
+/// ```
+/// use lexigrad_tensor::{Tape, Tensor};
+/// let tape = Tape::new();
+/// let x = tape.watch(&Tensor::new([1.0, 2.0, 3.0]));
+/// let loss = x.square().sum();
+/// let grads = tape.backward(&loss)?;
+/// let gradient = grads.of(&x).map(|grad| grad.to_dense()).transpose()?;
+/// assert_eq!(gradient.map(|g| g.to_vec()), Some(vec![2.0, 4.0, 6.0]));
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// PyTorch: the graph behind `requires_grad`, with an owner and an end. JAX: the trace of `jax.vjp`.
+#[must_use = "a tape that is not bound to a name is dropped at once and records nothing"]
+pub struct Tape {
+    id: TapeId,
+    /// A tape belongs to the thread that made it.
+    not_send: PhantomData<*const ()>,
+}
+
+impl Tape {
+    /// Starts to record, for training: dropout is on, and draws from this thread's sequence of seeds.
+    #[allow(
+        clippy::new_without_default,
+        reason = "starting to record is an effect"
+    )]
+    pub fn new() -> Self {
+        Self::seeded(recording::next_thread_seed())
+    }
+
+    /// Starts to record, for training, with a seed for the randomness of this step.
+    pub fn seeded(seed: u64) -> Self {
+        Self::start(Some(seed))
+    }
+
+    /// Starts to record with dropout off: gradients of the model as it is used.
+    pub fn eval() -> Self {
+        Self::start(None)
+    }
+
+    fn start(training_seed: Option<u64>) -> Self {
+        Self {
+            id: recording::start(training_seed),
+            not_send: PhantomData,
+        }
+    }
+
+    /// The tensor as a leaf of this tape, whose gradient [`Gradients::of`] and [`grad`](Self::grad) give.
+    pub fn watch<T: Element>(&self, tensor: &Tensor<T>) -> Tensor<T> {
+        let mut leaf = tensor.detach();
+        leaf.set_node(recording::watched_leaf::<T>(self.id, tensor.shape()));
+        leaf
+    }
+
+    /// `dL/dx` for every parameter and watched tensor x that the loss L depends on. Consumes the tape.
+    ///
+    /// Each record is freed as it is processed, so that when this returns nothing holds a parameter's buffer any more.
+    ///
+    /// # Errors
+    /// If the loss does not hold exactly one element, was not recorded, or was recorded by another tape.
+    ///
+    /// PyTorch: `loss.backward()`; it sums over the elements of no loss either.
+    pub fn backward<T: Element>(self, loss: &Tensor<T>) -> Result<Gradients<T>> {
+        if loss.elements() != 1 {
+            let rule = "it must hold one element (take its sum or mean, or use backward_with)";
+            return Err(Error::shape("backward", "the loss", loss.shape(), rule));
+        }
+        self.backward_with(loss, &Tensor::ones(loss.shape()))
+    }
+
+    /// The vector-Jacobian product `uᵀ dy/dx` for every parameter and watched tensor x, for an output `y: [..]` and a
+    /// cotangent `u: [..]` of its shape. Consumes the tape.
+    ///
+    /// # Errors
+    /// If the shapes differ, or as for [`backward`](Self::backward).
+    ///
+    /// PyTorch: `y.backward(gradient=u)`.
+    pub fn backward_with<T: Element>(
+        self,
+        y: &Tensor<T>,
+        cotangent: &Tensor<T>,
+    ) -> Result<Gradients<T>> {
+        let index = self.index_of("backward", "loss", y)?;
+        check_cotangent("backward", y, cotangent)?;
+        let records = recording::take_records::<T>(self.id);
+        let _paused = recording::enter(Frame::Paused);
+        reverse::consume(records, index, cotangent.detach())
+    }
+
+    /// `dy/dx` for each x of `xs`, itself recorded on this tape, so that it can be differentiated again.
+    ///
+    /// `y` holds one element; where y does not depend on an x, its gradient is zeros. To differentiate by a parameter, pass
+    /// [`Param::value`](crate::Param::value) read under this tape.
+    ///
+    /// ```
+    /// use lexigrad_tensor::{Tape, Tensor};
+    /// let tape = Tape::new();
+    /// let x = tape.watch(&Tensor::new(2.0_f64));
+    /// let y = x.powf(4.0);
+    /// let first = tape.grad(&y, &[&x])?.remove(0);
+    /// let second = tape.grad(&first, &[&x])?.remove(0);
+    /// assert_eq!((first.item()?, second.item()?), (32.0, 48.0));
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If `y` does not hold one element, or y or an x is not on this tape.
+    ///
+    /// PyTorch: `torch.autograd.grad(y, xs, create_graph=True, materialize_grads=True)`.
+    pub fn grad<T: Element>(&self, y: &Tensor<T>, xs: &[&Tensor<T>]) -> Result<Vec<Tensor<T>>> {
+        if y.elements() != 1 {
+            let rule = "it must hold one element (take its sum or mean, or use grad_with)";
+            return Err(Error::shape("grad", "the output", y.shape(), rule));
+        }
+        self.grad_with(y, &Tensor::ones(y.shape()), xs)
+    }
+
+    /// The vector-Jacobian product `uᵀ dy/dx` for each x of `xs`, recorded like [`grad`](Self::grad); it can be differentiated
+    /// by u as well.
+    ///
+    /// # Errors
+    /// If the shapes of `y` and `u` differ, or as for [`grad`](Self::grad).
+    pub fn grad_with<T: Element>(
+        &self,
+        y: &Tensor<T>,
+        cotangent: &Tensor<T>,
+        xs: &[&Tensor<T>],
+    ) -> Result<Vec<Tensor<T>>> {
+        let output = self.index_of("grad", "output", y)?;
+        check_cotangent("grad", y, cotangent)?;
+        let targets: Vec<u32> = xs
+            .iter()
+            .map(|x| self.index_of("grad", "input", x))
+            .collect::<Result<_>>()?;
+        let _recording = recording::enter(Frame::Record(self.id));
+        let found = reverse::retrace(self.id, output, &targets, cotangent.clone())?;
+        let gradients = found.into_iter().zip(xs);
+        Ok(gradients
+            .map(|(gradient, x)| gradient.unwrap_or_else(|| Tensor::zeros(x.shape())))
+            .collect())
+    }
+
+    /// A guard under which this thread records nothing and dropout is off.
+    ///
+    /// PyTorch: `torch.no_grad()`.
+    #[must_use = "recording goes on as soon as the guard is dropped"]
+    pub fn pause(&self) -> Pause<'_> {
+        Pause {
+            _guard: recording::enter(Frame::Paused),
+            _tape: PhantomData,
+        }
+    }
+
+    fn index_of<T: Element>(
+        &self,
+        operation: &'static str,
+        quantity: &'static str,
+        tensor: &Tensor<T>,
+    ) -> Result<u32> {
+        match tensor.node() {
+            Some(node) if node.tape == self.id => Ok(node.index),
+            Some(node) if recording::is_alive_elsewhere(node.tape) => {
+                Err(Error::new(operation, ErrorKind::OtherThread))
+            }
+            Some(_) => Err(Error::other(
+                operation,
+                format!(
+                    "the {quantity} was recorded by another tape; use the tape that was the innermost one when it was computed"
+                ),
+            )),
+            None => Err(Error::new(operation, ErrorKind::NotRecorded { quantity })),
+        }
+    }
+}
+
+impl Drop for Tape {
+    fn drop(&mut self) {
+        recording::end(self.id);
+    }
+}
+
+/// While it lives, this thread records nothing; from [`Tape::pause`].
+pub struct Pause<'a> {
+    _guard: FrameGuard,
+    _tape: PhantomData<&'a Tape>,
+}
+
+fn check_cotangent<T: Element>(
+    operation: &'static str,
+    y: &Tensor<T>,
+    cotangent: &Tensor<T>,
+) -> Result<()> {
+    if y.shape() == cotangent.shape() {
+        return Ok(());
+    }
+    let rule = format!("it must be the output's, {}", y.shape());
+    Err(Error::shape(
+        operation,
+        "the cotangent",
+        cotangent.shape(),
+        rule,
+    ))
+}

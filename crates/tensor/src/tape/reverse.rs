@@ -1,0 +1,142 @@
+//! The two passes over a tape in reverse: one that consumes it, one that records what it does.
+
+use super::recording::{self, CONSTANT, Computed, Record, Source, TapeId};
+use crate::accumulate::Accumulator;
+use crate::element::Element;
+use crate::error::Result;
+use crate::grad::Grad;
+use crate::gradients::Gradients;
+use crate::op::Saved;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// Passes `cotangent` back from record `output` to the leaves and frees each record on the way.
+pub(super) fn consume<T: Element>(
+    mut records: Vec<Record<T>>,
+    output: u32,
+    cotangent: Tensor<T>,
+) -> Result<Gradients<T>> {
+    records.truncate(output as usize + 1);
+    let mut sums: Vec<Option<Accumulator<T>>> = Vec::new();
+    sums.resize_with(records.len(), || None);
+    if let Some(last) = sums.last_mut() {
+        *last = Some(Accumulator::Dense(cotangent));
+    }
+    let mut gradients = Gradients::default();
+    while let (Some(record), Some(sum)) = (records.pop(), sums.pop()) {
+        let Some(sum) = sum else { continue };
+        match record.source {
+            Source::Leaf(leaf) => gradients.insert(leaf, sum.finish()),
+            Source::Computed(computed) => {
+                let cotangents = pull_back(&computed, sum.into_dense()?)?;
+                drop(computed.saved);
+                for (index, gradient) in cotangents {
+                    let gradient = fit(gradient, &records[index].shape)?;
+                    match &mut sums[index] {
+                        Some(sum) => sum.add(gradient),
+                        none => *none = Some(Accumulator::from(gradient)),
+                    }
+                }
+            }
+            Source::Taken => {}
+        }
+    }
+    Ok(gradients)
+}
+
+/// Passes `cotangent` back from record `output` to the records `targets` with recorded operations, and leaves the tape whole.
+pub(super) fn retrace<T: Element>(
+    tape: TapeId,
+    output: u32,
+    targets: &[u32],
+    cotangent: Tensor<T>,
+) -> Result<Vec<Option<Tensor<T>>>> {
+    let on_path = recording::look(tape, |records: &[Record<T>]| {
+        depends_on(records, output, targets)
+    });
+    let mut sums: Vec<Option<Accumulator<T>>> = Vec::new();
+    sums.resize_with(output as usize + 1, || None);
+    sums[output as usize] = Some(Accumulator::Dense(cotangent));
+    let mut found: Vec<Option<Tensor<T>>> = vec![None; targets.len()];
+    for index in (0..=output).rev() {
+        let Some(sum) = sums[index as usize].take() else {
+            continue;
+        };
+        let cotangent = sum.into_dense()?;
+        for (slot, _) in found
+            .iter_mut()
+            .zip(targets)
+            .filter(|(_, target)| **target == index)
+        {
+            *slot = Some(cotangent.clone());
+        }
+        let borrowed = recording::borrow::<T>(tape, index);
+        let Some(computed) = borrowed.computed() else {
+            continue;
+        };
+        if !computed
+            .inputs
+            .iter()
+            .any(|&input| input != CONSTANT && on_path[input as usize])
+        {
+            continue;
+        }
+        let cotangents = pull_back(computed, cotangent)?;
+        for (index, gradient) in cotangents.into_iter().filter(|(index, _)| on_path[*index]) {
+            let shape = recording::look(tape, |records: &[Record<T>]| records[index].shape.clone());
+            let gradient = fit(gradient, &shape)?;
+            sums[index] = Some(match sums[index].take() {
+                Some(sum) => sum.add_recorded(gradient)?,
+                None => Accumulator::from(gradient),
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// For each record up to `output` whether it is one of `targets` or was computed from one.
+fn depends_on<T: Element>(records: &[Record<T>], output: u32, targets: &[u32]) -> Vec<bool> {
+    let mut on_path = vec![false; output as usize + 1];
+    for &target in targets.iter().filter(|&&target| target <= output) {
+        on_path[target as usize] = true;
+    }
+    for index in 0..on_path.len() {
+        if let Source::Computed(computed) = &records[index].source {
+            let depends = computed
+                .inputs
+                .iter()
+                .any(|&input| input != CONSTANT && on_path[input as usize]);
+            on_path[index] |= depends;
+        }
+    }
+    on_path
+}
+
+/// The gradients of the inputs that need one, each with its record.
+fn pull_back<T: Element>(
+    computed: &Computed<T>,
+    cotangent: Tensor<T>,
+) -> Result<impl IntoIterator<Item = (usize, Grad<T>)> + use<T>> {
+    let saved = Saved {
+        saves: computed.saves,
+        tensors: &computed.saved,
+        needs: computed.needs,
+    };
+    let cotangents = computed.op.vjp(&saved, cotangent)?;
+    let inputs = computed.inputs.clone();
+    Ok(inputs
+        .into_iter()
+        .zip(cotangents.0)
+        .filter_map(|(input, gradient)| {
+            let gradient = gradient.filter(|_| input != CONSTANT)?;
+            Some((input as usize, gradient))
+        }))
+}
+
+/// The one place where the gradient of a broadcast input is summed to the input's shape.
+fn fit<T: Element>(gradient: Grad<T>, shape: &Shape) -> Result<Grad<T>> {
+    match gradient {
+        Grad::Dense(tensor) if tensor.shape() != shape => Ok(Grad::Dense(tensor.sum_to(shape)?)),
+        other => Ok(other),
+    }
+}

@@ -1,0 +1,208 @@
+//! The tensor: shared storage, a layout over it, and its place on a tape.
+
+use std::ops::Deref;
+
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::kernels::strided;
+use crate::layout::Layout;
+use crate::shape::Shape;
+use crate::storage::Storage;
+use crate::tape::NodeId;
+
+/// An n-d array `[..]` of `f32` (or `f64`), an immutable value; clones and views share its storage.
+///
+/// While a [`Tape`](crate::Tape) is alive on this thread, what is computed from a watched tensor or a parameter is recorded.
+///
+/// ```
+/// use lexigrad_tensor::Tensor;
+/// let x: Tensor = Tensor::new([[1.0, 2.0], [3.0, 4.0]]);
+/// let y = x.matmul(&x)?.sum();
+/// assert_eq!(y.item()?, 54.0);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// PyTorch: `torch.Tensor`, without `.grad` and without in-place operations.
+#[derive(Clone)]
+pub struct Tensor<T: Element = f32> {
+    storage: Storage<T>,
+    layout: Layout,
+    node: Option<NodeId>,
+}
+
+impl<T: Element> Tensor<T> {
+    pub(crate) fn from_storage(storage: Storage<T>, shape: Shape) -> Self {
+        Self {
+            storage,
+            layout: Layout::dense(shape),
+            node: None,
+        }
+    }
+
+    /// A tensor whose elements `write` sets, all of them.
+    pub(crate) fn build(shape: impl Into<Shape>, write: impl FnOnce(&mut [T])) -> Self {
+        let shape = shape.into();
+        let mut storage = Storage::uninitialised(shape.elements());
+        write(storage.make_mut());
+        Self::from_storage(storage, shape)
+    }
+
+    /// The same storage under another layout, on no tape.
+    pub(crate) fn with_layout(&self, layout: Layout) -> Self {
+        Self {
+            storage: self.storage.clone(),
+            layout,
+            node: None,
+        }
+    }
+
+    pub(crate) fn node(&self) -> Option<NodeId> {
+        self.node
+    }
+
+    pub(crate) fn set_node(&mut self, node: Option<NodeId>) {
+        self.node = node;
+    }
+
+    /// The sizes of the axes, outermost first.
+    pub fn shape(&self) -> &Shape {
+        self.layout.shape()
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.shape().rank()
+    }
+
+    /// The number of elements.
+    pub fn elements(&self) -> usize {
+        self.shape().elements()
+    }
+
+    /// Shape, strides and offset.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The whole storage, in which [`Layout`] says where the elements stand.
+    pub(crate) fn buffer(&self) -> &[T] {
+        self.storage.as_slice()
+    }
+
+    /// The elements in row-major order: borrowed if they stand so, else copied.
+    ///
+    /// ```
+    /// use lexigrad_tensor::Tensor;
+    /// let x: Tensor = Tensor::new([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.transpose(0, 1)?.values()[..], [1.0, 3.0, 2.0, 4.0]);
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    pub fn values(&self) -> Values<'_, T> {
+        if self.layout.is_dense() {
+            let start = self.layout.offset();
+            return Values::Borrowed(&self.buffer()[start..start + self.elements()]);
+        }
+        let mut copy = Storage::uninitialised(self.elements());
+        strided::copy_strided(
+            self.shape(),
+            self.buffer(),
+            self.layout.offset(),
+            self.layout.strides(),
+            copy.make_mut(),
+        );
+        Values::Copied(copy)
+    }
+
+    /// The elements in row-major order, as a `Vec`.
+    pub fn to_vec(&self) -> Vec<T> {
+        self.values().to_vec()
+    }
+
+    /// The one number of a tensor that holds one.
+    ///
+    /// # Errors
+    /// If it holds more or none.
+    pub fn item(&self) -> Result<T> {
+        match self.values()[..] {
+            [value] => Ok(value),
+            _ => Err(Error::shape(
+                "item",
+                "the tensor",
+                self.shape(),
+                "it must hold one element",
+            )),
+        }
+    }
+
+    /// The same values as a constant: nothing flows back through it.
+    ///
+    /// PyTorch: `detach`; here writing to either never changes the other.
+    pub fn detach(&self) -> Self {
+        self.with_layout(self.layout.clone())
+    }
+
+    /// A constant of the same values whose elements stand in row-major order.
+    pub(crate) fn dense(&self) -> Self {
+        match self.values() {
+            Values::Borrowed(_) => self.detach(),
+            Values::Copied(storage) => Self::from_storage(storage, self.shape().clone()),
+        }
+    }
+
+    /// Whether writing to the elements would copy nothing: nobody else holds them and they stand in order.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.storage.is_unique() && self.layout.is_dense()
+    }
+
+    /// The elements in row-major order for writing; copied first if somebody else holds them.
+    pub(crate) fn values_mut(&mut self) -> &mut [T] {
+        if !self.layout.is_dense() {
+            *self = self.dense();
+        }
+        let start = self.layout.offset();
+        let end = start + self.elements();
+        &mut self.storage.make_mut()[start..end]
+    }
+
+    /// Whether the two share their storage.
+    pub fn shares_storage_with(&self, other: &Self) -> bool {
+        self.storage.shares_with(&other.storage)
+    }
+
+    /// Converts every element to another type; a constant.
+    ///
+    /// ```
+    /// use lexigrad_tensor::Tensor;
+    /// let x: Tensor<f32> = Tensor::new([0.5, 0.25]);
+    /// let wide: Tensor<f64> = x.cast();
+    /// assert_eq!(wide.to_vec(), [0.5, 0.25]);
+    /// ```
+    pub fn cast<U: Element>(&self) -> Tensor<U> {
+        let values = self.values();
+        Tensor::build(self.shape(), |out| {
+            for (to, from) in out.iter_mut().zip(values.iter()) {
+                *to = U::from_f64(from.as_f64());
+            }
+        })
+    }
+}
+
+/// The elements of a tensor in row-major order; derefs to a slice.
+pub enum Values<'a, T: Element> {
+    #[doc(hidden)]
+    Borrowed(&'a [T]),
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    Copied(Storage<T>),
+}
+
+impl<T: Element> Deref for Values<'_, T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match self {
+            Self::Borrowed(slice) => slice,
+            Self::Copied(storage) => storage.as_slice(),
+        }
+    }
+}
