@@ -1,1 +1,59 @@
-//! nn
+//! Layers, losses and state dicts.
+//!
+//! A model is a struct of layers with `#[derive(Module)]`; its `forward` is a method of your own, typed as the model needs.
+//!
+//! ```
+//! use lexigrad_nn::{Embedding, Linear, Module, cross_entropy};
+//! use lexigrad_tensor::{Ids, Result, Tape, Tensor};
+//! use rand::{SeedableRng, rngs::StdRng};
+//!
+//! #[derive(Module)]
+//! struct NextWord { embed: Embedding, out: Linear }
+//!
+//! impl NextWord {
+//!     fn forward(&self, words: &Ids) -> Result<Tensor> {
+//!         self.out.forward(&self.embed.forward(words)?)
+//!     }
+//! }
+//!
+//! let mut rng = StdRng::seed_from_u64(1);
+//! let model = NextWord { embed: Embedding::new(100, 8, &mut rng), out: Linear::new(8, 100, &mut rng) };
+//! let names: Vec<String> = model.named_parameters().into_iter().map(|(name, _)| name).collect();
+//! assert_eq!(names, ["embed.weight", "out.weight", "out.bias"]);
+//!
+//! let tape = Tape::new();
+//! let loss = cross_entropy(&model.forward(&Ids::new([4, 7])?)?, &Ids::new([7, 9])?)?;
+//! let grads = tape.backward(&loss)?;
+//! assert!(grads.missing(&model).is_empty());
+//! # Ok::<(), lexigrad_tensor::Error>(())
+//! ```
+
+extern crate self as lexigrad_nn;
+
+mod activation;
+mod dropout;
+mod embedding;
+mod embedding_bag;
+mod layer_norm;
+mod linear;
+mod loss;
+mod sequential;
+mod state;
+mod table;
+
+pub use activation::{Gelu, Relu, Sigmoid, Tanh};
+pub use dropout::Dropout;
+pub use embedding::{Embedding, EmbeddingConfig};
+pub use embedding_bag::{EmbeddingBag, EmbeddingBagConfig};
+pub use layer_norm::{LayerNorm, LayerNormConfig};
+pub use lexigrad_nn_derive::Module;
+pub use lexigrad_tensor::{
+    BagMode, Bags, Buffer, CrossEntropyOptions, Entry, Module, Reduction, Visitor, cross_entropy,
+    cross_entropy_with,
+};
+pub use linear::{Linear, LinearConfig};
+pub use loss::bce_with_logits::{BceWithLogitsLoss, BceWithLogitsOptions, bce_with_logits};
+pub use loss::cross_entropy::CrossEntropyLoss;
+pub use loss::mse::{MseLoss, mse};
+pub use sequential::{Layer, Sequential};
+pub use state::{ModuleState, StateDict};
