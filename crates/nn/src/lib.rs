@@ -28,6 +28,8 @@
 //! # Ok::<(), lexigrad_tensor::Error>(())
 //! ```
 
+#![warn(unreachable_pub)]
+
 extern crate self as lexigrad_nn;
 
 mod activation;

@@ -19,6 +19,8 @@
 //! # Ok::<(), lexigrad_tensor::Error>(())
 //! ```
 
+#![warn(unreachable_pub)]
+
 mod clip;
 mod optimizer;
 mod rule;

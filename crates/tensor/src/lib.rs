@@ -22,6 +22,8 @@
 //! # Ok::<(), lexigrad_tensor::Error>(())
 //! ```
 
+#![warn(unreachable_pub)]
+
 mod accumulate;
 mod bags;
 mod construct;
