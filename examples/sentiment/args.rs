@@ -1,69 +1,129 @@
-//! The command line.
+//! What the command line accepts.
 
 use std::path::PathBuf;
 
 use clap::Parser;
 
-/// Trains a classifier of sentences and says what it learned.
+/// Learns to tell the label of a short text from its words, and says what it learned.
 ///
-/// Without --data it trains on 8,333 sentences of movie reviews, positive (1) or negative (0).
+/// With no options it trains on 8,333 sentences of movie reviews, each labelled 1 (liked it) or 0 (did not), and
+/// reports how often it is right on sentences it has never seen.
 #[derive(Debug, Parser)]
 #[command(name = "sentiment")]
 pub struct Args {
-    /// Train on your own file instead: one text a line, as `label<TAB>text` or `__label__x text`, with any number of labels;
-    /// it is shuffled by the seed and cut into 80 % to train on, 10 % to choose on (dev) and 10 % to test on
+    /// Train on your own file instead of the movie reviews.
+    ///
+    /// One example a line: a label, a tab and the text; or a label, a tab, a score (which is ignored), a tab and the
+    /// text; or fastText's `__label__NAME text`. Any number of labels from two up. The seed shuffles the lines: 80 % are
+    /// trained on, 10 % (dev) show progress after each epoch, and 10 % (test) are kept for the end.
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
 
-    /// Write the trained model to this safetensors file, and its words and labels to FILE.json beside it
-    #[arg(long, value_name = "FILE")]
+    /// Write the trained model to this safetensors file, with its words and labels.
+    #[arg(long, value_name = "FILE", conflicts_with = "load")]
     pub save: Option<PathBuf>,
 
-    /// Use a model that --save wrote instead of training one
-    #[arg(long, value_name = "FILE")]
+    /// Read a model written by --save instead of training one.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["dim", "epochs", "lr", "batch_size", "ngrams", "prefix", "buckets", "min_count"]
+    )]
     pub load: Option<PathBuf>,
 
-    /// Classify this text at the end; may be given more than once
+    /// Say the label of this text; give the option again for each further text.
     #[arg(long, value_name = "TEXT")]
     pub predict: Vec<String>,
 
-    /// The seed of all randomness: the same seed gives the same model
+    /// Where the random numbers start: the same seed prints the same numbers.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 
-    /// Threads to use at most; they never change the result
-    #[arg(long)]
-    pub threads: Option<usize>,
+    /// Processor threads to use; the result is the same with any number of them.
+    #[arg(long, default_value_t = 1, value_parser = count)]
+    pub threads: usize,
 
-    /// Numbers in the vector of each word
-    #[arg(long, default_value_t = 32)]
+    /// Numbers learned for each word: more can tell more apart, and take longer.
+    #[arg(long, default_value_t = 16, value_parser = count)]
     pub dim: usize,
 
-    /// Passes over the training texts
-    #[arg(long, default_value_t = 12)]
+    /// Times to go through the training texts.
+    #[arg(long, default_value_t = 4, value_parser = count)]
     pub epochs: usize,
 
-    /// How large the first steps are; they shrink to nothing by the end
-    #[arg(long, default_value_t = 0.003)]
-    pub lr: f64,
+    /// Learning rate, the size of a step: too small learns slowly, too large not at all.
+    #[arg(long, default_value_t = 0.05, value_parser = rate)]
+    pub lr: f32,
 
-    /// Texts in one step
-    #[arg(long, default_value_t = 32)]
-    pub batch: usize,
+    /// Texts to look at before each step.
+    #[arg(long, default_value_t = 32, value_parser = count)]
+    pub batch_size: usize,
 
-    /// The share of words and phrases that is left out of each text at random while training
-    #[arg(long, default_value_t = 0.3)]
-    pub dropout: f64,
-
-    /// Words rarer than this in the training texts are left out
-    #[arg(long, default_value_t = 1)]
-    pub min_count: usize,
-
-    /// Phrases of up to so many words count as well as the words; 1 for words alone
-    #[arg(long, default_value_t = 2)]
+    /// Longest run of neighbouring words learned as one unit, as "not good" is with 2; with 1, words only.
+    #[arg(long, default_value_t = 2, value_parser = count)]
     pub ngrams: usize,
 
-    /// Rows that phrases share by their hash
-    #[arg(long, default_value_t = 100_000)]
-    pub buckets: usize,
+    /// Learn the first letters of a word too, this many, so that "entertaining" helps with "entertained"; 0 for none.
+    #[arg(long, default_value_t = 5)]
+    pub prefix: usize,
+
+    /// Rows of the table shared by all word runs and word beginnings; with fewer, more of them collide.
+    #[arg(long, default_value_t = 500_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub buckets: u32,
+
+    /// Ignore a word that occurs fewer times than this in the training texts.
+    #[arg(long, default_value_t = 2, value_parser = count)]
+    pub min_count: usize,
+}
+
+/// A whole number from 1 up.
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("it must be a whole number from 1 up".to_owned()),
+        Ok(number) => Ok(number),
+    }
+}
+
+/// A finite number above 0.
+fn rate(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        _ => Err("it must be a number above 0".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Args, String> {
+        Args::try_parse_from(std::iter::once(&"sentiment").chain(arguments))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn predict_is_repeatable_and_keeps_the_order() {
+        let args = parse(&["--predict", "a fine film", "--predict", "dull"]).unwrap();
+        assert_eq!(args.predict, ["a fine film", "dull"]);
+    }
+
+    #[test]
+    fn values_that_cannot_train_are_refused() {
+        for (option, value) in [
+            ("--dim", "0"),
+            ("--lr", "NaN"),
+            ("--lr", "0"),
+            ("--buckets", "0"),
+        ] {
+            let message = parse(&[option, value]).unwrap_err();
+            assert!(message.contains(option), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_loaded_model_takes_no_training_settings() {
+        assert!(parse(&["--load", "model.safetensors", "--predict", "dull"]).is_ok());
+        let message = parse(&["--load", "model.safetensors", "--dim", "8"]).unwrap_err();
+        assert!(message.contains("cannot be used with"), "{message}");
+    }
 }

@@ -2,24 +2,27 @@
 //!
 //! `cargo run --release --example sentiment` trains on 8,333 sentences of movie reviews; `-- --help` lists the options.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod args;
-mod features;
 mod model;
 mod reader;
 mod report;
+mod tokenizer;
 mod train;
+mod vocabulary;
 
 use std::error::Error;
 use std::path::Path;
 
 use clap::Parser;
-use lexigrad::prelude::*;
 use rand::{SeedableRng, rngs::StdRng};
 
 use args::Args;
-use features::Features;
-use model::Classifier;
+use model::{Classifier, Trained};
 use reader::Corpus;
+use tokenizer::tokenize;
+use vocabulary::{Features, Vocabulary};
 
 fn main() {
     if let Err(error) = run(&Args::parse()) {
@@ -29,51 +32,75 @@ fn main() {
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
-    if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()?;
-    }
-    if let Some(path) = &args.load {
-        let (features, model) = model::load(path)?;
-        if args.predict.is_empty() {
-            let corpus = read(args)?.relabel(features.labels())?;
-            report::accuracy(&features, &model, &corpus.test)?;
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(args.threads)
+        .build_global()?;
+    let trained = match &args.load {
+        Some(path) => Trained::load(path)?,
+        None => learn(args)?,
+    };
+    if args.load.is_some() && args.predict.is_empty() {
+        let corpus = read(args)?;
+        if corpus.labels != trained.labels {
+            let message = format!(
+                "the data has the labels {:?}, the model {:?}",
+                corpus.labels, trained.labels
+            );
+            return Err(message.into());
         }
-        return report::predictions(&features, &model, &args.predict);
+        report::accuracy(&trained, &corpus.test)?;
     }
+    report::predictions(&trained, &args.predict)
+}
+
+/// Trains on the corpus, reports, and saves if asked to.
+fn learn(args: &Args) -> Result<Trained, Box<dyn Error>> {
     let corpus = read(args)?;
-    let features = Features::new(&corpus, args.min_count, args.ngrams, args.buckets);
+    let texts: Vec<Vec<String>> = corpus
+        .train
+        .iter()
+        .map(|example| tokenize(&example.text))
+        .collect();
+    let features = Features {
+        ngrams: args.ngrams,
+        prefix: args.prefix,
+        buckets: args.buckets,
+    };
+    let vocabulary =
+        Vocabulary::from_texts(texts.iter().map(Vec::as_slice), args.min_count, features);
     println!(
         "{} train, {} dev, {} test sentences; {} labels, {} words, {} rows of {}",
         corpus.train.len(),
         corpus.dev.len(),
         corpus.test.len(),
         corpus.labels.len(),
-        features.words().len(),
-        features.rows(),
+        vocabulary.words().len(),
+        vocabulary.rows(),
         args.dim
     );
     let mut rng = StdRng::seed_from_u64(args.seed);
-    let model = Classifier::new(features.rows(), args.dim, corpus.labels.len(), &mut rng)?;
-    train::train(&model, &features, &corpus, args, &mut rng)?;
-    report::accuracy(&features, &model, &corpus.test)?;
-    report::words(&features, &model)?;
+    let model = Classifier::new(vocabulary.rows(), args.dim, corpus.labels.len(), &mut rng)?;
+    let trained = Trained {
+        labels: corpus.labels.clone(),
+        vocabulary,
+        model,
+    };
+    train::train(&trained, &corpus, args, &mut rng)?;
+    report::accuracy(&trained, &corpus.test)?;
+    report::words(&trained)?;
     if let Some(path) = &args.save {
-        model::save(path, &features, &model)?;
+        trained.save(path)?;
         println!("saved {}", path.display());
     }
-    report::predictions(&features, &model, &args.predict)
+    Ok(trained)
 }
 
 /// The user's file, cut into three by the seed, or the movie reviews of this repository.
 fn read(args: &Args) -> Result<Corpus, Box<dyn Error>> {
-    match &args.data {
-        Some(path) => Corpus::split(path, args.seed),
+    Ok(match &args.data {
+        Some(path) => Corpus::from_file(path, args.seed)?,
         None => {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data");
-            let part = |name: &str| folder.join(format!("movie_reviews.{name}.tsv"));
-            Corpus::from_parts(&part("train"), &part("dev"), &part("test"))
+            Corpus::movie_reviews(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data"))?
         }
-    }
+    })
 }

@@ -1,66 +1,63 @@
-//! Reading labelled texts.
+//! Labelled texts from files.
+//!
+//! A file is read whole or not at all. It is UTF-8, with or without a byte order mark, with Unix or Windows line ends,
+//! one example a line. Blank lines are skipped; a label without a text is an error.
 
-use std::error::Error;
-use std::path::Path;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 
-/// A text and the number of its label.
+/// A text and the place of its label in [`Corpus::labels`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
     pub label: u32,
     pub text: String,
 }
 
-/// Texts to train on, to choose on and to test on.
+/// Labelled texts in three parts: to train on, to choose settings by, and to judge by at the end.
+#[derive(Debug)]
 pub struct Corpus {
+    /// The labels in alphabetical order.
     pub labels: Vec<String>,
     pub train: Vec<Example>,
     pub dev: Vec<Example>,
     pub test: Vec<Example>,
 }
 
-type Line = (String, String);
-
 impl Corpus {
-    /// The texts of three files.
-    pub fn from_parts(train: &Path, dev: &Path, test: &Path) -> Result<Self, Box<dyn Error>> {
-        Self::number([read(train)?, read(dev)?, read(test)?])
+    /// The movie reviews in `folder`, split as their files are.
+    pub fn movie_reviews(folder: &Path) -> Result<Self, ReadError> {
+        let read = |part| read(&folder.join(format!("movie_reviews.{part}.tsv")));
+        let train = read("train")?;
+        Ok(Self {
+            labels: train.labels,
+            train: train.examples,
+            dev: read("dev")?.examples,
+            test: read("test")?.examples,
+        })
     }
 
-    /// The texts of one file, shuffled and cut 80 : 10 : 10.
-    pub fn split(path: &Path, seed: u64) -> Result<Self, Box<dyn Error>> {
-        let mut lines = read(path)?;
-        if lines.len() < 10 {
-            let count = lines.len();
-            return Err(
-                format!("{}: {count} texts; at least 10 are needed", path.display()).into(),
+    /// The examples of one file, shuffled by `seed` and cut 80 : 10 : 10.
+    pub fn from_file(path: &Path, seed: u64) -> Result<Self, ReadError> {
+        let LabelledFile {
+            labels,
+            examples: mut train,
+        } = read(path)?;
+        let tenth = train.len() / 10;
+        if tenth == 0 {
+            let reason = format!(
+                "it has {} examples; at least 10 are needed to train, tune and test",
+                train.len()
             );
+            return Err(ReadError::whole(path, reason));
         }
-        lines.shuffle(&mut StdRng::seed_from_u64(seed));
-        let tenth = lines.len() / 10;
-        let test = lines.split_off(lines.len() - tenth);
-        let dev = lines.split_off(lines.len() - tenth);
-        Self::number([lines, dev, test])
-    }
-
-    /// Numbers the labels of the training texts in alphabetical order.
-    fn number([train, dev, test]: [Vec<Line>; 3]) -> Result<Self, Box<dyn Error>> {
-        let mut labels: Vec<String> = train.iter().map(|(label, _)| label.clone()).collect();
-        labels.sort_unstable();
-        labels.dedup();
-        if labels.len() < 2 {
-            return Err(format!(
-                "the only label to train on is {labels:?}; at least two are needed"
-            )
-            .into());
-        }
-        let number = |lines: Vec<Line>| -> Result<Vec<Example>, Box<dyn Error>> {
-            lines
-                .into_iter()
-                .map(|line| example(&labels, line))
-                .collect()
-        };
-        let (train, dev, test) = (number(train)?, number(dev)?, number(test)?);
+        train.shuffle(&mut StdRng::seed_from_u64(seed));
+        let test = train.split_off(train.len() - tenth);
+        let dev = train.split_off(train.len() - tenth);
         Ok(Self {
             labels,
             train,
@@ -68,117 +65,123 @@ impl Corpus {
             test,
         })
     }
-
-    /// The same texts with the labels numbered as in `labels`.
-    pub fn relabel(self, labels: &[String]) -> Result<Self, Box<dyn Error>> {
-        let lines = |examples: Vec<Example>| -> Result<Vec<Example>, Box<dyn Error>> {
-            let line =
-                |example: Example| (self.labels[example.label as usize].clone(), example.text);
-            examples
-                .into_iter()
-                .map(|old| example(labels, line(old)))
-                .collect()
-        };
-        Ok(Self {
-            train: lines(self.train)?,
-            dev: lines(self.dev)?,
-            test: lines(self.test)?,
-            labels: labels.to_vec(),
-        })
-    }
 }
 
-fn example(labels: &[String], (label, text): Line) -> Result<Example, Box<dyn Error>> {
-    match labels.iter().position(|known| *known == label) {
-        Some(number) => Ok(Example {
-            label: number as u32,
-            text,
-        }),
-        None => Err(format!("label {label:?} does not occur among the training texts").into()),
-    }
+/// Why a file could not be used: where, and what is wrong there.
+#[derive(Debug)]
+pub struct ReadError {
+    path: PathBuf,
+    line: Option<usize>,
+    reason: String,
 }
 
-/// The label and text of every line of a file; blank lines are passed over.
-fn read(path: &Path) -> Result<Vec<Line>, Box<dyn Error>> {
-    let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let lines = parse(&bytes)
-        .map_err(|(line, reason)| format!("{}: line {line}: {reason}", path.display()))?;
-    if lines.is_empty() {
-        return Err(format!("{}: no texts", path.display()).into());
-    }
-    Ok(lines)
-}
-
-/// The label and text of every line, or the number of the first bad line and what is wrong with it.
-fn parse(bytes: &[u8]) -> Result<Vec<Line>, (usize, String)> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut found = Vec::new();
-    for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        let fail = |reason: &str| (index + 1, reason.to_owned());
-        let line = std::str::from_utf8(line)
-            .map_err(|_| fail("not UTF-8"))?
-            .trim();
-        if !line.is_empty() {
-            found.push(parse_line(line).map_err(fail)?);
+impl ReadError {
+    fn whole(path: &Path, reason: String) -> Self {
+        Self {
+            path: path.to_owned(),
+            line: None,
+            reason,
         }
     }
-    Ok(found)
 }
 
-/// `label<TAB>text` with any columns between, or `__label__x text`.
-fn parse_line(line: &str) -> Result<Line, &'static str> {
-    let parts = match line.strip_prefix("__label__") {
-        Some(rest) => rest
-            .split_once(char::is_whitespace)
-            .ok_or("a label without a text")?,
-        None => {
-            let (label, rest) = line
-                .split_once('\t')
-                .ok_or("no tab between a label and a text")?;
-            (label, rest.rsplit('\t').next().unwrap_or(rest))
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        if let Some(line) = self.line {
+            write!(f, ", line {line}")?;
+        }
+        write!(f, ": {}", self.reason)
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+struct LabelledFile {
+    labels: Vec<String>,
+    examples: Vec<Example>,
+}
+
+fn read(path: &Path) -> Result<LabelledFile, ReadError> {
+    let bytes = fs::read(path)
+        .map_err(|error| ReadError::whole(path, format!("it cannot be read: {error}")))?;
+    parse(&bytes).map_err(|(line, reason)| ReadError {
+        path: path.to_owned(),
+        line,
+        reason,
+    })
+}
+
+/// The examples in the bytes of a file, or what is wrong and on which line.
+fn parse(bytes: &[u8]) -> Result<LabelledFile, (Option<usize>, String)> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut pairs = Vec::new();
+    for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
+        let line = std::str::from_utf8(line)
+            .map_err(|_| (Some(number), "it is not UTF-8 text".to_owned()))?;
+        if !line.trim().is_empty() {
+            pairs.push(parse_line(line).map_err(|reason| (Some(number), reason))?);
+        }
+    }
+    let mut labels: Vec<String> = pairs.iter().map(|&(label, _)| label.to_owned()).collect();
+    labels.sort_unstable();
+    labels.dedup();
+    match &labels[..] {
+        [] => return Err((None, "it has no examples".to_owned())),
+        [only] => {
+            let reason = format!("every example has the label {only:?}; two labels are needed");
+            return Err((None, reason));
+        }
+        _ => {}
+    }
+    let place = |label| labels.partition_point(|other| other.as_str() < label) as u32;
+    let examples = pairs.into_iter().map(|(label, text)| Example {
+        label: place(label),
+        text: text.to_owned(),
+    });
+    Ok(LabelledFile {
+        examples: examples.collect(),
+        labels,
+    })
+}
+
+/// The label and the text of a line.
+fn parse_line(line: &str) -> Result<(&str, &str), String> {
+    const FASTTEXT: &str = "__label__";
+    let (label, text) = if let Some(rest) = line.strip_prefix(FASTTEXT) {
+        let (label, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        if text.trim_start().starts_with(FASTTEXT) {
+            return Err("it has more than one label".to_owned());
+        }
+        (label, text)
+    } else {
+        match line.split('\t').collect::<Vec<_>>()[..] {
+            [label, text] => (label, text),
+            [label, score, text] if is_score(score) => (label, text),
+            [_, other, _] => {
+                return Err(format!(
+                    "{other:?}, the second of three columns, is no score"
+                ));
+            }
+            [_] => return Err("there is no tab between a label and a text".to_owned()),
+            ref columns => {
+                let count = columns.len();
+                return Err(format!(
+                    "it has {count} columns; label, text or label, score, text are read"
+                ));
+            }
         }
     };
-    let (label, text) = (parts.0.trim(), parts.1.trim());
-    if label.is_empty() {
-        return Err("an empty label");
+    match (label.trim(), text.trim()) {
+        ("", _) => Err("the label is empty".to_owned()),
+        (_, "") => Err("the text is empty".to_owned()),
+        pair => Ok(pair),
     }
-    if text.is_empty() {
-        return Err("an empty text");
-    }
-    Ok((label.to_owned(), text.to_owned()))
+}
+
+fn is_score(text: &str) -> bool {
+    text.trim().parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_formats_are_read() {
-        let text = "\u{feff}1\t0.5\tGood film.\r\n\n__label__bad Not good\nx\ty";
-        let pair = |label: &str, text: &str| (label.to_owned(), text.to_owned());
-        let expected = vec![
-            pair("1", "Good film."),
-            pair("bad", "Not good"),
-            pair("x", "y"),
-        ];
-        assert_eq!(parse(text.as_bytes()), Ok(expected));
-    }
-
-    #[test]
-    fn a_bad_line_is_named() {
-        let fault = |bytes: &[u8]| parse(bytes).unwrap_err();
-        assert_eq!(
-            fault(b"1\tgood\nbad"),
-            (2, "no tab between a label and a text".to_owned())
-        );
-        assert_eq!(
-            fault(b"1\t \n"),
-            (1, "no tab between a label and a text".to_owned())
-        );
-        assert_eq!(
-            fault(b"__label__x\n"),
-            (1, "a label without a text".to_owned())
-        );
-        assert_eq!(fault(b"1\ta\n1\t\xff"), (2, "not UTF-8".to_owned()));
-    }
-}
+mod tests;

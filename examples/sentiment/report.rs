@@ -4,88 +4,88 @@ use std::error::Error;
 
 use lexigrad::prelude::*;
 
-use crate::features::Features;
-use crate::model::Classifier;
+use crate::model::Trained;
 use crate::reader::Example;
 
-fn predict(features: &Features, model: &Classifier, texts: &[&str]) -> Result<Tensor> {
-    let lists: Vec<Vec<u32>> = texts.iter().map(|text| features.ids(text)).collect();
-    model.forward(&Bags::from_lists(&lists)?)?.softmax(-1)
-}
+/// So many words are shown of each list.
+const SHOWN: usize = 10;
 
-/// The accuracy on the test texts and what was taken for what.
-pub fn accuracy(
-    features: &Features,
-    model: &Classifier,
-    test: &[Example],
-) -> Result<(), Box<dyn Error>> {
+/// The accuracy on the test texts, and which labels were taken for which.
+pub fn accuracy(trained: &Trained, test: &[Example]) -> Result<(), Box<dyn Error>> {
     let texts: Vec<&str> = test.iter().map(|example| example.text.as_str()).collect();
-    let best = predict(features, model, &texts)?.argmax(-1)?;
-    let labels = features.labels();
-    let mut confusion = vec![vec![0; labels.len()]; labels.len()];
+    let best = trained.predict(&texts)?.argmax(-1)?;
+    let labels = &trained.labels;
+    let mut counts = vec![vec![0; labels.len()]; labels.len()];
     for (example, &found) in test.iter().zip(best.as_slice()) {
-        confusion[example.label as usize][found as usize] += 1;
+        counts[example.label as usize][found as usize] += 1;
     }
-    let right: usize = (0..labels.len()).map(|label| confusion[label][label]).sum();
+    let right: usize = (0..labels.len()).map(|label| counts[label][label]).sum();
     println!(
         "test accuracy: {:.4}",
         right as f64 / test.len().max(1) as f64
     );
-    println!("confusion (rows: true label, columns: found):");
-    println!(
-        "{:>12} {}",
-        "",
-        labels
-            .iter()
-            .map(|label| format!("{label:>8}"))
-            .collect::<String>()
-    );
-    for (label, counts) in labels.iter().zip(&confusion) {
-        println!(
-            "{label:>12} {}",
-            counts
-                .iter()
-                .map(|count| format!("{count:>8}"))
-                .collect::<String>()
-        );
+    println!("confusion, a row for each true label and a column for each found:");
+    let header: String = labels.iter().map(|label| format!(" {label:>8}")).collect();
+    println!("{:>12}{header}", "");
+    for (label, counts) in labels.iter().zip(&counts) {
+        let row: String = counts.iter().map(|count| format!(" {count:>8}")).collect();
+        println!("{label:>12}{row}");
     }
     Ok(())
 }
 
-/// The words that pull hardest to each label, and the nearest neighbours of the strongest two.
-pub fn words(features: &Features, model: &Classifier) -> Result<(), Box<dyn Error>> {
-    const SHOWN: usize = 10;
-    let words = features.words();
-    let vectors = model.embed.weight.value().narrow(0, 0, words.len())?;
-    let pulls = vectors.matmul(&model.out.weight.value().transpose(0, 1)?)?;
-    let mean = pulls.mean_keep(&[-1])?;
-    let pulls = pulls.sub(&mean)?.transpose(0, 1)?;
+/// The words that pull hardest to each label, and the nearest neighbours of the strongest.
+pub fn words(trained: &Trained) -> Result<(), Box<dyn Error>> {
+    let words = trained.vocabulary.words();
+    if words.is_empty() {
+        return Ok(());
+    }
+    let pulls = pulls(trained)?.transpose(0, 1)?;
     let mut strongest = Vec::new();
-    for (label, pull) in features
-        .labels()
+    for (label, pull) in trained
+        .labels
         .iter()
         .zip(pulls.values().chunks(words.len()))
     {
         let best = largest(pull, SHOWN);
-        let names: Vec<&str> = best.iter().map(|&word| words[word].as_str()).collect();
-        println!("pull to {label}: {}", names.join(" "));
+        println!("words that pull to {label}: {}", list(words, &best));
         strongest.extend(best.into_iter().take(2));
     }
-    let lengths = vectors.square().sum_keep(&[-1])?.sqrt().add_scalar(1e-12);
-    let directions = vectors.div(&lengths)?;
+    let vectors = trained
+        .model
+        .embed
+        .weight
+        .value()
+        .narrow(0, 0, words.len())?;
+    let lengths = vectors.square().sum_keep(&[-1])?.sqrt();
+    let directions = vectors.div(&lengths.add_scalar(1e-12))?;
     for word in strongest {
         let own = directions.narrow(0, word, 1)?.transpose(0, 1)?;
         let similarities = directions.matmul(&own)?.to_vec();
-        let near = largest(&similarities, SHOWN / 2 + 1)
-            .into_iter()
-            .filter(|&other| other != word);
-        let names: Vec<&str> = near.map(|other| words[other].as_str()).collect();
-        println!("nearest to {}: {}", words[word], names.join(" "));
+        let mut near = largest(&similarities, SHOWN / 2 + 1);
+        near.retain(|&other| other != word);
+        println!("nearest to {}: {}", words[word], list(words, &near));
     }
     Ok(())
 }
 
-/// The positions of the `count` largest values, the largest first.
+/// What each word adds to the score of each label in any text, beyond what it adds to all of them: `[words, labels]`.
+fn pulls(trained: &Trained) -> Result<Tensor> {
+    let encode = |word: &String| trained.vocabulary.encode(std::slice::from_ref(word));
+    let lists: Vec<Vec<u32>> = trained.vocabulary.words().iter().map(encode).collect();
+    let lengths: Vec<f32> = lists.iter().map(|rows| rows.len() as f32).collect();
+    let means = trained.model.embed.forward(&Bags::from_lists(&lists)?)?;
+    let sums = means.mul(&Tensor::from(lengths).unsqueeze(-1)?)?;
+    let scores = sums.matmul(&trained.model.out.weight.value().transpose(0, 1)?)?;
+    scores.sub(&scores.mean_keep(&[-1])?)
+}
+
+fn list(words: &[String], places: &[usize]) -> String {
+    let names: Vec<&str> = places.iter().map(|&place| words[place].as_str()).collect();
+    names.join(" ")
+}
+
+/// The places of the `count` largest values, the largest first.
 fn largest(values: &[f32], count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
@@ -93,20 +93,13 @@ fn largest(values: &[f32], count: usize) -> Vec<usize> {
     order
 }
 
-/// The label of each text and how sure the model is.
-pub fn predictions(
-    features: &Features,
-    model: &Classifier,
-    texts: &[String],
-) -> Result<(), Box<dyn Error>> {
+/// The most likely label of each text, and how likely.
+pub fn predictions(trained: &Trained, texts: &[String]) -> Result<(), Box<dyn Error>> {
     for text in texts {
-        let probabilities = predict(features, model, &[text])?.to_vec();
-        let best = largest(&probabilities, 1)[0];
-        println!(
-            "{} ({:.0} %): {text}",
-            features.labels()[best],
-            100.0 * probabilities[best]
-        );
+        let probabilities = trained.predict(&[text])?;
+        let best = probabilities.argmax(-1)?.as_slice()[0] as usize;
+        let percent = 100.0 * probabilities.to_vec()[best];
+        println!("{} ({percent:.0} %): {text}", trained.labels[best]);
     }
     Ok(())
 }

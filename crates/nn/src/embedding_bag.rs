@@ -130,6 +130,16 @@ impl EmbeddingBag {
 }
 
 impl<T: Element> EmbeddingBag<T> {
+    /// A frozen layer in mode mean with the rows of `table: [V, D]`; `embed.weight.set_requires_grad(true)` trains it.
+    ///
+    /// # Errors
+    /// If the table is not a matrix.
+    ///
+    /// PyTorch: `EmbeddingBag.from_pretrained`.
+    pub fn from_pretrained(table: &Tensor<T>) -> Result<Self> {
+        EmbeddingBagConfig::new(0, 0).from_pretrained(table)
+    }
+
     /// One vector for each bag: `[B, D]`.
     ///
     /// # Errors

@@ -2,10 +2,12 @@
 
 use super::for_each_part;
 use super::reduce::sum_lanes;
-use super::softmax::row_logsumexp;
+use super::softmax::row_normaliser;
 use crate::element::Element;
 
-/// `loss = w ((1 - s) (L - x[t]) + s (L - mean x))` and `L = ln Σ e^x` for each row; exactly 0 where the weight w is 0.
+/// `loss = w ((1 - s) (L - x[t]) + s (L - mean x))`, `L = ln Σ e^x`, for each row; exactly 0 where the weight w is 0.
+///
+/// Of each row L is kept for the backward pass, as its two terms: the largest logit and `ln Σ e^(x - largest)`.
 pub(crate) fn cross_entropy<T: Element>(
     logits: &[T],
     classes: usize,
@@ -13,16 +15,13 @@ pub(crate) fn cross_entropy<T: Element>(
     weights: &[T],
     smoothing: T,
     losses: &mut [T],
-    logsumexp: &mut [T],
+    normalisers: &mut [(T, T)],
 ) {
-    for_each_part(logsumexp, 1, classes * 4, |first, out| {
+    for_each_part(normalisers, 1, classes * 4, |first, out| {
         for (row, out) in (first..).zip(out) {
-            let counts = weights[row] != T::zero();
-            *out = if counts {
-                row_logsumexp(&logits[row * classes..(row + 1) * classes])
-            } else {
-                T::zero()
-            };
+            if weights[row] != T::zero() {
+                *out = row_normaliser(&logits[row * classes..(row + 1) * classes]);
+            }
         }
     });
     for (row, loss) in losses.iter_mut().enumerate() {
@@ -31,10 +30,11 @@ pub(crate) fn cross_entropy<T: Element>(
             continue;
         }
         let x = &logits[row * classes..(row + 1) * classes];
-        let mut error = logsumexp[row] - x[targets[row] as usize];
+        let (max, log_sum) = normalisers[row];
+        let mut error = (max - x[targets[row] as usize]) + log_sum;
         if smoothing != T::zero() {
-            let mean = sum_lanes(x, |x| x) / T::from_f64(classes as f64);
-            error = (T::one() - smoothing) * error + smoothing * (logsumexp[row] - mean);
+            let mean = sum_lanes(x, |x| x - max) / T::from_f64(classes as f64);
+            error = (T::one() - smoothing) * error + smoothing * (log_sum - mean);
         }
         *loss = weights[row] * error;
     }
@@ -47,7 +47,7 @@ pub(crate) fn cross_entropy_backward<T: Element>(
     targets: &[u32],
     weights: &[T],
     smoothing: T,
-    logsumexp: &[T],
+    normalisers: &[(T, T)],
     out: &mut [T],
 ) {
     let spread = smoothing / T::from_f64(classes as f64);
@@ -58,9 +58,10 @@ pub(crate) fn cross_entropy_backward<T: Element>(
                 out.fill(T::zero());
                 continue;
             }
+            let (max, log_sum) = normalisers[row];
             let x = &logits[row * classes..(row + 1) * classes];
             for (out, &x) in out.iter_mut().zip(x) {
-                *out = weight * ((x - logsumexp[row]).exp_() - spread);
+                *out = weight * (((x - max) - log_sum).exp_() - spread);
             }
             out[targets[row] as usize] -= weight * (T::one() - smoothing);
         }
@@ -74,7 +75,7 @@ mod tests {
     #[test]
     fn an_ignored_row_is_nothing_whatever_it_holds() {
         let logits = [f32::NAN, f32::INFINITY, 1.0, 1.0];
-        let (mut losses, mut sums, mut gradient) = ([9.0; 2], [9.0; 2], [9.0; 4]);
+        let (mut losses, mut sums, mut gradient) = ([9.0; 2], [(9.0, 9.0); 2], [9.0; 4]);
         cross_entropy(
             &logits,
             2,

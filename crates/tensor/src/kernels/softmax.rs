@@ -24,14 +24,14 @@ pub(super) fn row_max<T: Element>(x: &[T]) -> T {
         .fold(T::neg_infinity(), |max, &x| larger(max, x))
 }
 
-/// `ln Σ e^x` of a row; -inf for a row of -inf.
+/// The largest element m of a row, and `ln Σ e^(x - m)`; kept apart, since their sum would lose the digits of the second.
 #[inline(always)]
-pub(super) fn row_logsumexp<T: Element>(x: &[T]) -> T {
+pub(super) fn row_normaliser<T: Element>(x: &[T]) -> (T, T) {
     let max = row_max(x);
     if max.is_infinite() {
-        return max;
+        return (max, T::zero());
     }
-    max + sum_lanes(x, |x| (x - max).exp_()).ln_()
+    (max, sum_lanes(x, |x| (x - max).exp_()).ln_())
 }
 
 /// `out = e^x / Σ e^x` for each row; zeros for a row of -inf.
@@ -66,9 +66,9 @@ pub(crate) fn log_softmax<T: Element>(x: &[T], columns: usize, out: &mut [T]) {
             .chunks_exact(columns.max(1))
             .zip(out.chunks_exact_mut(columns.max(1)))
         {
-            let logsumexp = row_logsumexp(x);
+            let (max, log_sum) = row_normaliser(x);
             for (out, &x) in out.iter_mut().zip(x) {
-                *out = x - logsumexp;
+                *out = (x - max) - log_sum;
             }
         }
     });
@@ -78,7 +78,8 @@ pub(crate) fn log_softmax<T: Element>(x: &[T], columns: usize, out: &mut [T]) {
 pub(crate) fn logsumexp<T: Element>(x: &[T], columns: usize, out: &mut [T]) {
     for_each_part(out, 1, columns * WORK_PER_ELEMENT, |first, out| {
         for (row, out) in (first..).zip(out) {
-            *out = row_logsumexp(&x[row * columns..(row + 1) * columns]);
+            let (max, log_sum) = row_normaliser(&x[row * columns..(row + 1) * columns]);
+            *out = max + log_sum;
         }
     });
 }

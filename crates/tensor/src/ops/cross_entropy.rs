@@ -5,6 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Ids;
 use crate::kernels::cross_entropy as kernels;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::ops::select::Mask;
 use crate::tape;
 use crate::tensor::Tensor;
 
@@ -38,7 +39,8 @@ struct CrossEntropy<T: Element> {
     targets: Ids,
     weights: Tensor<T>,
     smoothing: T,
-    logsumexp: Tensor<T>,
+    /// For each row the terms of L, from the forward pass.
+    normalisers: Vec<(T, T)>,
 }
 
 impl<T: Element> Op<T> for CrossEntropy<T> {
@@ -53,10 +55,10 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let (rows, classes) = (inputs[0].shape()[0], inputs[0].shape()[1]);
         let (logits, weights) = (inputs[0].values(), self.weights.values());
-        let mut logsumexp = Tensor::zeros([rows]);
+        self.normalisers = vec![(T::zero(), T::zero()); rows];
         let losses = Tensor::build([rows], |out| {
             let targets = self.targets.as_slice();
-            let sums = logsumexp.values_mut();
+            let normalisers = &mut self.normalisers;
             kernels::cross_entropy(
                 &logits,
                 classes,
@@ -64,11 +66,9 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
                 &weights,
                 self.smoothing,
                 out,
-                sums,
+                normalisers,
             );
         });
-        drop(weights);
-        self.logsumexp = logsumexp;
         Ok(losses)
     }
 
@@ -94,7 +94,7 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
                 self.targets.as_slice(),
                 &scale.values(),
                 self.smoothing,
-                &self.logsumexp.values(),
+                &self.normalisers,
                 out,
             );
         });
@@ -151,14 +151,14 @@ pub fn cross_entropy_with<T: Element>(
     let flat = logits.reshape([targets.len(), classes])?;
     let losses = match &options.weight {
         Some(weight) if options.label_smoothing > 0.0 => {
-            weighted_and_smoothed(&flat, targets, &weights, weight, options.label_smoothing)?
+            weighted_and_smoothed(&flat, targets, weight, options)?
         }
         _ => {
             let op = CrossEntropy {
                 targets: targets.clone(),
                 weights: weights.clone(),
                 smoothing: T::from_f64(options.label_smoothing),
-                logsumexp: Tensor::zeros([0]),
+                normalisers: Vec::new(),
             };
             apply(op, &[&flat])?
         }
@@ -178,31 +178,35 @@ pub fn cross_entropy_with<T: Element>(
     }
 }
 
-/// The loss where class weights meet smoothing: each class's share of the target counts with the weight of that class.
+/// The loss where class weights meet smoothing: each class's share of the target counts with the weight of that class, so that
+/// a target of weight 0 counts too, by what is spread over the other classes.
 fn weighted_and_smoothed<T: Element>(
     logits: &Tensor<T>,
     targets: &Ids,
-    row_weights: &Tensor<T>,
     class_weights: &Tensor<T>,
-    smoothing: f64,
+    options: &CrossEntropyOptions<T>,
 ) -> Result<Tensor<T>> {
     let classes = logits.shape()[1];
-    let spread = class_weights.mul_scalar(T::from_f64(smoothing / classes as f64));
-    let ignored = row_weights
-        .unsqueeze(-1)?
-        .mask(|weight| weight == T::zero());
-    let mut shares = spread
-        .expand(logits.shape())?
-        .masked_fill(&ignored, T::zero())?
-        .detach();
-    let own = T::from_f64(1.0 - smoothing);
-    let weights = row_weights.values();
-    let rows = shares.values_mut().chunks_exact_mut(classes);
-    for ((row, &target), &weight) in rows.zip(targets.as_slice()).zip(weights.iter()) {
-        if let Some(share) = row.get_mut(target as usize) {
-            *share += own * weight;
+    let own = T::from_f64(1.0 - options.label_smoothing);
+    let spread = T::from_f64(options.label_smoothing / classes as f64);
+    let weights = class_weights.values();
+    let mut ignored = Vec::with_capacity(targets.len());
+    let shares = Tensor::build(logits.shape(), |out| {
+        let rows = out.chunks_exact_mut(classes.max(1));
+        for (row, &target) in rows.zip(targets.as_slice()) {
+            let counts = Some(target) != options.ignore_index;
+            ignored.push(!counts);
+            for (class, (share, &weight)) in row.iter_mut().zip(weights.iter()).enumerate() {
+                let part = if class == target as usize {
+                    own + spread
+                } else {
+                    spread
+                };
+                *share = if counts { part * weight } else { T::zero() };
+            }
         }
-    }
+    });
+    let ignored = Mask::new(ignored, [targets.len(), 1])?;
     let logs = logits.masked_fill(&ignored, T::zero())?.log_softmax(-1)?;
     Ok(logs.mul(&shares)?.sum_axes(&[-1])?.neg())
 }
