@@ -143,21 +143,33 @@ impl<T: Element> Slot<T> {
         rows: impl Iterator<Item = (usize, usize)>,
     ) {
         let fixed = self.param.fixed_row();
-        let state = &mut self.state;
+        let rows = rows.filter(|(_, row)| Some(*row) != fixed);
+        let state = &mut self.state[..];
         self.param.update(|values| {
-            dispatch(|| {
-                for (entry, row) in rows.filter(|(_, row)| Some(*row) != fixed) {
-                    let value = &mut values[row * size..(row + 1) * size];
-                    let gradient = &gradient[entry * size..(entry + 1) * size];
-                    let run = size * R::STATES;
-                    R::update(
-                        factors,
-                        value,
-                        gradient,
-                        &mut state[row * run..(row + 1) * run],
-                    );
-                }
-            });
+            dispatch(
+                (factors, size, values, gradient, state, rows),
+                update_rows::<T, R, _>,
+            );
         });
+    }
+}
+
+/// The operands of a step: factors, size of a row, values, gradient, state, and the pairs of entry and row.
+type Operands<'a, T, F, I> = (&'a F, usize, &'a mut [T], &'a [T], &'a mut [T], I);
+
+#[inline(always)]
+fn update_rows<T: Element, R: Rule<T>, I: Iterator<Item = (usize, usize)>>(
+    (factors, size, values, gradient, state, rows): Operands<'_, T, R::Factors, I>,
+) {
+    let run = size * R::STATES;
+    for (entry, row) in rows {
+        let value = &mut values[row * size..(row + 1) * size];
+        let gradient = &gradient[entry * size..(entry + 1) * size];
+        R::update(
+            factors,
+            value,
+            gradient,
+            &mut state[row * run..(row + 1) * run],
+        );
     }
 }

@@ -77,11 +77,11 @@ fn add_dense<T: Element>(sum: &mut Tensor<T>, mut tensor: Tensor<T>) {
     }
     let added = tensor.values();
     if sum.is_writable() {
-        elementwise::zip_in_place(sum.values_mut(), &added, |x, y| x + y);
+        elementwise::zip_in_place(sum.values_mut(), &added, (), |(), x, y| x + y);
     } else {
         let own = sum.values();
         let total = Tensor::build(sum.shape(), |out| {
-            elementwise::zip(&own, &added, out, |x, y| x + y);
+            elementwise::zip(&own, &added, out, (), |(), x, y| x + y);
         });
         drop(own);
         *sum = total;

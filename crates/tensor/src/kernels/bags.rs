@@ -1,6 +1,6 @@
 //! Sums and maxima over bags of rows. Bag b covers the entries `offsets[b] .. offsets[b + 1]`.
 
-use super::for_each_part;
+use super::{dispatch, for_each_part};
 use crate::element::Element;
 
 fn mean_length(offsets: &[usize]) -> usize {
@@ -31,19 +31,33 @@ pub(crate) fn bag_sum<T: Element>(
     scale: Option<&[T]>,
     out: &mut [T],
 ) {
-    for_each_part(out, dim, dim * mean_length(offsets), |first, out| {
-        for (bag, out) in (first..).zip(out.chunks_exact_mut(dim.max(1))) {
-            out.fill(T::zero());
-            for entry in offsets[bag]..offsets[bag + 1] {
-                let start = ids[entry] as usize * dim;
-                add_scaled(
-                    out,
-                    &table[start..start + dim],
-                    scale.map(|scale| scale[entry]),
-                );
-            }
+    let work = dim * mean_length(offsets);
+    for_each_part(
+        out,
+        dim,
+        work,
+        (table, ids, offsets, scale, dim),
+        bag_sum_part,
+    );
+}
+
+#[inline(always)]
+fn bag_sum_part<T: Element>(
+    &(table, ids, offsets, scale, dim): &(&[T], &[u32], &[usize], Option<&[T]>, usize),
+    first: usize,
+    out: &mut [T],
+) {
+    for (bag, out) in (first..).zip(out.chunks_exact_mut(dim.max(1))) {
+        out.fill(T::zero());
+        for entry in offsets[bag]..offsets[bag + 1] {
+            let start = ids[entry] as usize * dim;
+            add_scaled(
+                out,
+                &table[start..start + dim],
+                scale.map(|scale| scale[entry]),
+            );
         }
-    });
+    }
 }
 
 /// `out[b] = Σ scale[t] values[t]` over the entries t of bag b.
@@ -54,15 +68,29 @@ pub(crate) fn segment_sum<T: Element>(
     scale: Option<&[T]>,
     out: &mut [T],
 ) {
-    for_each_part(out, dim, dim * mean_length(offsets), |first, out| {
-        for (bag, out) in (first..).zip(out.chunks_exact_mut(dim.max(1))) {
-            out.fill(T::zero());
-            for entry in offsets[bag]..offsets[bag + 1] {
-                let value = &values[entry * dim..(entry + 1) * dim];
-                add_scaled(out, value, scale.map(|scale| scale[entry]));
-            }
+    let work = dim * mean_length(offsets);
+    for_each_part(
+        out,
+        dim,
+        work,
+        (values, offsets, scale, dim),
+        segment_sum_part,
+    );
+}
+
+#[inline(always)]
+fn segment_sum_part<T: Element>(
+    &(values, offsets, scale, dim): &(&[T], &[usize], Option<&[T]>, usize),
+    first: usize,
+    out: &mut [T],
+) {
+    for (bag, out) in (first..).zip(out.chunks_exact_mut(dim.max(1))) {
+        out.fill(T::zero());
+        for entry in offsets[bag]..offsets[bag + 1] {
+            let value = &values[entry * dim..(entry + 1) * dim];
+            add_scaled(out, value, scale.map(|scale| scale[entry]));
         }
-    });
+    }
 }
 
 /// `out[t] = scale[t] grad[b]` for each entry t of bag b.
@@ -73,20 +101,22 @@ pub(crate) fn segment_expand<T: Element>(
     scale: Option<&[T]>,
     out: &mut [T],
 ) {
-    super::dispatch(|| {
-        for (bag, grad) in offsets.windows(2).zip(grad.chunks_exact(dim.max(1))) {
-            for entry in bag[0]..bag[1] {
-                let out = &mut out[entry * dim..(entry + 1) * dim];
-                match scale {
-                    Some(scale) => out
-                        .iter_mut()
-                        .zip(grad)
-                        .for_each(|(out, &g)| *out = scale[entry] * g),
-                    None => out.copy_from_slice(grad),
-                }
+    dispatch((grad, dim, offsets, scale, out), expand_bags);
+}
+
+#[inline(always)]
+fn expand_bags<T: Element>(
+    (grad, dim, offsets, scale, out): (&[T], usize, &[usize], Option<&[T]>, &mut [T]),
+) {
+    for (bag, grad) in offsets.windows(2).zip(grad.chunks_exact(dim.max(1))) {
+        for entry in bag[0]..bag[1] {
+            let out = &mut out[entry * dim..(entry + 1) * dim];
+            out.copy_from_slice(grad);
+            if let Some(scale) = scale {
+                out.iter_mut().for_each(|out| *out *= scale[entry]);
             }
         }
-    });
+    }
 }
 
 /// `out[b, d] = max table[ids[t], d]` over the entries t of bag b, and the first entry that gave it; 0 and `u32::MAX` for an
@@ -99,25 +129,22 @@ pub(crate) fn bag_max<T: Element>(
     out: &mut [T],
     winners: &mut [u32],
 ) {
-    super::dispatch(|| {
-        let rows = out
-            .chunks_exact_mut(dim.max(1))
-            .zip(winners.chunks_exact_mut(dim.max(1)));
-        for (bag, (out, winners)) in offsets.windows(2).zip(rows) {
-            out.fill(T::zero());
-            winners.fill(u32::MAX);
-            for (entry, &id) in (bag[0]..).zip(&ids[bag[0]..bag[1]]) {
-                let row = &table[id as usize * dim..][..dim];
-                for ((out, winner), &x) in out.iter_mut().zip(winners.iter_mut()).zip(row) {
-                    let wins = *winner == u32::MAX || x > *out || (x.is_nan() && !out.is_nan());
-                    if wins {
-                        *out = x;
-                        *winner = entry as u32;
-                    }
+    out.fill(T::zero());
+    winners.fill(u32::MAX);
+    let rows = out
+        .chunks_exact_mut(dim.max(1))
+        .zip(winners.chunks_exact_mut(dim.max(1)));
+    for (bag, (out, winners)) in offsets.windows(2).zip(rows) {
+        for (entry, &id) in (bag[0]..).zip(&ids[bag[0]..bag[1]]) {
+            let row = &table[id as usize * dim..][..dim];
+            for ((out, winner), &x) in out.iter_mut().zip(winners.iter_mut()).zip(row) {
+                if *winner == u32::MAX || x > *out || (x.is_nan() && !out.is_nan()) {
+                    *out = x;
+                    *winner = entry as u32;
                 }
             }
         }
-    });
+    }
 }
 
 /// `out[winner[b, d], d] = grad[b, d]`, zero elsewhere.

@@ -17,13 +17,8 @@ pub(crate) fn cross_entropy<T: Element>(
     losses: &mut [T],
     normalisers: &mut [(T, T)],
 ) {
-    for_each_part(normalisers, 1, classes * 4, |first, out| {
-        for (row, out) in (first..).zip(out) {
-            if weights[row] != T::zero() {
-                *out = row_normaliser(&logits[row * classes..(row + 1) * classes]);
-            }
-        }
-    });
+    let operands = (logits, classes, weights);
+    for_each_part(normalisers, 1, classes * 4, operands, normalisers_part);
     for (row, loss) in losses.iter_mut().enumerate() {
         if weights[row] == T::zero() {
             *loss = T::zero();
@@ -33,39 +28,60 @@ pub(crate) fn cross_entropy<T: Element>(
         let (max, log_sum) = normalisers[row];
         let mut error = (max - x[targets[row] as usize]) + log_sum;
         if smoothing != T::zero() {
-            let mean = sum_lanes(x, |x| x - max) / T::from_f64(classes as f64);
+            let mean = sum_lanes(x) / T::from_f64(classes as f64) - max;
             error = (T::one() - smoothing) * error + smoothing * (log_sum - mean);
         }
         *loss = weights[row] * error;
     }
 }
 
-/// `out = w (softmax x - (1 - s) onehot t - s / C)`, where w is the row's weight times its cotangent; zeros where w is 0.
-pub(crate) fn cross_entropy_backward<T: Element>(
-    logits: &[T],
-    classes: usize,
-    targets: &[u32],
-    weights: &[T],
-    smoothing: T,
-    normalisers: &[(T, T)],
-    out: &mut [T],
+#[inline(always)]
+fn normalisers_part<T: Element>(
+    &(logits, classes, weights): &(&[T], usize, &[T]),
+    first: usize,
+    out: &mut [(T, T)],
 ) {
-    let spread = smoothing / T::from_f64(classes as f64);
-    for_each_part(out, classes, classes * 4, |first, out| {
-        for (row, out) in (first..).zip(out.chunks_exact_mut(classes.max(1))) {
-            let weight = weights[row];
-            if weight == T::zero() {
-                out.fill(T::zero());
-                continue;
-            }
-            let (max, log_sum) = normalisers[row];
-            let x = &logits[row * classes..(row + 1) * classes];
-            for (out, &x) in out.iter_mut().zip(x) {
-                *out = weight * (((x - max) - log_sum).exp_() - spread);
-            }
-            out[targets[row] as usize] -= weight * (T::one() - smoothing);
+    for (row, out) in (first..).zip(out) {
+        if weights[row] != T::zero() {
+            *out = row_normaliser(&logits[row * classes..(row + 1) * classes]);
         }
-    });
+    }
+}
+
+/// What the backward pass reads, row by row.
+pub(crate) struct Forward<'a, T> {
+    pub(crate) logits: &'a [T],
+    pub(crate) classes: usize,
+    pub(crate) targets: &'a [u32],
+    /// The weight of each row times its cotangent.
+    pub(crate) weights: &'a [T],
+    pub(crate) smoothing: T,
+    pub(crate) normalisers: &'a [(T, T)],
+}
+
+/// `out = w (softmax x - (1 - s) onehot t - s / C)`; zeros where w is 0.
+pub(crate) fn cross_entropy_backward<T: Element>(forward: &Forward<'_, T>, out: &mut [T]) {
+    let classes = forward.classes;
+    for_each_part(out, classes, classes * 4, forward, backward_part);
+}
+
+#[inline(always)]
+fn backward_part<T: Element>(forward: &&Forward<'_, T>, first: usize, out: &mut [T]) {
+    let classes = forward.classes;
+    let spread = forward.smoothing / T::from_f64(classes as f64);
+    for (row, out) in (first..).zip(out.chunks_exact_mut(classes.max(1))) {
+        let weight = forward.weights[row];
+        if weight == T::zero() {
+            out.fill(T::zero());
+            continue;
+        }
+        let (max, log_sum) = forward.normalisers[row];
+        let x = &forward.logits[row * classes..(row + 1) * classes];
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = weight * (((x - max) - log_sum).exp_() - spread);
+        }
+        out[forward.targets[row] as usize] -= weight * (T::one() - forward.smoothing);
+    }
 }
 
 #[cfg(test)]
@@ -87,7 +103,15 @@ mod tests {
         );
         assert_eq!(losses[0], 0.0);
         assert!((losses[1] - 2.0_f32.ln()).abs() < 1e-6);
-        cross_entropy_backward(&logits, 2, &[77, 0], &[0.0, 1.0], 0.0, &sums, &mut gradient);
+        let forward = Forward {
+            logits: &logits,
+            classes: 2,
+            targets: &[77, 0],
+            weights: &[0.0, 1.0],
+            smoothing: 0.0,
+            normalisers: &sums,
+        };
+        cross_entropy_backward(&forward, &mut gradient);
         assert_eq!(gradient[..2], [0.0, 0.0]);
         assert!((gradient[2] + 0.5).abs() < 1e-6 && (gradient[3] - 0.5).abs() < 1e-6);
     }

@@ -53,11 +53,20 @@ pub(crate) fn matmul<T: Element>(
     check_bounds(k, n, b.len(), b_strides);
     let thin = m.min(n).min(k) <= THIN;
     if thin || m * k * n <= SMALL {
+        let product = Product {
+            k,
+            n,
+            a,
+            a_strides,
+            b,
+            b_strides,
+            accumulate,
+        };
         if b_strides.rs == 1 && a_strides.cs == 1 && k > THIN {
-            return dispatch(|| by_dots(k, n, a, a_strides.rs, b, b_strides.cs, out, accumulate));
+            return dispatch((product, out), by_dots);
         }
         if b_strides.cs == 1 && n > THIN {
-            return dispatch(|| by_rows(k, n, a, a_strides, b, b_strides.rs, out, accumulate));
+            return dispatch((product, out), by_rows);
         }
     }
     let alone = m * k * n < PARALLEL || rayon::current_num_threads() == 1;
@@ -100,49 +109,43 @@ fn check_bounds(rows: usize, columns: usize, length: usize, strides: Matrix) {
     assert!(last < length, "a matrix reaches beyond its data");
 }
 
-/// Rows of a with columns of b, both of which stand in order.
-#[inline(always)]
-#[allow(clippy::too_many_arguments, reason = "as for matmul")]
-fn by_dots<T: Element>(
+/// The operands of a product that is done by plain loops.
+struct Product<'a, T> {
     k: usize,
     n: usize,
-    a: &[T],
-    a_row: usize,
-    b: &[T],
-    b_column: usize,
-    out: &mut [T],
+    a: &'a [T],
+    a_strides: Matrix,
+    b: &'a [T],
+    b_strides: Matrix,
     accumulate: bool,
-) {
-    for (i, out) in out.chunks_exact_mut(n).enumerate() {
-        let a = &a[i * a_row..i * a_row + k];
+}
+
+/// Rows of a with columns of b, both of which stand in order.
+#[inline(always)]
+fn by_dots<T: Element>((product, out): (Product<'_, T>, &mut [T])) {
+    let k = product.k;
+    for (i, out) in out.chunks_exact_mut(product.n).enumerate() {
+        let a = &product.a[i * product.a_strides.rs..][..k];
         for (j, out) in out.iter_mut().enumerate() {
-            let dot = dot_lanes(a, &b[j * b_column..j * b_column + k]);
-            *out = if accumulate { *out + dot } else { dot };
+            let dot = dot_lanes(a, &product.b[j * product.b_strides.cs..][..k]);
+            *out = if product.accumulate { *out + dot } else { dot };
         }
     }
 }
 
 /// Each row of the result as a sum of rows of b, which stand in order.
 #[inline(always)]
-#[allow(clippy::too_many_arguments, reason = "as for matmul")]
-fn by_rows<T: Element>(
-    k: usize,
-    n: usize,
-    a: &[T],
-    a_strides: Matrix,
-    b: &[T],
-    b_row: usize,
-    out: &mut [T],
-    accumulate: bool,
-) {
+fn by_rows<T: Element>((product, out): (Product<'_, T>, &mut [T])) {
+    let (n, strides) = (product.n, product.a_strides);
     for (i, out) in out.chunks_exact_mut(n).enumerate() {
-        if !accumulate {
+        if !product.accumulate {
             out.fill(T::zero());
         }
-        for p in 0..k {
-            let factor = a[i * a_strides.rs + p * a_strides.cs];
-            for (out, &b) in out.iter_mut().zip(&b[p * b_row..p * b_row + n]) {
-                *out = factor.mul_add(b, *out);
+        for p in 0..product.k {
+            let factor = product.a[i * strides.rs + p * strides.cs];
+            let row = &product.b[p * product.b_strides.rs..][..n];
+            for (out, &b) in out.iter_mut().zip(row) {
+                *out += factor * b;
             }
         }
     }

@@ -15,13 +15,15 @@ pub(crate) fn mix(value: u64) -> u64 {
 /// `out[i] = scale` with probability `keep`, else 0; the same for the same seed and i.
 pub(crate) fn keep_mask<T: Element>(seed: u64, keep: f64, scale: T, out: &mut [T]) {
     let threshold = (keep * 2.0_f64.powi(32)) as u64;
-    let start = mix(seed);
-    for_each_part(out, 1, 2, |first, out| {
-        for (counter, out) in (first as u64..).zip(out) {
-            let drawn = mix(start.wrapping_add(counter)) >> 32;
-            *out = if drawn < threshold { scale } else { T::zero() };
-        }
-    });
+    for_each_part(out, 1, 2, (mix(seed), threshold, scale), keep_part);
+}
+
+#[inline(always)]
+fn keep_part<T: Element>(&(start, threshold, scale): &(u64, u64, T), first: usize, out: &mut [T]) {
+    for (counter, out) in (first as u64..).zip(out) {
+        let drawn = mix(start.wrapping_add(counter)) >> 32;
+        *out = if drawn < threshold { scale } else { T::zero() };
+    }
 }
 
 #[cfg(test)]

@@ -13,16 +13,16 @@ const BLOCK: usize = 1 << 14;
 
 /// The sum of a block or row: lane by lane, then the lanes pairwise.
 #[inline(always)]
-pub(super) fn sum_lanes<T: Element>(x: &[T], term: impl Fn(T) -> T) -> T {
+pub(super) fn sum_lanes<T: Element>(x: &[T]) -> T {
     let (chunks, rest) = x.as_chunks::<LANES>();
     let mut lanes = [T::zero(); LANES];
     for chunk in chunks {
         for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane += term(x);
+            *lane += x;
         }
     }
     for (lane, &x) in lanes.iter_mut().zip(rest) {
-        *lane += term(x);
+        *lane += x;
     }
     fold_lanes(lanes)
 }
@@ -48,25 +48,21 @@ pub(super) fn dot_lanes<T: Element>(x: &[T], y: &[T]) -> T {
     let mut lanes = [T::zero(); LANES];
     for (x, y) in x_chunks.iter().zip(y_chunks) {
         for (lane, (&x, &y)) in lanes.iter_mut().zip(x.iter().zip(y)) {
-            *lane = x.mul_add(y, *lane);
+            *lane += x * y;
         }
     }
     for (lane, (&x, &y)) in lanes.iter_mut().zip(x_rest.iter().zip(y_rest)) {
-        *lane = x.mul_add(y, *lane);
+        *lane += x * y;
     }
     fold_lanes(lanes)
 }
 
 /// `Σ x`
 pub(crate) fn sum<T: Element>(x: &[T]) -> T {
-    if x.len() <= BLOCK {
-        return dispatch(|| sum_lanes(x, |x| x));
-    }
-    let block_sum = |block: &[T]| dispatch(|| sum_lanes(block, |x| x));
+    let block_sum = |block| dispatch(block, sum_lanes);
     if x.len() < PARALLEL_WORK || rayon::current_num_threads() == 1 {
-        return x
-            .chunks(BLOCK)
-            .fold(T::zero(), |sum, block| sum + block_sum(block));
+        let sums = x.chunks(BLOCK).map(block_sum);
+        return sums.fold(T::zero(), |sum, block| sum + block);
     }
     let sums: Vec<T> = x.par_chunks(BLOCK).map(block_sum).collect();
     sums.into_iter().fold(T::zero(), |sum, block| sum + block)
@@ -82,13 +78,16 @@ pub(crate) fn sum_axis<T: Element>(
 ) {
     debug_assert_eq!(x.len(), outer * axis * inner);
     if inner == 1 {
-        for_each_part(out, 1, axis, |first, out| {
-            for (o, out) in (first..).zip(out) {
-                *out = sum_lanes(&x[o * axis..(o + 1) * axis], |x| x);
-            }
-        });
+        for_each_part(out, 1, axis, (x, axis), sum_rows_part);
     } else {
         fold_axis(x, axis, inner, out, T::zero(), |sum, x| sum + x);
+    }
+}
+
+#[inline(always)]
+fn sum_rows_part<T: Element>(&(x, axis): &(&[T], usize), first: usize, out: &mut [T]) {
+    for (row, out) in (first..).zip(out) {
+        *out = sum_lanes(&x[row * axis..(row + 1) * axis]);
     }
 }
 
@@ -127,19 +126,27 @@ fn fold_axis<T: Element>(
     inner: usize,
     out: &mut [T],
     start: T,
-    fold: impl Fn(T, T) -> T + Sync,
+    fold: impl Fn(T, T) -> T + Sync + Copy,
 ) {
-    for_each_part(out, inner, axis * inner, |first, out| {
-        for (o, out) in (first..).zip(out.chunks_exact_mut(inner.max(1))) {
-            out.fill(start);
-            let block = &x[o * axis * inner..(o + 1) * axis * inner];
-            for row in block.chunks_exact(inner) {
-                for (out, &x) in out.iter_mut().zip(row) {
-                    *out = fold(*out, x);
-                }
+    let operands = (x, axis, inner, start, fold);
+    for_each_part(out, inner, axis * inner, operands, fold_part);
+}
+
+#[inline(always)]
+fn fold_part<T: Element>(
+    &(x, axis, inner, start, fold): &(&[T], usize, usize, T, impl Fn(T, T) -> T + Copy),
+    first: usize,
+    out: &mut [T],
+) {
+    for (o, out) in (first..).zip(out.chunks_exact_mut(inner.max(1))) {
+        out.fill(start);
+        let block = &x[o * axis * inner..(o + 1) * axis * inner];
+        for row in block.chunks_exact(inner) {
+            for (out, &x) in out.iter_mut().zip(row) {
+                *out = fold(*out, x);
             }
         }
-    });
+    }
 }
 
 /// The index along the middle axis of its largest element, the first of equal ones; NaN counts as largest.

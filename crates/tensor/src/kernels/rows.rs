@@ -7,27 +7,34 @@ use crate::element::Element;
 
 /// `out[i] = table[ids[i]]`
 pub(crate) fn gather_rows<T: Element>(table: &[T], dim: usize, ids: &[u32], out: &mut [T]) {
-    for_each_part(out, dim, dim, |first, out| {
-        for (row, &id) in out
-            .chunks_exact_mut(dim.max(1))
-            .zip(&ids[first.min(ids.len())..])
-        {
-            let start = id as usize * dim;
-            row.copy_from_slice(&table[start..start + dim]);
-        }
-    });
+    for_each_part(out, dim, dim, (table, ids, dim), gather_part);
+}
+
+#[inline(always)]
+fn gather_part<T: Element>(
+    &(table, ids, dim): &(&[T], &[u32], usize),
+    first: usize,
+    out: &mut [T],
+) {
+    for (row, out) in (first..).zip(out.chunks_exact_mut(dim.max(1))) {
+        let start = ids[row] as usize * dim;
+        out.copy_from_slice(&table[start..start + dim]);
+    }
 }
 
 /// `table[ids[i]] += values[i]`, in the order of i.
 pub(crate) fn scatter_add_rows<T: Element>(values: &[T], dim: usize, ids: &[u32], table: &mut [T]) {
-    dispatch(|| {
-        for (value, &id) in values.chunks_exact(dim.max(1)).zip(ids) {
-            let start = id as usize * dim;
-            for (sum, &value) in table[start..start + dim].iter_mut().zip(value) {
-                *sum += value;
-            }
+    dispatch((values, dim, ids, table), scatter_add);
+}
+
+#[inline(always)]
+fn scatter_add<T: Element>((values, dim, ids, table): (&[T], usize, &[u32], &mut [T])) {
+    for (value, &id) in values.chunks_exact(dim.max(1)).zip(ids) {
+        let start = id as usize * dim;
+        for (sum, &value) in table[start..start + dim].iter_mut().zip(value) {
+            *sum += value;
         }
-    });
+    }
 }
 
 /// For each row of a table its number among the distinct ids of one call; entries of earlier calls are told by their stamp, so

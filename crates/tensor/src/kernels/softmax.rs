@@ -31,89 +31,135 @@ pub(super) fn row_normaliser<T: Element>(x: &[T]) -> (T, T) {
     if max.is_infinite() {
         return (max, T::zero());
     }
-    (max, sum_lanes(x, |x| (x - max).exp_()).ln_())
+    let (chunks, rest) = x.as_chunks::<16>();
+    let mut lanes = [T::zero(); 16];
+    for chunk in chunks {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane += (x - max).exp_();
+        }
+    }
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
+        *lane += (x - max).exp_();
+    }
+    (max, sum_lanes(&lanes).ln_())
 }
 
 /// `out = e^x / Σ e^x` for each row; zeros for a row of -inf.
 pub(crate) fn softmax<T: Element>(x: &[T], columns: usize, out: &mut [T]) {
-    for_each_part(out, columns, columns * WORK_PER_ELEMENT, |first, out| {
-        let x = &x[first * columns..];
-        for (x, out) in x
-            .chunks_exact(columns.max(1))
-            .zip(out.chunks_exact_mut(columns.max(1)))
-        {
-            let max = row_max(x);
-            if max == T::neg_infinity() {
-                out.fill(T::zero());
-                continue;
-            }
-            for (out, &x) in out.iter_mut().zip(x) {
-                *out = (x - max).exp_();
-            }
-            let factor = sum_lanes(out, |x| x).recip();
-            for out in out {
-                *out *= factor;
-            }
+    let work = columns * WORK_PER_ELEMENT;
+    for_each_part(out, columns, work, (x, columns), softmax_part);
+}
+
+#[inline(always)]
+fn softmax_part<T: Element>(&(x, columns): &(&[T], usize), first: usize, out: &mut [T]) {
+    for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
+        let x = &x[row * columns..][..columns];
+        let max = row_max(x);
+        if max == T::neg_infinity() {
+            out.fill(T::zero());
+            continue;
         }
-    });
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = (x - max).exp_();
+        }
+        let factor = sum_lanes(out).recip();
+        for out in out {
+            *out *= factor;
+        }
+    }
 }
 
 /// `out = x - ln Σ e^x` for each row.
 pub(crate) fn log_softmax<T: Element>(x: &[T], columns: usize, out: &mut [T]) {
-    for_each_part(out, columns, columns * WORK_PER_ELEMENT, |first, out| {
-        let x = &x[first * columns..];
-        for (x, out) in x
-            .chunks_exact(columns.max(1))
-            .zip(out.chunks_exact_mut(columns.max(1)))
-        {
-            let (max, log_sum) = row_normaliser(x);
-            for (out, &x) in out.iter_mut().zip(x) {
-                *out = (x - max) - log_sum;
-            }
+    let work = columns * WORK_PER_ELEMENT;
+    for_each_part(out, columns, work, (x, columns), log_softmax_part);
+}
+
+#[inline(always)]
+fn log_softmax_part<T: Element>(&(x, columns): &(&[T], usize), first: usize, out: &mut [T]) {
+    for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
+        let x = &x[row * columns..][..columns];
+        let (max, log_sum) = row_normaliser(x);
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = (x - max) - log_sum;
         }
-    });
+    }
 }
 
 /// `out = ln Σ e^x`, one for each row.
 pub(crate) fn logsumexp<T: Element>(x: &[T], columns: usize, out: &mut [T]) {
-    for_each_part(out, 1, columns * WORK_PER_ELEMENT, |first, out| {
-        for (row, out) in (first..).zip(out) {
-            let (max, log_sum) = row_normaliser(&x[row * columns..(row + 1) * columns]);
-            *out = max + log_sum;
-        }
-    });
+    let work = columns * WORK_PER_ELEMENT;
+    for_each_part(out, 1, work, (x, columns), logsumexp_part);
 }
+
+#[inline(always)]
+fn logsumexp_part<T: Element>(&(x, columns): &(&[T], usize), first: usize, out: &mut [T]) {
+    for (row, out) in (first..).zip(out) {
+        let (max, log_sum) = row_normaliser(&x[row * columns..][..columns]);
+        *out = max + log_sum;
+    }
+}
+
+/// A result of the forward pass, its cotangent, and the number of columns.
+type Backward<'a, T> = (&'a [T], &'a [T], usize);
 
 /// `out = y (g - Σ g y)` for each row of a softmax y and its cotangent g.
 pub(crate) fn softmax_backward<T: Element>(y: &[T], grad: &[T], columns: usize, out: &mut [T]) {
-    for_each_part(out, columns, columns * 2, |first, out| {
-        for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
-            let (y, g) = (
-                &y[row * columns..][..columns],
-                &grad[row * columns..][..columns],
-            );
-            let along = dot_lanes(y, g);
-            for (out, (&y, &g)) in out.iter_mut().zip(y.iter().zip(g)) {
-                *out = y * (g - along);
-            }
+    for_each_part(
+        out,
+        columns,
+        columns * 2,
+        (y, grad, columns),
+        softmax_backward_part,
+    );
+}
+
+#[inline(always)]
+fn softmax_backward_part<T: Element>(
+    &(y, grad, columns): &Backward<'_, T>,
+    first: usize,
+    out: &mut [T],
+) {
+    for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
+        let (y, g) = (
+            &y[row * columns..][..columns],
+            &grad[row * columns..][..columns],
+        );
+        let along = dot_lanes(y, g);
+        for (out, (&y, &g)) in out.iter_mut().zip(y.iter().zip(g)) {
+            *out = y * (g - along);
         }
-    });
+    }
 }
 
 /// `out = g - e^y Σ g` for each row of a log-softmax y and its cotangent g.
 pub(crate) fn log_softmax_backward<T: Element>(y: &[T], grad: &[T], columns: usize, out: &mut [T]) {
-    for_each_part(out, columns, columns * WORK_PER_ELEMENT, |first, out| {
-        for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
-            let (y, g) = (
-                &y[row * columns..][..columns],
-                &grad[row * columns..][..columns],
-            );
-            let total = sum_lanes(g, |g| g);
-            for (out, (&y, &g)) in out.iter_mut().zip(y.iter().zip(g)) {
-                *out = g - y.exp_() * total;
-            }
+    let work = columns * WORK_PER_ELEMENT;
+    for_each_part(
+        out,
+        columns,
+        work,
+        (y, grad, columns),
+        log_softmax_backward_part,
+    );
+}
+
+#[inline(always)]
+fn log_softmax_backward_part<T: Element>(
+    &(y, grad, columns): &Backward<'_, T>,
+    first: usize,
+    out: &mut [T],
+) {
+    for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
+        let (y, g) = (
+            &y[row * columns..][..columns],
+            &grad[row * columns..][..columns],
+        );
+        let total = sum_lanes(g);
+        for (out, (&y, &g)) in out.iter_mut().zip(y.iter().zip(g)) {
+            *out = g - y.exp_() * total;
         }
-    });
+    }
 }
 
 #[cfg(test)]

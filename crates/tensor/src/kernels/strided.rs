@@ -34,6 +34,7 @@ impl<const N: usize> Axes<N> {
     }
 
     /// Calls `row(starts, length, strides)` for each run along the innermost axis, in order.
+    #[inline(always)]
     fn for_each_row(
         &self,
         offsets: [usize; N],
@@ -107,16 +108,29 @@ pub(crate) fn zip_strided<T: Element>(
     if out.is_empty() {
         return;
     }
-    let mut rest = out;
     let axes = Axes::merged(shape, [x.strides, y.strides]);
-    let (x_buffer, y_buffer) = (x.buffer, y.buffer);
-    dispatch(|| {
-        axes.for_each_row([x.offset, y.offset], |[x, y], length, strides| {
+    dispatch((&axes, x, y, out, f), zip_rows);
+}
+
+#[inline(always)]
+fn zip_rows<T: Element>(
+    (axes, x, y, out, f): (
+        &Axes<2>,
+        View<'_, T>,
+        View<'_, T>,
+        &mut [T],
+        impl Fn(T, T) -> T,
+    ),
+) {
+    let mut rest = out;
+    axes.for_each_row(
+        [x.offset, y.offset],
+        |[x_start, y_start], length, strides| {
             let (row, after) = std::mem::take(&mut rest).split_at_mut(length);
             rest = after;
-            zip_row(&x_buffer[x..], &y_buffer[y..], strides, row, &f);
-        });
-    });
+            zip_row(&x.buffer[x_start..], &y.buffer[y_start..], strides, row, &f);
+        },
+    );
 }
 
 #[inline(always)]

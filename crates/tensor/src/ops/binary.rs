@@ -12,12 +12,12 @@ fn zip<T: Element>(
     operation: &'static str,
     x: &Tensor<T>,
     y: &Tensor<T>,
-    f: impl Fn(T, T) -> T + Sync,
+    f: impl Fn(T, T) -> T + Sync + Copy,
 ) -> Result<Tensor<T>> {
     if x.shape() == y.shape() && x.layout().is_dense() && y.layout().is_dense() {
         let (x_values, y_values) = (x.values(), y.values());
         return Ok(Tensor::build(x.shape(), |out| {
-            elementwise::zip(&x_values, &y_values, out, f);
+            elementwise::zip(&x_values, &y_values, out, (), |(), x, y| f(x, y));
         }));
     }
     let shape = x.shape().broadcast(operation, y.shape())?;

@@ -87,16 +87,17 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
                 .mask(|weight| weight == T::zero());
             return Ok(Cotangents::one(gradient.masked_fill(&ignored, T::zero())?));
         }
+        let (logits_values, weights) = (logits.values(), scale.values());
+        let forward = kernels::Forward {
+            logits: &logits_values,
+            classes: logits.shape()[1],
+            targets: self.targets.as_slice(),
+            weights: &weights,
+            smoothing: self.smoothing,
+            normalisers: &self.normalisers,
+        };
         let gradient = Tensor::build(logits.shape(), |out| {
-            kernels::cross_entropy_backward(
-                &logits.values(),
-                logits.shape()[1],
-                self.targets.as_slice(),
-                &scale.values(),
-                self.smoothing,
-                &self.normalisers,
-                out,
-            );
+            kernels::cross_entropy_backward(&forward, out);
         });
         Ok(Cotangents::one(gradient))
     }

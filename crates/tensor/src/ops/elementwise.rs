@@ -43,8 +43,10 @@ impl<T: Element, E: Elementwise<T>> Op<T> for Unary<E> {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let op = self.0;
-        Ok(constant_map(inputs[0], |x| op.f(x)))
+        let x = inputs[0].values();
+        Ok(Tensor::build(inputs[0].shape(), |out| {
+            kernels::map(&x, out, self.0, E::f);
+        }))
     }
 
     fn vjp(&self, saved: &Saved<'_, T>, mut cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -58,15 +60,21 @@ impl<T: Element, E: Elementwise<T>> Op<T> for Unary<E> {
         }
         let read = read.values();
         if cotangent.is_writable() {
-            kernels::zip_in_place(cotangent.values_mut(), &read, |g, v| g * op.df(v));
+            kernels::zip_in_place(cotangent.values_mut(), &read, op, chain);
             return Ok(Cotangents::one(cotangent));
         }
         let given = cotangent.values();
         let gradient = Tensor::build(cotangent.shape(), |out| {
-            kernels::zip(&given, &read, out, |g, v| g * op.df(v));
+            kernels::zip(&given, &read, out, op, chain);
         });
         Ok(Cotangents::one(gradient))
     }
+}
+
+/// The chain rule: the cotangent of x from that of y.
+#[inline(always)]
+fn chain<T: Element, E: Elementwise<T>>(op: E, g: T, v: T) -> T {
+    g * op.df(v)
 }
 
 /// `f` of every element, recorded.
@@ -77,7 +85,9 @@ pub(super) fn unary<T: Element, E: Elementwise<T>>(x: &Tensor<T>, op: E) -> Tens
 /// `change` of every element, a constant; for derivatives that are constant between kinks.
 pub(super) fn constant_map<T: Element>(x: &Tensor<T>, change: impl Fn(T) -> T + Sync) -> Tensor<T> {
     let values = x.values();
-    Tensor::build(x.shape(), |out| kernels::map(&values, out, change))
+    Tensor::build(x.shape(), |out| {
+        kernels::map(&values, out, (), |(), x| change(x))
+    })
 }
 
 #[cfg(test)]

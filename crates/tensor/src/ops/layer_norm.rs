@@ -12,8 +12,8 @@ struct LayerNorm<T: Element> {
     eps: T,
     has_weight: bool,
     has_bias: bool,
-    mean: Tensor<T>,
-    inverse_std: Tensor<T>,
+    /// Mean and 1 / std of each row, from the forward pass.
+    statistics: Vec<(T, T)>,
 }
 
 impl<T: Element> Op<T> for LayerNorm<T> {
@@ -32,21 +32,13 @@ impl<T: Element> Op<T> for LayerNorm<T> {
         let bias = self
             .has_bias
             .then(|| inputs[1 + usize::from(self.has_weight)].values());
-        let (mut mean, mut inverse_std) = (Tensor::zeros([rows, 1]), Tensor::zeros([rows, 1]));
-        let output = Tensor::build(x.shape(), |out| {
-            kernels::layer_norm(
-                &x.values(),
-                columns,
-                self.eps,
-                weight.as_deref(),
-                bias.as_deref(),
-                out,
-                mean.values_mut(),
-                inverse_std.values_mut(),
-            );
-        });
-        (self.mean, self.inverse_std) = (mean, inverse_std);
-        Ok(output)
+        let values = x.values();
+        self.statistics = vec![(T::zero(), T::zero()); rows];
+        kernels::statistics(&values, columns, self.eps, &mut self.statistics);
+        let rows = self.rows(&values, columns);
+        Ok(Tensor::build(x.shape(), |out| {
+            kernels::layer_norm(rows, weight.as_deref(), bias.as_deref(), out);
+        }))
     }
 
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -60,6 +52,14 @@ impl<T: Element> Op<T> for LayerNorm<T> {
 }
 
 impl<T: Element> LayerNorm<T> {
+    fn rows<'a>(&'a self, x: &'a [T], columns: usize) -> kernels::Rows<'a, T> {
+        kernels::Rows {
+            x,
+            columns,
+            statistics: &self.statistics,
+        }
+    }
+
     fn fused_vjp(
         &self,
         x: &Tensor<T>,
@@ -67,24 +67,16 @@ impl<T: Element> LayerNorm<T> {
         cotangent: &Tensor<T>,
     ) -> Cotangents<T> {
         let columns = x.shape()[1];
-        let (x_values, g) = (x.values(), cotangent.values());
-        let (mean, inverse_std) = (self.mean.values(), self.inverse_std.values());
+        let (values, g) = (x.values(), cotangent.values());
         let weight = weight.map(Tensor::values);
+        let rows = self.rows(&values, columns);
         let dx = Tensor::build(x.shape(), |out| {
-            let weight = weight.as_deref();
-            kernels::layer_norm_backward(&x_values, columns, &mean, &inverse_std, weight, &g, out);
+            kernels::layer_norm_backward(rows, weight.as_deref(), &g, out);
         });
         let (mut dweight, mut dbias) = (Tensor::zeros([columns]), Tensor::zeros([columns]));
         if self.has_weight || self.has_bias {
-            kernels::layer_norm_backward_affine(
-                &x_values,
-                columns,
-                &mean,
-                &inverse_std,
-                &g,
-                dweight.values_mut(),
-                dbias.values_mut(),
-            );
+            let (dweight, dbias) = (dweight.values_mut(), dbias.values_mut());
+            kernels::layer_norm_backward_affine(rows, &g, dweight, dbias);
         }
         self.gradients(dx, dweight, dbias)
     }
@@ -155,8 +147,7 @@ pub fn layer_norm<T: Element>(
         eps: T::from_f64(eps),
         has_weight: weight.is_some(),
         has_bias: bias.is_some(),
-        mean: Tensor::zeros([0, 1]),
-        inverse_std: Tensor::zeros([0, 1]),
+        statistics: Vec::new(),
     };
     let inputs: Vec<&Tensor<T>> = [Some(&input), weight.as_ref(), bias.as_ref()]
         .into_iter()

@@ -1,0 +1,234 @@
+//! What a training step allocates: the rows it reads, never the table.
+//!
+//! Each test measures a step after one to warm up, with the buffer pool emptied in between, so that the step asks the system for
+//! every buffer it needs. One test at a time, since the allocator counts for the whole process.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(unsafe_code, reason = "an allocator is unsafe to implement")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use lexigrad_optim::{Optimizer, Rule, Sgd};
+use lexigrad_tensor::{
+    EmbeddingOptions, Ids, Param, Tape, Tensor, copies_on_write, cross_entropy, embedding,
+    trim_pool,
+};
+
+/// The system's allocator, with the bytes alive, their peak and the largest single request since the last reset.
+struct Counting;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+static LARGEST: AtomicUsize = AtomicUsize::new(0);
+
+fn count(bytes: usize) {
+    let live = LIVE.fetch_add(bytes, SeqCst) + bytes;
+    PEAK.fetch_max(live, SeqCst);
+    LARGEST.fetch_max(bytes, SeqCst);
+}
+
+// SAFETY: every call is passed on to `System` unchanged, which keeps the contract; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        // SAFETY: the caller keeps the contract of `alloc`, which is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), SeqCst);
+        // SAFETY: `pointer` came from `System` with this layout, since all of ours do.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a piece of work asked of the system.
+#[derive(Debug)]
+struct Usage {
+    /// The most bytes alive at once beyond those alive before.
+    peak: usize,
+    /// The largest single request.
+    largest: usize,
+    copies: usize,
+}
+
+fn measure(work: impl FnOnce()) -> Usage {
+    trim_pool();
+    let copies = copies_on_write();
+    let before = LIVE.load(SeqCst);
+    PEAK.store(before, SeqCst);
+    LARGEST.store(0, SeqCst);
+    work();
+    Usage {
+        peak: PEAK.load(SeqCst) - before,
+        largest: LARGEST.load(SeqCst),
+        copies: copies_on_write() - copies,
+    }
+}
+
+const DIM: usize = 64;
+const TOKENS: usize = 4_096;
+/// One number for each entry of the rows that a step reads.
+const ROWS_READ: usize = TOKENS * DIM * size_of::<f32>();
+const TABLE_ROWS: usize = 1_000_000;
+const TABLE: usize = TABLE_ROWS * DIM * size_of::<f32>();
+
+/// Ids spread over a table of `rows` rows, some of them repeated.
+fn spread(count: usize, rows: usize) -> Ids {
+    let ids: Vec<usize> = (0..count).map(|i| (i / 2 * 7_919) % rows).collect();
+    Ids::new(ids).unwrap()
+}
+
+fn table(rows: usize) -> Param {
+    Param::new(Tensor::zeros([rows, DIM]))
+}
+
+fn look_up(table: &Param, ids: &Ids) -> Tensor {
+    let rows = table.rows("embedding", ids).unwrap();
+    embedding(&rows, ids, &EmbeddingOptions::default()).unwrap()
+}
+
+/// One step towards rows of ones.
+fn step_towards_ones(table: &Param, ids: &Ids, optimizer: &mut Optimizer<Sgd>) {
+    let tape = Tape::new();
+    let loss = look_up(table, ids).add_scalar(-1.0).square().mean();
+    let gradients = tape.backward(&loss).unwrap();
+    optimizer.step(&gradients).unwrap();
+}
+
+#[test]
+fn the_allocator_counts() {
+    let _alone = alone();
+    let usage = measure(|| drop(vec![1_u8; 1_000_000]));
+    assert!((1_000_000..1_100_000).contains(&usage.peak), "{usage:?}");
+    assert_eq!(usage.largest, 1_000_000);
+}
+
+#[test]
+fn a_sparse_step_on_a_million_rows_allocates_what_its_rows_cost() {
+    let _alone = alone();
+    let (table, ids) = (table(TABLE_ROWS), spread(TOKENS, TABLE_ROWS));
+    let mut optimizer = Sgd::new(100.0).build(&table);
+    step_towards_ones(&table, &ids, &mut optimizer);
+
+    let usage = measure(|| step_towards_ones(&table, &ids, &mut optimizer));
+
+    assert_eq!(usage.copies, 0);
+    assert!(usage.largest < 2 * ROWS_READ, "{usage:?}");
+    assert!(usage.peak < 6 * ROWS_READ, "{usage:?}");
+    assert!(usage.peak < TABLE / 40, "{usage:?}");
+    let rows = table.value();
+    let changed = rows
+        .values()
+        .chunks(DIM)
+        .filter(|row| row[0] != 0.0)
+        .count();
+    assert_eq!(
+        changed,
+        TOKENS / 2,
+        "only the rows that were looked up move"
+    );
+}
+
+#[test]
+fn many_steps_on_a_million_rows_leave_nothing_behind() {
+    let _alone = alone();
+    let (table, ids) = (table(TABLE_ROWS), spread(TOKENS, TABLE_ROWS));
+    let mut optimizer = Sgd::new(1.0).build(&table);
+    step_towards_ones(&table, &ids, &mut optimizer);
+
+    let ten = measure(|| {
+        for _ in 0..10 {
+            step_towards_ones(&table, &ids, &mut optimizer);
+        }
+    });
+    let after = measure(|| step_towards_ones(&table, &ids, &mut optimizer));
+
+    assert_eq!(ten.copies, 0);
+    assert!(ten.peak < after.peak + ROWS_READ, "{ten:?} {after:?}");
+}
+
+/// Logits for a few candidate words, with the table that the words were looked up in.
+#[test]
+fn a_tied_output_over_candidates_keeps_the_step_sparse() {
+    let _alone = alone();
+    let (table, ids) = (table(TABLE_ROWS), spread(TOKENS, TABLE_ROWS));
+    let candidates = spread(64, TABLE_ROWS);
+    let targets = Ids::new((0..TOKENS).map(|i| i % 64).collect::<Vec<_>>()).unwrap();
+    let mut optimizer = Sgd::new(1.0).build(&table);
+    let mut step = || {
+        let tape = Tape::new();
+        let hidden = look_up(&table, &ids).add_scalar(0.1);
+        let output = look_up(&table, &candidates).transpose(0, 1).unwrap();
+        let loss = cross_entropy(&hidden.matmul(&output).unwrap(), &targets).unwrap();
+        let gradients = tape.backward(&loss).unwrap();
+        assert!(gradients.get(&table).unwrap().as_row_sparse().is_some());
+        drop((hidden, output));
+        optimizer.step(&gradients).unwrap();
+    };
+    step();
+
+    let usage = measure(step);
+
+    assert_eq!(usage.copies, 0);
+    assert!(usage.peak < TABLE / 20, "{usage:?}");
+}
+
+/// The gradient of a table that is a whole output layer is dense, and as large as the table; nothing else may be.
+#[test]
+fn a_tied_output_layer_needs_one_dense_gradient_and_no_copy() {
+    const ROWS: usize = 20_000;
+    const SMALL_TABLE: usize = ROWS * DIM * size_of::<f32>();
+    let _alone = alone();
+    let table = table(ROWS);
+    let (ids, targets) = (spread(16, ROWS), spread(16, ROWS));
+    let mut optimizer = Sgd::new(1.0).build(&table);
+    let mut step = || {
+        let tape = Tape::new();
+        let hidden = look_up(&table, &ids).add_scalar(0.1);
+        let output = table.value().transpose(0, 1).unwrap();
+        let logits = hidden.matmul(&output).unwrap();
+        let loss = cross_entropy(&logits, &targets).unwrap();
+        drop((hidden, output, logits));
+        let gradients = tape.backward(&loss).unwrap();
+        optimizer.step(&gradients).unwrap();
+    };
+    step();
+
+    let usage = measure(step);
+
+    // The logits of 16 words and their gradient come to half a table, the size classes of buffers to a quarter more.
+    assert_eq!(usage.copies, 0);
+    assert!(usage.largest < SMALL_TABLE * 5 / 4 + 4_096, "{usage:?}");
+    assert!(usage.peak < SMALL_TABLE * 2, "{usage:?}");
+}
+
+/// A tensor that the user keeps holds its values, and that alone makes the optimizer copy.
+#[test]
+fn a_table_that_is_still_held_is_copied_once() {
+    let _alone = alone();
+    let (table, ids) = (table(1_000), spread(8, 1_000));
+    let mut optimizer = Sgd::new(1.0).build(&table);
+    let held = table.value();
+    let first = measure(|| step_towards_ones(&table, &ids, &mut optimizer));
+    let second = measure(|| step_towards_ones(&table, &ids, &mut optimizer));
+    assert_eq!((first.copies, second.copies), (1, 0));
+    assert!(held.values().iter().all(|&value| value == 0.0));
+}
