@@ -4,7 +4,7 @@
 
 use std::thread;
 
-use lexigrad_tensor::{Param, Tape, Tensor};
+use lexigrad::tensor::{Param, Tape, Tensor};
 
 const STEPS: usize = 300_000;
 const STACK: usize = 256 << 10;
@@ -68,6 +68,6 @@ fn it_is_dropped_with_every_step_still_held() {
         }
         drop(tape);
         drop(steps);
-        assert!(!lexigrad_tensor::is_recording());
+        assert!(!lexigrad::tensor::is_recording());
     });
 }

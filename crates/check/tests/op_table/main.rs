@@ -17,7 +17,7 @@ use lexigrad_check::Row;
 /// Cases drawn for each row; `OP_TABLE_CASES` asks for more.
 fn cases() -> u32 {
     let wanted = std::env::var("OP_TABLE_CASES").ok();
-    wanted.and_then(|cases| cases.parse().ok()).unwrap_or(24)
+    wanted.and_then(|cases| cases.parse().ok()).unwrap_or(64)
 }
 
 fn run(rows: &[Row]) {
