@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use lexigrad_tensor::{
-    Element, Error, Grad, Gradients, Module, Param, Result, RowSparse, Tensor, dispatch,
+    Element, Error, Grad, Gradients, Kernel, Module, Param, Result, RowSparse, Tensor, dispatch,
 };
 
 use crate::rule::Rule;
@@ -146,30 +146,39 @@ impl<T: Element> Slot<T> {
         let rows = rows.filter(|(_, row)| Some(*row) != fixed);
         let state = &mut self.state[..];
         self.param.update(|values| {
-            dispatch(
-                (factors, size, values, gradient, state, rows),
-                update_rows::<T, R, _>,
-            );
+            dispatch(MoveRows::<R, T, _> {
+                factors,
+                size,
+                values,
+                gradient,
+                state,
+                rows,
+            });
         });
     }
 }
 
-/// The operands of a step: factors, size of a row, values, gradient, state, and the pairs of entry and row.
-type Operands<'a, T, F, I> = (&'a F, usize, &'a mut [T], &'a [T], &'a mut [T], I);
+/// Moves the rows of a parameter; `rows` are pairs of the entry in the gradient and the row it moves.
+struct MoveRows<'a, R: Rule<T>, T: Element, I> {
+    factors: &'a R::Factors,
+    size: usize,
+    values: &'a mut [T],
+    gradient: &'a [T],
+    state: &'a mut [T],
+    rows: I,
+}
 
-#[inline(always)]
-fn update_rows<T: Element, R: Rule<T>, I: Iterator<Item = (usize, usize)>>(
-    (factors, size, values, gradient, state, rows): Operands<'_, T, R::Factors, I>,
-) {
-    let run = size * R::STATES;
-    for (entry, row) in rows {
-        let value = &mut values[row * size..(row + 1) * size];
-        let gradient = &gradient[entry * size..(entry + 1) * size];
-        R::update(
-            factors,
-            value,
-            gradient,
-            &mut state[row * run..(row + 1) * run],
-        );
+impl<R: Rule<T>, T: Element, I: Iterator<Item = (usize, usize)>> Kernel for MoveRows<'_, R, T, I> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (size, run) = (self.size, self.size * R::STATES);
+        for (entry, row) in self.rows {
+            let value = &mut self.values[row * size..(row + 1) * size];
+            let gradient = &self.gradient[entry * size..(entry + 1) * size];
+            let state = &mut self.state[row * run..(row + 1) * run];
+            R::update(self.factors, value, gradient, state);
+        }
     }
 }

@@ -19,7 +19,7 @@ impl<T: Element> From<Grad<T>> for Accumulator<T> {
     fn from(gradient: Grad<T>) -> Self {
         match gradient {
             Grad::Dense(tensor) => Self::Dense(tensor),
-            Grad::RowSparse(sparse) => Self::RowSparse(vec![sparse]),
+            Grad::RowSparse(sparse) => Self::RowSparse(vec![*sparse]),
         }
     }
 }
@@ -30,7 +30,7 @@ impl<T: Element> Accumulator<T> {
         match (self, gradient) {
             (Self::Dense(sum), Grad::Dense(tensor)) => add_dense(sum, tensor),
             (Self::Dense(sum), Grad::RowSparse(sparse)) => sparse.add_into(sum),
-            (Self::RowSparse(parts), Grad::RowSparse(sparse)) => parts.push(sparse),
+            (Self::RowSparse(parts), Grad::RowSparse(sparse)) => parts.push(*sparse),
             (this @ Self::RowSparse(_), Grad::Dense(tensor)) => {
                 let sparse = std::mem::replace(this, Self::Dense(tensor));
                 if let (Self::RowSparse(parts), Self::Dense(sum)) = (sparse, this) {
@@ -50,7 +50,7 @@ impl<T: Element> Accumulator<T> {
     pub(crate) fn finish(self) -> Grad<T> {
         match self {
             Self::Dense(tensor) => Grad::Dense(tensor),
-            Self::RowSparse(parts) => Grad::RowSparse(RowSparse::concatenate(parts)),
+            Self::RowSparse(parts) => Grad::RowSparse(Box::new(RowSparse::concatenate(parts))),
         }
     }
 
@@ -77,11 +77,11 @@ fn add_dense<T: Element>(sum: &mut Tensor<T>, mut tensor: Tensor<T>) {
     }
     let added = tensor.values();
     if sum.is_writable() {
-        elementwise::zip_in_place(sum.values_mut(), &added, (), |(), x, y| x + y);
+        elementwise::zip_in_place(sum.values_mut(), &added, |x, y| x + y);
     } else {
         let own = sum.values();
         let total = Tensor::build(sum.shape(), |out| {
-            elementwise::zip(&own, &added, out, (), |(), x, y| x + y);
+            elementwise::zip(&own, &added, out, |x, y| x + y);
         });
         drop(own);
         *sum = total;

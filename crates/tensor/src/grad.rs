@@ -13,8 +13,8 @@ use crate::tensor::Tensor;
 pub enum Grad<T: Element = f32> {
     /// All entries.
     Dense(Tensor<T>),
-    /// Some rows of a table.
-    RowSparse(RowSparse<T>),
+    /// Some rows of a table; boxed, so that a gradient is no larger to move than a tensor.
+    RowSparse(Box<RowSparse<T>>),
 }
 
 impl<T: Element> Grad<T> {
@@ -57,7 +57,7 @@ impl<T: Element> Grad<T> {
     pub fn coalesce(&self) -> Self {
         match self {
             Self::Dense(_) => self.clone(),
-            Self::RowSparse(gradient) => Self::RowSparse(gradient.coalesce()),
+            Self::RowSparse(gradient) => Self::RowSparse(Box::new(gradient.coalesce())),
         }
     }
 }

@@ -110,13 +110,13 @@ impl<T: Element> Gradients<T> {
     /// Applies `change` to every stored entry.
     ///
     /// On a row-sparse gradient that is not coalesced these are parts of a sum: unless `change` is linear, coalesce first.
-    pub fn map_in_place(&mut self, change: impl Fn(T) -> T + Sync) {
+    pub fn map_in_place(&mut self, change: impl Fn(T) -> T + Sync + Copy) {
         for gradient in self.0.values_mut() {
             let stored = match gradient {
                 Grad::Dense(tensor) => tensor,
                 Grad::RowSparse(sparse) => sparse.values_tensor_mut(),
             };
-            elementwise::map_in_place(stored.values_mut(), &change);
+            elementwise::map_in_place(stored.values_mut(), change);
         }
     }
 

@@ -185,7 +185,9 @@ impl<T: Element> Cotangents<T> {
 
     /// The row-sparse gradient of the first input, a table.
     pub fn row_sparse(gradient: crate::RowSparse<T>) -> Self {
-        Self(SmallVec::from_iter([Some(Grad::RowSparse(gradient))]))
+        Self(SmallVec::from_iter([Some(Grad::RowSparse(Box::new(
+            gradient,
+        )))]))
     }
 
     /// The gradients of two inputs.

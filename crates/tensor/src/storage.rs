@@ -22,8 +22,13 @@ const ALIGNMENT: usize = 64;
 /// What one thread's pool keeps at most; beyond it, buffers go back to the system.
 const KEPT_BYTES: usize = 512 << 20;
 
+/// From this size on a buffer asks for huge pages: a random row of a large table then costs no walk through the page table.
+const HUGE_PAGES_FROM: usize = 4 << 20;
+const HUGE_PAGE: usize = 2 << 20;
+
 /// Memory that is always initialised: the system hands it out zeroed, and numbers are the only thing ever written to it.
 struct Buffer {
+    base: NonNull<u8>,
     start: NonNull<u8>,
     capacity: usize,
 }
@@ -36,27 +41,61 @@ unsafe impl Sync for Buffer {}
 
 impl Buffer {
     fn zeroed(capacity: usize) -> Self {
-        let Ok(allocation) = Allocation::from_size_align(capacity, ALIGNMENT) else {
+        let Some(allocation) = Self::allocation(capacity) else {
             panic!("a tensor of {capacity} bytes is larger than the address space");
         };
-        // SAFETY: the size is at least the smallest size class, so not zero.
-        let start = unsafe { alloc_zeroed(allocation) };
-        match NonNull::new(start) {
-            Some(start) => Self { start, capacity },
-            None => handle_alloc_error(allocation),
+        // SAFETY: the size is at least the alignment that is added to it, so not zero.
+        let base = unsafe { alloc_zeroed(allocation) };
+        let Some(base) = NonNull::new(base) else {
+            handle_alloc_error(allocation)
+        };
+        // SAFETY: the allocation is larger than the capacity by the alignment, so the aligned start lies in it, and so does
+        // the end.
+        let start = unsafe { base.add(base.align_offset(Self::alignment(capacity))) };
+        if capacity >= HUGE_PAGES_FROM {
+            advise_huge_pages(start, capacity);
         }
+        Self {
+            base,
+            start,
+            capacity,
+        }
+    }
+
+    fn alignment(capacity: usize) -> usize {
+        if capacity >= HUGE_PAGES_FROM {
+            HUGE_PAGE
+        } else {
+            ALIGNMENT
+        }
+    }
+
+    /// What is asked of the allocator: at its own alignment, since only then it takes zeroed pages from the system as they are
+    /// instead of writing zeros.
+    fn allocation(capacity: usize) -> Option<Allocation> {
+        let size = capacity.checked_add(Self::alignment(capacity))?;
+        Allocation::from_size_align(size, align_of::<u64>()).ok()
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        // SAFETY: allocated in `zeroed` with this very size and alignment, which were valid there.
-        unsafe {
-            let allocation = Allocation::from_size_align_unchecked(self.capacity, ALIGNMENT);
-            dealloc(self.start.as_ptr(), allocation);
+        if let Some(allocation) = Self::allocation(self.capacity) {
+            // SAFETY: allocated in `zeroed` with this very size and alignment.
+            unsafe { dealloc(self.base.as_ptr(), allocation) };
         }
     }
 }
+
+/// Asks for huge pages; the system may decline, which costs nothing but speed.
+#[cfg(target_os = "linux")]
+fn advise_huge_pages(start: NonNull<u8>, bytes: usize) {
+    // SAFETY: the range lies in memory that the caller owns, and the advice does not change its contents.
+    unsafe { libc::madvise(start.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn advise_huge_pages(_start: NonNull<u8>, _bytes: usize) {}
 
 /// Buffers that no tensor holds, by size class.
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! Sums and maxima over bags of rows. Bag b covers the entries `offsets[b] .. offsets[b + 1]`.
 
-use super::{dispatch, for_each_part};
+use super::{Kernel, PartKernel, dispatch, for_each_part};
 use crate::element::Element;
 
 fn mean_length(offsets: &[usize]) -> usize {
@@ -32,30 +32,44 @@ pub(crate) fn bag_sum<T: Element>(
     out: &mut [T],
 ) {
     let work = dim * mean_length(offsets);
-    for_each_part(
-        out,
+    let kernel = BagSum {
+        table,
+        ids,
+        offsets,
+        scale,
         dim,
-        work,
-        (table, ids, offsets, scale, dim),
-        bag_sum_part,
-    );
+    };
+    for_each_part(out, dim, work, &kernel);
 }
 
-#[inline(always)]
-fn bag_sum_part<T: Element>(
-    &(table, ids, offsets, scale, dim): &(&[T], &[u32], &[usize], Option<&[T]>, usize),
-    first: usize,
-    out: &mut [T],
-) {
-    for (bag, out) in (first..).zip(out.chunks_exact_mut(dim.max(1))) {
-        out.fill(T::zero());
-        for entry in offsets[bag]..offsets[bag + 1] {
-            let start = ids[entry] as usize * dim;
-            add_scaled(
-                out,
-                &table[start..start + dim],
-                scale.map(|scale| scale[entry]),
-            );
+struct BagSum<'a, T> {
+    table: &'a [T],
+    ids: &'a [u32],
+    offsets: &'a [usize],
+    scale: Option<&'a [T]>,
+    dim: usize,
+}
+
+impl<T: Element> PartKernel<T> for BagSum<'_, T> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [T]) {
+        let &Self {
+            table,
+            ids,
+            offsets,
+            scale,
+            dim,
+        } = self;
+        for (bag, out) in (first..).zip(out.chunks_exact_mut(dim.max(1))) {
+            out.fill(T::zero());
+            for entry in offsets[bag]..offsets[bag + 1] {
+                let start = ids[entry] as usize * dim;
+                add_scaled(
+                    out,
+                    &table[start..start + dim],
+                    scale.map(|scale| scale[entry]),
+                );
+            }
         }
     }
 }
@@ -69,26 +83,37 @@ pub(crate) fn segment_sum<T: Element>(
     out: &mut [T],
 ) {
     let work = dim * mean_length(offsets);
-    for_each_part(
-        out,
+    let kernel = SegmentSum {
+        values,
+        offsets,
+        scale,
         dim,
-        work,
-        (values, offsets, scale, dim),
-        segment_sum_part,
-    );
+    };
+    for_each_part(out, dim, work, &kernel);
 }
 
-#[inline(always)]
-fn segment_sum_part<T: Element>(
-    &(values, offsets, scale, dim): &(&[T], &[usize], Option<&[T]>, usize),
-    first: usize,
-    out: &mut [T],
-) {
-    for (bag, out) in (first..).zip(out.chunks_exact_mut(dim.max(1))) {
-        out.fill(T::zero());
-        for entry in offsets[bag]..offsets[bag + 1] {
-            let value = &values[entry * dim..(entry + 1) * dim];
-            add_scaled(out, value, scale.map(|scale| scale[entry]));
+struct SegmentSum<'a, T> {
+    values: &'a [T],
+    offsets: &'a [usize],
+    scale: Option<&'a [T]>,
+    dim: usize,
+}
+
+impl<T: Element> PartKernel<T> for SegmentSum<'_, T> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [T]) {
+        let &Self {
+            values,
+            offsets,
+            scale,
+            dim,
+        } = self;
+        for (bag, out) in (first..).zip(out.chunks_exact_mut(dim.max(1))) {
+            out.fill(T::zero());
+            for entry in offsets[bag]..offsets[bag + 1] {
+                let value = &values[entry * dim..(entry + 1) * dim];
+                add_scaled(out, value, scale.map(|scale| scale[entry]));
+            }
         }
     }
 }
@@ -101,19 +126,42 @@ pub(crate) fn segment_expand<T: Element>(
     scale: Option<&[T]>,
     out: &mut [T],
 ) {
-    dispatch((grad, dim, offsets, scale, out), expand_bags);
+    dispatch(SegmentExpand {
+        grad,
+        dim,
+        offsets,
+        scale,
+        out,
+    });
 }
 
-#[inline(always)]
-fn expand_bags<T: Element>(
-    (grad, dim, offsets, scale, out): (&[T], usize, &[usize], Option<&[T]>, &mut [T]),
-) {
-    for (bag, grad) in offsets.windows(2).zip(grad.chunks_exact(dim.max(1))) {
-        for entry in bag[0]..bag[1] {
-            let out = &mut out[entry * dim..(entry + 1) * dim];
-            out.copy_from_slice(grad);
-            if let Some(scale) = scale {
-                out.iter_mut().for_each(|out| *out *= scale[entry]);
+struct SegmentExpand<'a, T> {
+    grad: &'a [T],
+    dim: usize,
+    offsets: &'a [usize],
+    scale: Option<&'a [T]>,
+    out: &'a mut [T],
+}
+
+impl<T: Element> Kernel for SegmentExpand<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self {
+            grad,
+            dim,
+            offsets,
+            scale,
+            out,
+        } = self;
+        for (bag, grad) in offsets.windows(2).zip(grad.chunks_exact(dim.max(1))) {
+            for entry in bag[0]..bag[1] {
+                let out = &mut out[entry * dim..(entry + 1) * dim];
+                out.copy_from_slice(grad);
+                if let Some(scale) = scale {
+                    out.iter_mut().for_each(|out| *out *= scale[entry]);
+                }
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Cross-entropy of rows of logits with a class label each.
 
-use super::for_each_part;
 use super::reduce::sum_lanes;
 use super::softmax::row_normaliser;
+use super::{PartKernel, for_each_part};
 use crate::element::Element;
 
 /// `loss = w ((1 - s) (L - x[t]) + s (L - mean x))`, `L = ln Σ e^x`, for each row; exactly 0 where the weight w is 0.
@@ -17,8 +17,12 @@ pub(crate) fn cross_entropy<T: Element>(
     losses: &mut [T],
     normalisers: &mut [(T, T)],
 ) {
-    let operands = (logits, classes, weights);
-    for_each_part(normalisers, 1, classes * 4, operands, normalisers_part);
+    let kernel = Normalisers {
+        logits,
+        classes,
+        weights,
+    };
+    for_each_part(normalisers, 1, classes * 4, &kernel);
     for (row, loss) in losses.iter_mut().enumerate() {
         if weights[row] == T::zero() {
             *loss = T::zero();
@@ -35,15 +39,24 @@ pub(crate) fn cross_entropy<T: Element>(
     }
 }
 
-#[inline(always)]
-fn normalisers_part<T: Element>(
-    &(logits, classes, weights): &(&[T], usize, &[T]),
-    first: usize,
-    out: &mut [(T, T)],
-) {
-    for (row, out) in (first..).zip(out) {
-        if weights[row] != T::zero() {
-            *out = row_normaliser(&logits[row * classes..(row + 1) * classes]);
+struct Normalisers<'a, T> {
+    logits: &'a [T],
+    classes: usize,
+    weights: &'a [T],
+}
+
+impl<T: Element> PartKernel<(T, T)> for Normalisers<'_, T> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [(T, T)]) {
+        let &Self {
+            logits,
+            classes,
+            weights,
+        } = self;
+        for (row, out) in (first..).zip(out) {
+            if weights[row] != T::zero() {
+                *out = row_normaliser(&logits[row * classes..(row + 1) * classes]);
+            }
         }
     }
 }
@@ -62,25 +75,27 @@ pub(crate) struct Forward<'a, T> {
 /// `out = w (softmax x - (1 - s) onehot t - s / C)`; zeros where w is 0.
 pub(crate) fn cross_entropy_backward<T: Element>(forward: &Forward<'_, T>, out: &mut [T]) {
     let classes = forward.classes;
-    for_each_part(out, classes, classes * 4, forward, backward_part);
+    for_each_part(out, classes, classes * 4, forward);
 }
 
-#[inline(always)]
-fn backward_part<T: Element>(forward: &&Forward<'_, T>, first: usize, out: &mut [T]) {
-    let classes = forward.classes;
-    let spread = forward.smoothing / T::from_f64(classes as f64);
-    for (row, out) in (first..).zip(out.chunks_exact_mut(classes.max(1))) {
-        let weight = forward.weights[row];
-        if weight == T::zero() {
-            out.fill(T::zero());
-            continue;
+impl<T: Element> PartKernel<T> for Forward<'_, T> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [T]) {
+        let classes = self.classes;
+        let spread = self.smoothing / T::from_f64(classes as f64);
+        for (row, out) in (first..).zip(out.chunks_exact_mut(classes.max(1))) {
+            let weight = self.weights[row];
+            if weight == T::zero() {
+                out.fill(T::zero());
+                continue;
+            }
+            let (max, log_sum) = self.normalisers[row];
+            let x = &self.logits[row * classes..(row + 1) * classes];
+            for (out, &x) in out.iter_mut().zip(x) {
+                *out = weight * (((x - max) - log_sum).exp_() - spread);
+            }
+            out[self.targets[row] as usize] -= weight * (T::one() - self.smoothing);
         }
-        let (max, log_sum) = forward.normalisers[row];
-        let x = &forward.logits[row * classes..(row + 1) * classes];
-        for (out, &x) in out.iter_mut().zip(x) {
-            *out = weight * (((x - max) - log_sum).exp_() - spread);
-        }
-        out[forward.targets[row] as usize] -= weight * (T::one() - forward.smoothing);
     }
 }
 

@@ -1,84 +1,109 @@
 //! Loops over one slice, or two of the same length.
 
-use super::for_each_part;
+use super::{PartKernel, for_each_part};
 use crate::element::Element;
 
-/// `out = f(context, x)`
-pub(crate) fn map<T: Element, C: Copy + Sync>(
-    x: &[T],
-    out: &mut [T],
-    context: C,
-    f: impl Fn(C, T) -> T + Sync + Copy,
-) {
-    for_each_part(out, 1, 1, (x, context, f), map_part);
+/// A function of one number. Closures are; an operation with a long formula implements it with `call` marked `#[inline(always)]`.
+pub(crate) trait Unary<T>: Copy + Sync {
+    fn call(self, x: T) -> T;
 }
 
-#[inline(always)]
-fn map_part<T: Element, C: Copy>(
-    &(x, context, f): &(&[T], C, impl Fn(C, T) -> T + Copy),
-    first: usize,
-    out: &mut [T],
-) {
-    let x = &x[first..first + out.len()];
-    for (out, &x) in out.iter_mut().zip(x) {
-        *out = f(context, x);
+impl<T, F: Fn(T) -> T + Copy + Sync> Unary<T> for F {
+    #[inline(always)]
+    fn call(self, x: T) -> T {
+        self(x)
+    }
+}
+
+/// A function of two numbers, as [`Unary`].
+pub(crate) trait Binary<T>: Copy + Sync {
+    fn call(self, x: T, y: T) -> T;
+}
+
+impl<T, F: Fn(T, T) -> T + Copy + Sync> Binary<T> for F {
+    #[inline(always)]
+    fn call(self, x: T, y: T) -> T {
+        self(x, y)
+    }
+}
+
+/// `out = f(x)`
+pub(crate) fn map<T: Element>(x: &[T], out: &mut [T], f: impl Unary<T>) {
+    for_each_part(out, 1, 1, &Map { x, f });
+}
+
+struct Map<'a, T, F> {
+    x: &'a [T],
+    f: F,
+}
+
+impl<T: Element, F: Unary<T>> PartKernel<T> for Map<'_, T, F> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [T]) {
+        let x = &self.x[first..first + out.len()];
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = self.f.call(x);
+        }
     }
 }
 
 /// `x = f(x)`
-pub(crate) fn map_in_place<T: Element>(x: &mut [T], f: impl Fn(T) -> T + Sync) {
-    for_each_part(x, 1, 1, f, map_part_in_place);
+pub(crate) fn map_in_place<T: Element>(x: &mut [T], f: impl Unary<T>) {
+    for_each_part(x, 1, 1, &MapInPlace { f });
 }
 
-#[inline(always)]
-fn map_part_in_place<T: Element>(f: &impl Fn(T) -> T, _first: usize, x: &mut [T]) {
-    for x in x {
-        *x = f(*x);
+struct MapInPlace<F> {
+    f: F,
+}
+
+impl<T: Element, F: Unary<T>> PartKernel<T> for MapInPlace<F> {
+    #[inline(always)]
+    fn run(&self, _first: usize, x: &mut [T]) {
+        for x in x {
+            *x = self.f.call(*x);
+        }
     }
 }
 
-/// `out = f(context, x, y)`
-pub(crate) fn zip<T: Element, C: Copy + Sync>(
-    x: &[T],
-    y: &[T],
-    out: &mut [T],
-    context: C,
-    f: impl Fn(C, T, T) -> T + Sync + Copy,
-) {
-    for_each_part(out, 1, 1, (x, y, context, f), zip_part);
+/// `out = f(x, y)`
+pub(crate) fn zip<T: Element>(x: &[T], y: &[T], out: &mut [T], f: impl Binary<T>) {
+    for_each_part(out, 1, 1, &Zip { x, y, f });
 }
 
-#[inline(always)]
-fn zip_part<T: Element, C: Copy>(
-    &(x, y, context, f): &(&[T], &[T], C, impl Fn(C, T, T) -> T + Copy),
-    first: usize,
-    out: &mut [T],
-) {
-    let (x, y) = (&x[first..first + out.len()], &y[first..first + out.len()]);
-    for (out, (&x, &y)) in out.iter_mut().zip(x.iter().zip(y)) {
-        *out = f(context, x, y);
+struct Zip<'a, T, F> {
+    x: &'a [T],
+    y: &'a [T],
+    f: F,
+}
+
+impl<T: Element, F: Binary<T>> PartKernel<T> for Zip<'_, T, F> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [T]) {
+        let range = first..first + out.len();
+        let pairs = self.x[range.clone()].iter().zip(&self.y[range]);
+        for (out, (&x, &y)) in out.iter_mut().zip(pairs) {
+            *out = self.f.call(x, y);
+        }
     }
 }
 
-/// `x = f(context, x, y)`
-pub(crate) fn zip_in_place<T: Element, C: Copy + Sync>(
-    x: &mut [T],
-    y: &[T],
-    context: C,
-    f: impl Fn(C, T, T) -> T + Sync + Copy,
-) {
-    for_each_part(x, 1, 1, (y, context, f), zip_part_in_place);
+/// `x = f(x, y)`
+pub(crate) fn zip_in_place<T: Element>(x: &mut [T], y: &[T], f: impl Binary<T>) {
+    for_each_part(x, 1, 1, &ZipInPlace { y, f });
 }
 
-#[inline(always)]
-fn zip_part_in_place<T: Element, C: Copy>(
-    &(y, context, f): &(&[T], C, impl Fn(C, T, T) -> T + Copy),
-    first: usize,
-    x: &mut [T],
-) {
-    let y = &y[first..first + x.len()];
-    for (x, &y) in x.iter_mut().zip(y) {
-        *x = f(context, *x, y);
+struct ZipInPlace<'a, T, F> {
+    y: &'a [T],
+    f: F,
+}
+
+impl<T: Element, F: Binary<T>> PartKernel<T> for ZipInPlace<'_, T, F> {
+    #[inline(always)]
+    fn run(&self, first: usize, x: &mut [T]) {
+        let y = &self.y[first..first + x.len()];
+        for (x, &y) in x.iter_mut().zip(y) {
+            *x = self.f.call(*x, y);
+        }
     }
 }
 
@@ -92,11 +117,11 @@ mod tests {
         for length in [0, 1, 7, 8, 9, 31, 1000, PARALLEL_WORK + 3] {
             let x: Vec<f32> = (0..length).map(|i| i as f32).collect();
             let mut out = vec![0.0; length];
-            map(&x, &mut out, 1.0, |c, x| x + c);
+            map(&x, &mut out, |x| x + 1.0);
             assert!(out.iter().zip(&x).all(|(out, x)| *out == x + 1.0));
-            zip(&x, &out.clone(), &mut out, (), |(), x, y| x - y);
+            zip(&x, &out.clone(), &mut out, |x, y| x - y);
             assert!(out.iter().all(|&out| out == -1.0));
-            zip_in_place(&mut out, &x, (), |(), x, y| x + y);
+            zip_in_place(&mut out, &x, |x, y| x + y);
             map_in_place(&mut out, |x| x + 1.0);
             assert_eq!(out, x);
         }
@@ -107,9 +132,7 @@ mod tests {
         let x: Vec<f32> = (0..PARALLEL_WORK * 2).map(|i| (i as f32).sin()).collect();
         assert_same_bits(|| {
             let mut out = vec![0.0; x.len()];
-            map(&x, &mut out, (), |(), x| {
-                crate::kernels::math::Real::tanh_(x)
-            });
+            map(&x, &mut out, crate::kernels::math::Real::tanh_);
             out
         });
     }

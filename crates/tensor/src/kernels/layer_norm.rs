@@ -1,7 +1,7 @@
 //! Normalisation of rows to mean 0 and variance 1.
 
 use super::reduce::sum_lanes;
-use super::{dispatch, for_each_part};
+use super::{Kernel, PartKernel, dispatch, for_each_part};
 use crate::element::Element;
 
 /// The rows and what is known of each.
@@ -15,21 +15,26 @@ pub(crate) struct Rows<'a, T> {
 
 /// `mean` and `1 / √(var + eps)` of each row, in two passes; the variance is the biased one.
 pub(crate) fn statistics<T: Element>(x: &[T], columns: usize, eps: T, out: &mut [(T, T)]) {
-    for_each_part(out, 1, columns * 2, (x, columns, eps), statistics_part);
+    for_each_part(out, 1, columns * 2, &Statistics { x, columns, eps });
 }
 
-#[inline(always)]
-fn statistics_part<T: Element>(
-    &(x, columns, eps): &(&[T], usize, T),
-    first: usize,
-    out: &mut [(T, T)],
-) {
-    let count = T::from_f64(columns as f64).recip();
-    for (row, out) in (first..).zip(out) {
-        let x = &x[row * columns..(row + 1) * columns];
-        let mean = sum_lanes(x) * count;
-        let variance = centred_squares(x, mean) * count;
-        *out = (mean, (variance + eps).sqrt().recip());
+struct Statistics<'a, T> {
+    x: &'a [T],
+    columns: usize,
+    eps: T,
+}
+
+impl<T: Element> PartKernel<(T, T)> for Statistics<'_, T> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [(T, T)]) {
+        let &Self { x, columns, eps } = self;
+        let count = T::from_f64(columns as f64).recip();
+        for (row, out) in (first..).zip(out) {
+            let x = &x[row * columns..(row + 1) * columns];
+            let mean = sum_lanes(x) * count;
+            let variance = centred_squares(x, mean) * count;
+            *out = (mean, (variance + eps).sqrt().recip());
+        }
     }
 }
 
@@ -57,26 +62,31 @@ pub(crate) fn layer_norm<T: Element>(
     out: &mut [T],
 ) {
     let columns = rows.columns;
-    for_each_part(out, columns, columns, (rows, weight, bias), layer_norm_part);
+    for_each_part(out, columns, columns, &Forward { rows, weight, bias });
 }
 
-#[inline(always)]
-fn layer_norm_part<T: Element>(
-    &(rows, weight, bias): &(Rows<'_, T>, Option<&[T]>, Option<&[T]>),
-    first: usize,
-    out: &mut [T],
-) {
-    let columns = rows.columns;
-    for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
-        let (mean, inverse_std) = rows.statistics[row];
-        for (out, &x) in out.iter_mut().zip(&rows.x[row * columns..]) {
-            *out = (x - mean) * inverse_std;
-        }
-        if let Some(weight) = weight {
-            out.iter_mut().zip(weight).for_each(|(out, &w)| *out *= w);
-        }
-        if let Some(bias) = bias {
-            out.iter_mut().zip(bias).for_each(|(out, &b)| *out += b);
+struct Forward<'a, T> {
+    rows: Rows<'a, T>,
+    weight: Option<&'a [T]>,
+    bias: Option<&'a [T]>,
+}
+
+impl<T: Element> PartKernel<T> for Forward<'_, T> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [T]) {
+        let &Self { rows, weight, bias } = self;
+        let columns = rows.columns;
+        for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
+            let (mean, inverse_std) = rows.statistics[row];
+            for (out, &x) in out.iter_mut().zip(&rows.x[row * columns..]) {
+                *out = (x - mean) * inverse_std;
+            }
+            if let Some(weight) = weight {
+                out.iter_mut().zip(weight).for_each(|(out, &w)| *out *= w);
+            }
+            if let Some(bias) = bias {
+                out.iter_mut().zip(bias).for_each(|(out, &b)| *out += b);
+            }
         }
     }
 }
@@ -89,35 +99,34 @@ pub(crate) fn layer_norm_backward<T: Element>(
     dx: &mut [T],
 ) {
     let columns = rows.columns;
-    for_each_part(
-        dx,
-        columns,
-        columns * 3,
-        (rows, weight, grad),
-        backward_part,
-    );
+    for_each_part(dx, columns, columns * 3, &Backward { rows, weight, grad });
 }
 
-#[inline(always)]
-fn backward_part<T: Element>(
-    &(rows, weight, grad): &(Rows<'_, T>, Option<&[T]>, &[T]),
-    first: usize,
-    dx: &mut [T],
-) {
-    let columns = rows.columns;
-    let count = T::from_f64(columns as f64).recip();
-    for (row, dx) in (first..).zip(dx.chunks_exact_mut(columns.max(1))) {
-        let x = &rows.x[row * columns..][..columns];
-        let (mean, inverse_std) = rows.statistics[row];
-        dx.copy_from_slice(&grad[row * columns..][..columns]);
-        if let Some(weight) = weight {
-            dx.iter_mut().zip(weight).for_each(|(h, &w)| *h *= w);
-        }
-        let across = sum_lanes(dx) * count;
-        let terms = dx.iter().zip(x).map(|(&h, &x)| h * (x - mean));
-        let along = terms.fold(T::zero(), |sum, term| sum + term) * inverse_std * count;
-        for (h, &x) in dx.iter_mut().zip(x) {
-            *h = (*h - across - (x - mean) * inverse_std * along) * inverse_std;
+struct Backward<'a, T> {
+    rows: Rows<'a, T>,
+    weight: Option<&'a [T]>,
+    grad: &'a [T],
+}
+
+impl<T: Element> PartKernel<T> for Backward<'_, T> {
+    #[inline(always)]
+    fn run(&self, first: usize, dx: &mut [T]) {
+        let &Self { rows, weight, grad } = self;
+        let columns = rows.columns;
+        let count = T::from_f64(columns as f64).recip();
+        for (row, dx) in (first..).zip(dx.chunks_exact_mut(columns.max(1))) {
+            let x = &rows.x[row * columns..][..columns];
+            let (mean, inverse_std) = rows.statistics[row];
+            dx.copy_from_slice(&grad[row * columns..][..columns]);
+            if let Some(weight) = weight {
+                dx.iter_mut().zip(weight).for_each(|(h, &w)| *h *= w);
+            }
+            let across = sum_lanes(dx) * count;
+            let terms = dx.iter().zip(x).map(|(&h, &x)| h * (x - mean));
+            let along = terms.fold(T::zero(), |sum, term| sum + term) * inverse_std * count;
+            for (h, &x) in dx.iter_mut().zip(x) {
+                *h = (*h - across - (x - mean) * inverse_std * along) * inverse_std;
+            }
         }
     }
 }
@@ -131,18 +140,38 @@ pub(crate) fn layer_norm_backward_affine<T: Element>(
 ) {
     dweight.fill(T::zero());
     dbias.fill(T::zero());
-    dispatch((rows, grad, dweight, dbias), affine_sums);
+    dispatch(AffineSums {
+        rows,
+        grad,
+        dweight,
+        dbias,
+    });
 }
 
-#[inline(always)]
-fn affine_sums<T: Element>((rows, grad, dweight, dbias): (Rows<'_, T>, &[T], &mut [T], &mut [T])) {
-    let columns = rows.columns.max(1);
-    let pairs = rows.x.chunks_exact(columns).zip(grad.chunks_exact(columns));
-    for ((x, g), &(mean, inverse_std)) in pairs.zip(rows.statistics) {
-        let sums = dweight.iter_mut().zip(dbias.iter_mut());
-        for ((dw, db), (&x, &g)) in sums.zip(x.iter().zip(g)) {
-            *dw += g * (x - mean) * inverse_std;
-            *db += g;
+struct AffineSums<'a, T> {
+    rows: Rows<'a, T>,
+    grad: &'a [T],
+    dweight: &'a mut [T],
+    dbias: &'a mut [T],
+}
+
+impl<T: Element> Kernel for AffineSums<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let rows = self.rows;
+        let columns = rows.columns.max(1);
+        let pairs = rows
+            .x
+            .chunks_exact(columns)
+            .zip(self.grad.chunks_exact(columns));
+        for ((x, g), &(mean, inverse_std)) in pairs.zip(rows.statistics) {
+            let sums = self.dweight.iter_mut().zip(self.dbias.iter_mut());
+            for ((dw, db), (&x, &g)) in sums.zip(x.iter().zip(g)) {
+                *dw += g * (x - mean) * inverse_std;
+                *db += g;
+            }
         }
     }
 }

@@ -4,8 +4,8 @@
 
 use gemm::Parallelism;
 
-use super::dispatch;
 use super::reduce::dot_lanes;
+use super::{Kernel, dispatch};
 use crate::element::Element;
 
 /// The distances between neighbouring rows and columns of a matrix.
@@ -63,10 +63,10 @@ pub(crate) fn matmul<T: Element>(
             accumulate,
         };
         if b_strides.rs == 1 && a_strides.cs == 1 && k > THIN {
-            return dispatch((product, out), by_dots);
+            return dispatch(Dots(product, out));
         }
         if b_strides.cs == 1 && n > THIN {
-            return dispatch((product, out), by_rows);
+            return dispatch(RowSums(product, out));
         }
     }
     let alone = m * k * n < PARALLEL || rayon::current_num_threads() == 1;
@@ -121,31 +121,45 @@ struct Product<'a, T> {
 }
 
 /// Rows of a with columns of b, both of which stand in order.
-#[inline(always)]
-fn by_dots<T: Element>((product, out): (Product<'_, T>, &mut [T])) {
-    let k = product.k;
-    for (i, out) in out.chunks_exact_mut(product.n).enumerate() {
-        let a = &product.a[i * product.a_strides.rs..][..k];
-        for (j, out) in out.iter_mut().enumerate() {
-            let dot = dot_lanes(a, &product.b[j * product.b_strides.cs..][..k]);
-            *out = if product.accumulate { *out + dot } else { dot };
+struct Dots<'a, T>(Product<'a, T>, &'a mut [T]);
+
+impl<T: Element> Kernel for Dots<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self(product, out) = self;
+        let k = product.k;
+        for (i, out) in out.chunks_exact_mut(product.n).enumerate() {
+            let a = &product.a[i * product.a_strides.rs..][..k];
+            for (j, out) in out.iter_mut().enumerate() {
+                let dot = dot_lanes(a, &product.b[j * product.b_strides.cs..][..k]);
+                *out = if product.accumulate { *out + dot } else { dot };
+            }
         }
     }
 }
 
 /// Each row of the result as a sum of rows of b, which stand in order.
-#[inline(always)]
-fn by_rows<T: Element>((product, out): (Product<'_, T>, &mut [T])) {
-    let (n, strides) = (product.n, product.a_strides);
-    for (i, out) in out.chunks_exact_mut(n).enumerate() {
-        if !product.accumulate {
-            out.fill(T::zero());
-        }
-        for p in 0..product.k {
-            let factor = product.a[i * strides.rs + p * strides.cs];
-            let row = &product.b[p * product.b_strides.rs..][..n];
-            for (out, &b) in out.iter_mut().zip(row) {
-                *out += factor * b;
+struct RowSums<'a, T>(Product<'a, T>, &'a mut [T]);
+
+impl<T: Element> Kernel for RowSums<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self(product, out) = self;
+        let (n, strides) = (product.n, product.a_strides);
+        for (i, out) in out.chunks_exact_mut(n).enumerate() {
+            if !product.accumulate {
+                out.fill(T::zero());
+            }
+            for p in 0..product.k {
+                let factor = product.a[i * strides.rs + p * strides.cs];
+                let row = &product.b[p * product.b_strides.rs..][..n];
+                for (out, &b) in out.iter_mut().zip(row) {
+                    *out += factor * b;
+                }
             }
         }
     }

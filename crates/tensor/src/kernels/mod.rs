@@ -15,6 +15,8 @@ pub(crate) mod rows;
 pub(crate) mod softmax;
 pub(crate) mod strided;
 
+use std::sync::OnceLock;
+
 use rayon::prelude::*;
 
 /// Below so many elements of work a kernel stays on its thread.
@@ -25,87 +27,104 @@ const PARALLEL_WORK: usize = 1 << 17;
 /// How much work one part has when it is cut: about 10 µs.
 const PART_WORK: usize = 1 << 15;
 
-/// `f(arguments)`, compiled for the best instruction set of this machine: AVX-512, AVX2 with FMA, or the baseline.
-///
-/// Pass a function marked `#[inline(always)]`, not a closure: what is not inlined is compiled for the baseline, and a closure
-/// that is large is not. For loops over slices, such as an optimizer's update.
+/// A loop over slices, as a struct of its operands.
 ///
 /// ```
-/// #[inline(always)]
-/// fn halve(values: &mut [f32]) {
-///     values.iter_mut().for_each(|value| *value *= 0.5);
+/// use lexigrad_tensor::{Kernel, dispatch};
+///
+/// struct Halve<'a>(&'a mut [f32]);
+///
+/// impl Kernel for Halve<'_> {
+///     type Output = ();
+///
+///     #[inline(always)]
+///     fn run(self) {
+///         self.0.iter_mut().for_each(|value| *value *= 0.5);
+///     }
 /// }
+///
 /// let mut values = [2.0, 4.0];
-/// lexigrad_tensor::dispatch(&mut values[..], halve);
+/// dispatch(Halve(&mut values));
 /// assert_eq!(values, [1.0, 2.0]);
 /// ```
+pub trait Kernel {
+    /// What the loop returns.
+    type Output;
+
+    /// The loop. Mark it `#[inline(always)]`, and what it calls: what is not inlined into [`dispatch`] is compiled for the
+    /// baseline instruction set. That is why this is a trait and not a closure, which cannot be marked.
+    fn run(self) -> Self::Output;
+}
+
+/// Runs a kernel compiled for the best instruction set of this machine: AVX-512, AVX2 with FMA, or the baseline.
 #[inline(always)]
-pub fn dispatch<A, R>(arguments: A, f: impl FnOnce(A) -> R) -> R {
-    pulp::Arch::new().dispatch(Call { arguments, f })
+pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
+    best_instruction_set().dispatch(Vectorised(kernel))
 }
 
-/// A function with its arguments, as `pulp` takes it.
-struct Call<A, F> {
-    arguments: A,
-    f: F,
+/// The instruction set is looked up once: the look costs as much as a small kernel.
+#[inline(always)]
+fn best_instruction_set() -> pulp::Arch {
+    static BEST: OnceLock<pulp::Arch> = OnceLock::new();
+    *BEST.get_or_init(pulp::Arch::new)
 }
 
-impl<A, R, F: FnOnce(A) -> R> pulp::WithSimd for Call<A, F> {
-    type Output = R;
+struct Vectorised<K>(K);
+
+impl<K: Kernel> pulp::WithSimd for Vectorised<K> {
+    type Output = K::Output;
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _simd: S) -> R {
-        (self.f)(self.arguments)
+    fn with_simd<S: pulp::Simd>(self, _simd: S) -> K::Output {
+        self.0.run()
     }
 }
 
-/// Calls `f(operands, first, part)` for parts of `out` that hold whole rows of `row` elements, `first` being the number of the
-/// part's first row; on the thread pool if the work (in elements touched for each row) is worth it.
-///
-/// Each call is a [`dispatch`], so `f` is a function marked `#[inline(always)]`.
-fn for_each_part<T: Send, C: Sync>(
+/// A kernel whose output can be cut into parts: a struct of its operands.
+trait PartKernel<T>: Sync {
+    /// Writes a part of the output that begins with row `first`; to be marked `#[inline(always)]` as [`Kernel::run`].
+    fn run(&self, first: usize, out: &mut [T]);
+}
+
+/// Runs a kernel on parts of `out` that hold whole rows of `row` elements; on the thread pool if the work (in elements touched for
+/// each row) is worth it.
+fn for_each_part<T: Send>(
     out: &mut [T],
     row: usize,
     work_per_row: usize,
-    operands: C,
-    f: impl Fn(&C, usize, &mut [T]) + Sync + Copy,
+    kernel: &impl PartKernel<T>,
 ) {
     let rows = out.len() / row.max(1);
-    let run = |first: usize, part: &mut [T]| {
-        let part = Part {
-            operands: &operands,
-            first,
-            part,
-            f,
-        };
-        pulp::Arch::new().dispatch(part);
-    };
     let alone = rows < 2
         || rows.saturating_mul(work_per_row) < PARALLEL_WORK
         || rayon::current_num_threads() == 1;
     if alone {
-        return run(0, out);
+        return dispatch(Part {
+            kernel,
+            first: 0,
+            out,
+        });
     }
     let part_rows = (PART_WORK / work_per_row.max(1)).max(1);
-    out.par_chunks_mut(part_rows * row)
-        .enumerate()
-        .for_each(|(index, part)| run(index * part_rows, part));
+    let parts = out.par_chunks_mut(part_rows * row).enumerate();
+    parts.for_each(|(index, out)| {
+        let first = index * part_rows;
+        dispatch(Part { kernel, first, out });
+    });
 }
 
-/// One part of the work of [`for_each_part`], as `pulp` takes it.
-struct Part<'a, T, C, F> {
-    operands: &'a C,
+struct Part<'a, K, T> {
+    kernel: &'a K,
     first: usize,
-    part: &'a mut [T],
-    f: F,
+    out: &'a mut [T],
 }
 
-impl<T, C, F: Fn(&C, usize, &mut [T])> pulp::WithSimd for Part<'_, T, C, F> {
+impl<T, K: PartKernel<T>> Kernel for Part<'_, K, T> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _simd: S) {
-        (self.f)(self.operands, self.first, self.part);
+    fn run(self) {
+        self.kernel.run(self.first, self.out);
     }
 }
 

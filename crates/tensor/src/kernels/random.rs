@@ -1,6 +1,6 @@
 //! Counter-based randomness: the i-th number of a seed needs none before it, so that threads and order never matter.
 
-use super::for_each_part;
+use super::{PartKernel, for_each_part};
 use crate::element::Element;
 
 /// The finalizer of splitmix64 (Steele, Lea and Flood 2014): a bijection that spreads every bit over all.
@@ -15,14 +15,32 @@ pub(crate) fn mix(value: u64) -> u64 {
 /// `out[i] = scale` with probability `keep`, else 0; the same for the same seed and i.
 pub(crate) fn keep_mask<T: Element>(seed: u64, keep: f64, scale: T, out: &mut [T]) {
     let threshold = (keep * 2.0_f64.powi(32)) as u64;
-    for_each_part(out, 1, 2, (mix(seed), threshold, scale), keep_part);
+    let kernel = KeepMask {
+        start: mix(seed),
+        threshold,
+        scale,
+    };
+    for_each_part(out, 1, 2, &kernel);
 }
 
-#[inline(always)]
-fn keep_part<T: Element>(&(start, threshold, scale): &(u64, u64, T), first: usize, out: &mut [T]) {
-    for (counter, out) in (first as u64..).zip(out) {
-        let drawn = mix(start.wrapping_add(counter)) >> 32;
-        *out = if drawn < threshold { scale } else { T::zero() };
+struct KeepMask<T> {
+    start: u64,
+    threshold: u64,
+    scale: T,
+}
+
+impl<T: Element> PartKernel<T> for KeepMask<T> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [T]) {
+        let &Self {
+            start,
+            threshold,
+            scale,
+        } = self;
+        for (counter, out) in (first as u64..).zip(out) {
+            let drawn = mix(start.wrapping_add(counter)) >> 32;
+            *out = if drawn < threshold { scale } else { T::zero() };
+        }
     }
 }
 

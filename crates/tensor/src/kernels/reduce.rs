@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{PARALLEL_WORK, dispatch, for_each_part};
+use super::{Kernel, PARALLEL_WORK, PartKernel, dispatch, for_each_part};
 use crate::element::Element;
 
 /// Independent partial sums, enough to fill the vector units.
@@ -57,9 +57,20 @@ pub(super) fn dot_lanes<T: Element>(x: &[T], y: &[T]) -> T {
     fold_lanes(lanes)
 }
 
+struct Sum<'a, T>(&'a [T]);
+
+impl<T: Element> Kernel for Sum<'_, T> {
+    type Output = T;
+
+    #[inline(always)]
+    fn run(self) -> T {
+        sum_lanes(self.0)
+    }
+}
+
 /// `Σ x`
 pub(crate) fn sum<T: Element>(x: &[T]) -> T {
-    let block_sum = |block| dispatch(block, sum_lanes);
+    let block_sum = |block| dispatch(Sum(block));
     if x.len() < PARALLEL_WORK || rayon::current_num_threads() == 1 {
         let sums = x.chunks(BLOCK).map(block_sum);
         return sums.fold(T::zero(), |sum, block| sum + block);
@@ -78,16 +89,24 @@ pub(crate) fn sum_axis<T: Element>(
 ) {
     debug_assert_eq!(x.len(), outer * axis * inner);
     if inner == 1 {
-        for_each_part(out, 1, axis, (x, axis), sum_rows_part);
+        for_each_part(out, 1, axis, &SumRows { x, axis });
     } else {
         fold_axis(x, axis, inner, out, T::zero(), |sum, x| sum + x);
     }
 }
 
-#[inline(always)]
-fn sum_rows_part<T: Element>(&(x, axis): &(&[T], usize), first: usize, out: &mut [T]) {
-    for (row, out) in (first..).zip(out) {
-        *out = sum_lanes(&x[row * axis..(row + 1) * axis]);
+struct SumRows<'a, T> {
+    x: &'a [T],
+    axis: usize,
+}
+
+impl<T: Element> PartKernel<T> for SumRows<'_, T> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [T]) {
+        let &Self { x, axis } = self;
+        for (row, out) in (first..).zip(out) {
+            *out = sum_lanes(&x[row * axis..(row + 1) * axis]);
+        }
     }
 }
 
@@ -128,22 +147,41 @@ fn fold_axis<T: Element>(
     start: T,
     fold: impl Fn(T, T) -> T + Sync + Copy,
 ) {
-    let operands = (x, axis, inner, start, fold);
-    for_each_part(out, inner, axis * inner, operands, fold_part);
+    let kernel = Fold {
+        x,
+        axis,
+        inner,
+        start,
+        fold,
+    };
+    for_each_part(out, inner, axis * inner, &kernel);
 }
 
-#[inline(always)]
-fn fold_part<T: Element>(
-    &(x, axis, inner, start, fold): &(&[T], usize, usize, T, impl Fn(T, T) -> T + Copy),
-    first: usize,
-    out: &mut [T],
-) {
-    for (o, out) in (first..).zip(out.chunks_exact_mut(inner.max(1))) {
-        out.fill(start);
-        let block = &x[o * axis * inner..(o + 1) * axis * inner];
-        for row in block.chunks_exact(inner) {
-            for (out, &x) in out.iter_mut().zip(row) {
-                *out = fold(*out, x);
+struct Fold<'a, T, F> {
+    x: &'a [T],
+    axis: usize,
+    inner: usize,
+    start: T,
+    fold: F,
+}
+
+impl<T: Element, F: Fn(T, T) -> T + Sync + Copy> PartKernel<T> for Fold<'_, T, F> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [T]) {
+        let &Self {
+            x,
+            axis,
+            inner,
+            start,
+            fold,
+        } = self;
+        for (o, out) in (first..).zip(out.chunks_exact_mut(inner.max(1))) {
+            out.fill(start);
+            let block = &x[o * axis * inner..(o + 1) * axis * inner];
+            for row in block.chunks_exact(inner) {
+                for (out, &x) in out.iter_mut().zip(row) {
+                    *out = fold(*out, x);
+                }
             }
         }
     }

@@ -2,37 +2,64 @@
 
 use std::cell::RefCell;
 
-use super::{dispatch, for_each_part};
+use super::{Kernel, PartKernel, dispatch, for_each_part};
 use crate::element::Element;
 
 /// `out[i] = table[ids[i]]`
 pub(crate) fn gather_rows<T: Element>(table: &[T], dim: usize, ids: &[u32], out: &mut [T]) {
-    for_each_part(out, dim, dim, (table, ids, dim), gather_part);
+    for_each_part(out, dim, dim, &Gather { table, ids, dim });
 }
 
-#[inline(always)]
-fn gather_part<T: Element>(
-    &(table, ids, dim): &(&[T], &[u32], usize),
-    first: usize,
-    out: &mut [T],
-) {
-    for (row, out) in (first..).zip(out.chunks_exact_mut(dim.max(1))) {
-        let start = ids[row] as usize * dim;
-        out.copy_from_slice(&table[start..start + dim]);
+struct Gather<'a, T> {
+    table: &'a [T],
+    ids: &'a [u32],
+    dim: usize,
+}
+
+impl<T: Element> PartKernel<T> for Gather<'_, T> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [T]) {
+        let &Self { table, ids, dim } = self;
+        for (row, out) in (first..).zip(out.chunks_exact_mut(dim.max(1))) {
+            let start = ids[row] as usize * dim;
+            out.copy_from_slice(&table[start..start + dim]);
+        }
     }
 }
 
 /// `table[ids[i]] += values[i]`, in the order of i.
 pub(crate) fn scatter_add_rows<T: Element>(values: &[T], dim: usize, ids: &[u32], table: &mut [T]) {
-    dispatch((values, dim, ids, table), scatter_add);
+    dispatch(ScatterAdd {
+        values,
+        dim,
+        ids,
+        table,
+    });
 }
 
-#[inline(always)]
-fn scatter_add<T: Element>((values, dim, ids, table): (&[T], usize, &[u32], &mut [T])) {
-    for (value, &id) in values.chunks_exact(dim.max(1)).zip(ids) {
-        let start = id as usize * dim;
-        for (sum, &value) in table[start..start + dim].iter_mut().zip(value) {
-            *sum += value;
+struct ScatterAdd<'a, T> {
+    values: &'a [T],
+    dim: usize,
+    ids: &'a [u32],
+    table: &'a mut [T],
+}
+
+impl<T: Element> Kernel for ScatterAdd<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self {
+            values,
+            dim,
+            ids,
+            table,
+        } = self;
+        for (value, &id) in values.chunks_exact(dim.max(1)).zip(ids) {
+            let start = id as usize * dim;
+            for (sum, &value) in table[start..start + dim].iter_mut().zip(value) {
+                *sum += value;
+            }
         }
     }
 }

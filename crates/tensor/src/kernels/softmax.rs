@@ -1,7 +1,7 @@
 //! Softmax and its kin on rows.
 
-use super::for_each_part;
 use super::reduce::{dot_lanes, sum_lanes};
+use super::{PartKernel, for_each_part};
 use crate::element::Element;
 
 /// About what one exponential costs beside one addition.
@@ -47,24 +47,32 @@ pub(super) fn row_normaliser<T: Element>(x: &[T]) -> (T, T) {
 /// `out = e^x / Σ e^x` for each row; zeros for a row of -inf.
 pub(crate) fn softmax<T: Element>(x: &[T], columns: usize, out: &mut [T]) {
     let work = columns * WORK_PER_ELEMENT;
-    for_each_part(out, columns, work, (x, columns), softmax_part);
+    for_each_part(out, columns, work, &Softmax { x, columns });
 }
 
-#[inline(always)]
-fn softmax_part<T: Element>(&(x, columns): &(&[T], usize), first: usize, out: &mut [T]) {
-    for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
-        let x = &x[row * columns..][..columns];
-        let max = row_max(x);
-        if max == T::neg_infinity() {
-            out.fill(T::zero());
-            continue;
-        }
-        for (out, &x) in out.iter_mut().zip(x) {
-            *out = (x - max).exp_();
-        }
-        let factor = sum_lanes(out).recip();
-        for out in out {
-            *out *= factor;
+struct Softmax<'a, T> {
+    x: &'a [T],
+    columns: usize,
+}
+
+impl<T: Element> PartKernel<T> for Softmax<'_, T> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [T]) {
+        let &Self { x, columns } = self;
+        for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
+            let x = &x[row * columns..][..columns];
+            let max = row_max(x);
+            if max == T::neg_infinity() {
+                out.fill(T::zero());
+                continue;
+            }
+            for (out, &x) in out.iter_mut().zip(x) {
+                *out = (x - max).exp_();
+            }
+            let factor = sum_lanes(out).recip();
+            for out in out {
+                *out *= factor;
+            }
         }
     }
 }
@@ -72,16 +80,24 @@ fn softmax_part<T: Element>(&(x, columns): &(&[T], usize), first: usize, out: &m
 /// `out = x - ln Σ e^x` for each row.
 pub(crate) fn log_softmax<T: Element>(x: &[T], columns: usize, out: &mut [T]) {
     let work = columns * WORK_PER_ELEMENT;
-    for_each_part(out, columns, work, (x, columns), log_softmax_part);
+    for_each_part(out, columns, work, &LogSoftmax { x, columns });
 }
 
-#[inline(always)]
-fn log_softmax_part<T: Element>(&(x, columns): &(&[T], usize), first: usize, out: &mut [T]) {
-    for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
-        let x = &x[row * columns..][..columns];
-        let (max, log_sum) = row_normaliser(x);
-        for (out, &x) in out.iter_mut().zip(x) {
-            *out = (x - max) - log_sum;
+struct LogSoftmax<'a, T> {
+    x: &'a [T],
+    columns: usize,
+}
+
+impl<T: Element> PartKernel<T> for LogSoftmax<'_, T> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [T]) {
+        let &Self { x, columns } = self;
+        for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
+            let x = &x[row * columns..][..columns];
+            let (max, log_sum) = row_normaliser(x);
+            for (out, &x) in out.iter_mut().zip(x) {
+                *out = (x - max) - log_sum;
+            }
         }
     }
 }
@@ -89,75 +105,79 @@ fn log_softmax_part<T: Element>(&(x, columns): &(&[T], usize), first: usize, out
 /// `out = ln Σ e^x`, one for each row.
 pub(crate) fn logsumexp<T: Element>(x: &[T], columns: usize, out: &mut [T]) {
     let work = columns * WORK_PER_ELEMENT;
-    for_each_part(out, 1, work, (x, columns), logsumexp_part);
+    for_each_part(out, 1, work, &LogSumExp { x, columns });
 }
 
-#[inline(always)]
-fn logsumexp_part<T: Element>(&(x, columns): &(&[T], usize), first: usize, out: &mut [T]) {
-    for (row, out) in (first..).zip(out) {
-        let (max, log_sum) = row_normaliser(&x[row * columns..][..columns]);
-        *out = max + log_sum;
+struct LogSumExp<'a, T> {
+    x: &'a [T],
+    columns: usize,
+}
+
+impl<T: Element> PartKernel<T> for LogSumExp<'_, T> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [T]) {
+        let &Self { x, columns } = self;
+        for (row, out) in (first..).zip(out) {
+            let (max, log_sum) = row_normaliser(&x[row * columns..][..columns]);
+            *out = max + log_sum;
+        }
     }
 }
 
-/// A result of the forward pass, its cotangent, and the number of columns.
-type Backward<'a, T> = (&'a [T], &'a [T], usize);
-
 /// `out = y (g - Σ g y)` for each row of a softmax y and its cotangent g.
 pub(crate) fn softmax_backward<T: Element>(y: &[T], grad: &[T], columns: usize, out: &mut [T]) {
-    for_each_part(
-        out,
-        columns,
-        columns * 2,
-        (y, grad, columns),
-        softmax_backward_part,
-    );
+    let kernel = SoftmaxBackward { y, grad, columns };
+    for_each_part(out, columns, columns * 2, &kernel);
 }
 
-#[inline(always)]
-fn softmax_backward_part<T: Element>(
-    &(y, grad, columns): &Backward<'_, T>,
-    first: usize,
-    out: &mut [T],
-) {
-    for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
-        let (y, g) = (
-            &y[row * columns..][..columns],
-            &grad[row * columns..][..columns],
-        );
-        let along = dot_lanes(y, g);
-        for (out, (&y, &g)) in out.iter_mut().zip(y.iter().zip(g)) {
-            *out = y * (g - along);
+struct SoftmaxBackward<'a, T> {
+    y: &'a [T],
+    grad: &'a [T],
+    columns: usize,
+}
+
+impl<T: Element> PartKernel<T> for SoftmaxBackward<'_, T> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [T]) {
+        let &Self { y, grad, columns } = self;
+        for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
+            let (y, g) = (
+                &y[row * columns..][..columns],
+                &grad[row * columns..][..columns],
+            );
+            let along = dot_lanes(y, g);
+            for (out, (&y, &g)) in out.iter_mut().zip(y.iter().zip(g)) {
+                *out = y * (g - along);
+            }
         }
     }
 }
 
 /// `out = g - e^y Σ g` for each row of a log-softmax y and its cotangent g.
 pub(crate) fn log_softmax_backward<T: Element>(y: &[T], grad: &[T], columns: usize, out: &mut [T]) {
-    let work = columns * WORK_PER_ELEMENT;
-    for_each_part(
-        out,
-        columns,
-        work,
-        (y, grad, columns),
-        log_softmax_backward_part,
-    );
+    let kernel = LogSoftmaxBackward { y, grad, columns };
+    for_each_part(out, columns, columns * WORK_PER_ELEMENT, &kernel);
 }
 
-#[inline(always)]
-fn log_softmax_backward_part<T: Element>(
-    &(y, grad, columns): &Backward<'_, T>,
-    first: usize,
-    out: &mut [T],
-) {
-    for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
-        let (y, g) = (
-            &y[row * columns..][..columns],
-            &grad[row * columns..][..columns],
-        );
-        let total = sum_lanes(g);
-        for (out, (&y, &g)) in out.iter_mut().zip(y.iter().zip(g)) {
-            *out = g - y.exp_() * total;
+struct LogSoftmaxBackward<'a, T> {
+    y: &'a [T],
+    grad: &'a [T],
+    columns: usize,
+}
+
+impl<T: Element> PartKernel<T> for LogSoftmaxBackward<'_, T> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [T]) {
+        let &Self { y, grad, columns } = self;
+        for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
+            let (y, g) = (
+                &y[row * columns..][..columns],
+                &grad[row * columns..][..columns],
+            );
+            let total = sum_lanes(g);
+            for (out, (&y, &g)) in out.iter_mut().zip(y.iter().zip(g)) {
+                *out = g - y.exp_() * total;
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use super::dispatch;
+use super::{Kernel, dispatch};
 use crate::element::Element;
 
 /// The axes of some views over one shape, those of size 1 left out and neighbours merged where every view allows it.
@@ -109,28 +109,33 @@ pub(crate) fn zip_strided<T: Element>(
         return;
     }
     let axes = Axes::merged(shape, [x.strides, y.strides]);
-    dispatch((&axes, x, y, out, f), zip_rows);
+    dispatch(ZipRows { axes, x, y, out, f });
 }
 
-#[inline(always)]
-fn zip_rows<T: Element>(
-    (axes, x, y, out, f): (
-        &Axes<2>,
-        View<'_, T>,
-        View<'_, T>,
-        &mut [T],
-        impl Fn(T, T) -> T,
-    ),
-) {
-    let mut rest = out;
-    axes.for_each_row(
-        [x.offset, y.offset],
-        |[x_start, y_start], length, strides| {
-            let (row, after) = std::mem::take(&mut rest).split_at_mut(length);
-            rest = after;
-            zip_row(&x.buffer[x_start..], &y.buffer[y_start..], strides, row, &f);
-        },
-    );
+struct ZipRows<'a, T, F> {
+    axes: Axes<2>,
+    x: View<'a, T>,
+    y: View<'a, T>,
+    out: &'a mut [T],
+    f: F,
+}
+
+impl<T: Element, F: Fn(T, T) -> T> Kernel for ZipRows<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { axes, x, y, out, f } = self;
+        let mut rest = out;
+        axes.for_each_row(
+            [x.offset, y.offset],
+            |[x_start, y_start], length, strides| {
+                let (row, after) = std::mem::take(&mut rest).split_at_mut(length);
+                rest = after;
+                zip_row(&x.buffer[x_start..], &y.buffer[y_start..], strides, row, &f);
+            },
+        );
+    }
 }
 
 #[inline(always)]

@@ -17,7 +17,7 @@ fn zip<T: Element>(
     if x.shape() == y.shape() && x.layout().is_dense() && y.layout().is_dense() {
         let (x_values, y_values) = (x.values(), y.values());
         return Ok(Tensor::build(x.shape(), |out| {
-            elementwise::zip(&x_values, &y_values, out, (), |(), x, y| f(x, y));
+            elementwise::zip(&x_values, &y_values, out, f);
         }));
     }
     let shape = x.shape().broadcast(operation, y.shape())?;

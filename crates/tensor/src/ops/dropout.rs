@@ -25,14 +25,7 @@ impl<T: Element> Op<T> for Dropout {
         Ok(Tensor::build(inputs[0].shape(), |out| {
             random::keep_mask(self.seed, self.keep, scale, out);
             // A dropped infinity or NaN is dropped too.
-            elementwise::zip_in_place(
-                out,
-                &x,
-                (),
-                |(), m, x| {
-                    if m == T::zero() { m } else { m * x }
-                },
-            );
+            elementwise::zip_in_place(out, &x, |m, x| if m == T::zero() { m } else { m * x });
         }))
     }
 

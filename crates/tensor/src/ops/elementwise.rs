@@ -45,7 +45,7 @@ impl<T: Element, E: Elementwise<T>> Op<T> for Unary<E> {
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let x = inputs[0].values();
         Ok(Tensor::build(inputs[0].shape(), |out| {
-            kernels::map(&x, out, self.0, E::f);
+            kernels::map(&x, out, Forward(self.0));
         }))
     }
 
@@ -60,21 +60,36 @@ impl<T: Element, E: Elementwise<T>> Op<T> for Unary<E> {
         }
         let read = read.values();
         if cotangent.is_writable() {
-            kernels::zip_in_place(cotangent.values_mut(), &read, op, chain);
+            kernels::zip_in_place(cotangent.values_mut(), &read, Chain(op));
             return Ok(Cotangents::one(cotangent));
         }
         let given = cotangent.values();
         let gradient = Tensor::build(cotangent.shape(), |out| {
-            kernels::zip(&given, &read, out, op, chain);
+            kernels::zip(&given, &read, out, Chain(op));
         });
         Ok(Cotangents::one(gradient))
     }
 }
 
+#[derive(Clone, Copy)]
+struct Forward<E>(E);
+
+impl<T: Element, E: Elementwise<T>> kernels::Unary<T> for Forward<E> {
+    #[inline(always)]
+    fn call(self, x: T) -> T {
+        self.0.f(x)
+    }
+}
+
 /// The chain rule: the cotangent of x from that of y.
-#[inline(always)]
-fn chain<T: Element, E: Elementwise<T>>(op: E, g: T, v: T) -> T {
-    g * op.df(v)
+#[derive(Clone, Copy)]
+struct Chain<E>(E);
+
+impl<T: Element, E: Elementwise<T>> kernels::Binary<T> for Chain<E> {
+    #[inline(always)]
+    fn call(self, g: T, v: T) -> T {
+        g * self.0.df(v)
+    }
 }
 
 /// `f` of every element, recorded.
@@ -83,11 +98,12 @@ pub(super) fn unary<T: Element, E: Elementwise<T>>(x: &Tensor<T>, op: E) -> Tens
 }
 
 /// `change` of every element, a constant; for derivatives that are constant between kinks.
-pub(super) fn constant_map<T: Element>(x: &Tensor<T>, change: impl Fn(T) -> T + Sync) -> Tensor<T> {
+pub(super) fn constant_map<T: Element>(
+    x: &Tensor<T>,
+    change: impl Fn(T) -> T + Sync + Copy,
+) -> Tensor<T> {
     let values = x.values();
-    Tensor::build(x.shape(), |out| {
-        kernels::map(&values, out, (), |(), x| change(x))
-    })
+    Tensor::build(x.shape(), |out| kernels::map(&values, out, change))
 }
 
 #[cfg(test)]

@@ -1,0 +1,133 @@
+//! The same seed gives the same bits, whatever the number of threads.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use lexigrad::prelude::*;
+use lexigrad::tensor::set_seed;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use rayon::ThreadPoolBuilder;
+
+const WORDS: usize = 2_000;
+const CLASSES: usize = 64;
+/// With 1,024 tokens of 192 numbers in a shard, elementwise kernels are above 2¹⁷ elements and products above 2²⁰, where
+/// both are cut up for the thread pool.
+const DIM: usize = 192;
+const SHARD: usize = 1_024;
+const SHARDS: usize = 4;
+const STEPS: usize = 3;
+
+#[derive(Module)]
+struct Tagger {
+    embed: Embedding,
+    norm: LayerNorm,
+    hidden: Linear,
+    out: Linear,
+}
+
+impl Tagger {
+    fn new() -> Self {
+        let mut rng = StdRng::seed_from_u64(3);
+        Self {
+            embed: Embedding::new(WORDS, DIM, &mut rng),
+            norm: LayerNorm::new(DIM),
+            hidden: Linear::new(DIM, DIM, &mut rng),
+            out: Linear::new(DIM, CLASSES, &mut rng),
+        }
+    }
+
+    fn loss(&self, words: &Ids, tags: &Ids) -> Result<Tensor> {
+        let x = dropout(&self.embed.forward(words)?, 0.2)?;
+        let x = self.hidden.forward(&self.norm.forward(&x)?)?.gelu();
+        let scores = self.out.forward(&dropout(&x, 0.3)?)?;
+        cross_entropy(&scores, tags)
+    }
+
+    fn bits(&self) -> Vec<u32> {
+        let bits = |param: Param| param.value().values().iter().map(|x| x.to_bits()).collect();
+        self.parameters()
+            .into_iter()
+            .flat_map::<Vec<u32>, _>(bits)
+            .collect()
+    }
+}
+
+/// Words, many of them repeated, and tags that follow from the words.
+fn batch(step: usize, tokens: usize) -> (Vec<u32>, Vec<u32>) {
+    let mut rng = StdRng::seed_from_u64(step as u64);
+    let words: Vec<u32> = (0..tokens)
+        .map(|_| rng.random_range(0..WORDS as u32))
+        .collect();
+    let tags = words.iter().map(|word| word % CLASSES as u32).collect();
+    (words, tags)
+}
+
+/// Runs a training with this many threads.
+fn with_threads<R: Send>(threads: usize, train: impl FnOnce() -> R + Send) -> R {
+    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.unwrap().install(train)
+}
+
+/// One tape for each shard of a batch.
+fn train_in_shards(seed: u64) -> (Vec<f32>, Vec<u32>) {
+    set_seed(seed);
+    let model = Tagger::new();
+    let mut optimizer = Sgd::new(0.5).build(&model);
+    let mut losses = Vec::new();
+    for step in 0..STEPS {
+        let (words, tags) = batch(step, SHARD * SHARDS);
+        let shards: Vec<_> = words.chunks(SHARD).zip(tags.chunks(SHARD)).collect();
+        let (loss, gradients) = data_parallel(&shards, |(words, tags)| {
+            let loss = model.loss(&Ids::new(*words)?, &Ids::new(*tags)?)?;
+            Ok(loss.mul_scalar(1.0 / SHARDS as f32))
+        })
+        .unwrap();
+        optimizer.step(&gradients).unwrap();
+        losses.push(loss);
+    }
+    (losses, model.bits())
+}
+
+/// One tape for the whole batch; the kernels alone share the work.
+fn train_whole(seed: u64) -> Vec<u32> {
+    set_seed(seed);
+    let model = Tagger::new();
+    let mut optimizer = Adam::new(0.01).build(&model);
+    for step in 0..STEPS {
+        let (words, tags) = batch(step, 2 * SHARD);
+        let tape = Tape::new();
+        let loss = model
+            .loss(&Ids::new(words).unwrap(), &Ids::new(tags).unwrap())
+            .unwrap();
+        let mut gradients = tape.backward(&loss).unwrap();
+        clip_grad_norm(&mut gradients, 1.0).unwrap();
+        optimizer.step(&gradients).unwrap();
+    }
+    model.bits()
+}
+
+#[test]
+fn shards_on_1_2_and_4_threads_train_the_same_bits() {
+    let (losses, expected) = with_threads(1, || train_in_shards(1));
+    assert!(losses[STEPS - 1] < losses[0], "it learns: {losses:?}");
+    for threads in [2, 4] {
+        let (same_losses, bits) = with_threads(threads, || train_in_shards(1));
+        assert_eq!(same_losses, losses);
+        assert!(bits == expected, "other bits with {threads} threads");
+    }
+}
+
+#[test]
+fn kernels_on_1_2_and_4_threads_train_the_same_bits() {
+    let expected = with_threads(1, || train_whole(1));
+    assert!(expected != Tagger::new().bits(), "nothing was trained");
+    for threads in [2, 4] {
+        let bits = with_threads(threads, || train_whole(1));
+        assert!(bits == expected, "other bits with {threads} threads");
+    }
+}
+
+#[test]
+fn another_seed_trains_other_bits() {
+    assert!(with_threads(2, || train_whole(1)) != with_threads(2, || train_whole(2)));
+}
