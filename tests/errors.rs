@@ -170,7 +170,8 @@ fn an_option_out_of_its_range() {
 #[test]
 fn an_operator_panics_with_the_text_of_its_method() {
     let (a, b) = (zeros([8, 3]), zeros([8, 4]));
-    let cases: [(fn(&Tensor, &Tensor) -> Tensor, Result<Tensor>); 4] = [
+    type Operator = fn(&Tensor, &Tensor) -> Tensor;
+    let cases: [(Operator, Result<Tensor>); 4] = [
         (|a, b| a + b, a.add(&b)),
         (|a, b| a - b, a.sub(&b)),
         (|a, b| a * b, a.mul(&b)),
