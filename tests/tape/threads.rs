@@ -81,3 +81,14 @@ fn once_its_tape_has_ended_it_is_a_constant_everywhere() {
     let sum = thread::spawn(move || x.add(&x).unwrap().to_vec());
     assert_eq!(sum.join().unwrap(), [2.0, 8.0]);
 }
+
+#[test]
+fn what_another_thread_computed_from_a_recorded_tensor_is_refused_when_it_comes_back() {
+    let tape = Tape::new();
+    let x = tape.watch(&Tensor::<f32>::new([0.5]));
+    let elsewhere = thread::scope(|scope| scope.spawn(|| x.tanh()).join().unwrap());
+    let error = elsewhere.mul(&elsewhere).unwrap_err();
+    assert_eq!(error.to_string(), format!("mul: {OTHER_THREAD}"));
+    let error = tape.backward(&elsewhere.sum()).unwrap_err();
+    assert_eq!(error.to_string(), format!("backward: {OTHER_THREAD}"));
+}

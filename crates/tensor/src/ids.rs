@@ -52,8 +52,18 @@ impl Ids {
     /// # Errors
     /// If the slice's length is not the shape's, or a number is negative or beyond `u32`.
     pub fn from_slice<I: Integer>(data: &[I], shape: impl Into<Shape>) -> Result<Self> {
-        let flat = Self::new(data)?;
-        flat.reshape(shape)
+        let shape = shape.into();
+        if shape.elements() != data.len() {
+            return Err(misfit(&Shape::from(data.len()), &shape));
+        }
+        let mut values = Vec::with_capacity(data.len());
+        for (place, id) in data.iter().enumerate() {
+            if let Err(id) = id.append(&mut values) {
+                let position = shape.index_of(place);
+                return Err(Error::new("ids", ErrorKind::NotAnId { id, position }));
+            }
+        }
+        Ok(Self::from_parts(values, shape))
     }
 
     /// Ids that are known to be right already, without a pass over them but for the largest.
@@ -75,8 +85,7 @@ impl Ids {
     pub fn reshape(&self, shape: impl Into<Shape>) -> Result<Self> {
         let shape = shape.into();
         if shape.elements() != self.len() {
-            let rule = format!("it must hold {} ids to become {shape}", shape.elements());
-            return Err(Error::shape("ids", "the data", &self.shape, rule));
+            return Err(misfit(&self.shape, &shape));
         }
         Ok(Self {
             values: self.values.clone(),
@@ -130,6 +139,11 @@ impl Ids {
             None => Ok(()),
         }
     }
+}
+
+fn misfit(found: &Shape, wanted: &Shape) -> Error {
+    let rule = format!("it must hold {} ids to become {wanted}", wanted.elements());
+    Error::shape("ids", "the data", found, rule)
 }
 
 impl fmt::Debug for Ids {
@@ -259,6 +273,10 @@ mod tests {
         assert_eq!(
             text(Ids::new([[0i32, 1], [2, -4]])),
             "ids: id -4 at [1, 1] is not a valid id (ids run from 0 to 4294967295)"
+        );
+        assert_eq!(
+            text(Ids::from_slice(&[0, 1, 2, -7], [2, 2])),
+            "ids: id -7 at [1, 1] is not a valid id (ids run from 0 to 4294967295)"
         );
         assert!(text(Ids::new([u64::MAX])).contains("id 18446744073709551615 at [0]"));
         assert!(text(Ids::new(vec![vec![1, 2], vec![3]])).contains("different lengths"));

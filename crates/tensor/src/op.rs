@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::element::Element;
 use crate::error::Result;
 use crate::grad::Grad;
-use crate::tape;
+use crate::tape::{self, NodeId};
 use crate::tensor::Tensor;
 
 /// A differentiable operation `y = f(x0, x1, ..)` with its vector-Jacobian product `(dL/dy) -> (dL/dx0, dL/dx1, ..)`.
@@ -180,19 +180,21 @@ pub struct Cotangents<T: Element>(pub(crate) SmallVec<[Option<Grad<T>>; 2]>);
 impl<T: Element> Cotangents<T> {
     /// The gradient of the only input.
     pub fn one(gradient: Tensor<T>) -> Self {
-        Self(SmallVec::from_iter([Some(Grad::Dense(gradient))]))
+        Self(SmallVec::from_buf_and_len(
+            [Some(Grad::Dense(gradient)), None],
+            1,
+        ))
     }
 
     /// The row-sparse gradient of the first input, a table.
     pub fn row_sparse(gradient: crate::RowSparse<T>) -> Self {
-        Self(SmallVec::from_iter([Some(Grad::RowSparse(Box::new(
-            gradient,
-        )))]))
+        let gradient = Grad::RowSparse(Box::new(gradient));
+        Self(SmallVec::from_buf_and_len([Some(gradient), None], 1))
     }
 
     /// The gradients of two inputs.
     pub fn two(first: Option<Tensor<T>>, second: Option<Tensor<T>>) -> Self {
-        Self(SmallVec::from_iter([
+        Self(SmallVec::from_buf([
             first.map(Grad::Dense),
             second.map(Grad::Dense),
         ]))
@@ -218,7 +220,8 @@ pub fn apply<T: Element>(mut op: impl Op<T>, inputs: &[&Tensor<T>]) -> Result<Te
 
 /// [`apply`] for an operation whose `forward` takes any input, so that its result is no `Result`.
 ///
-/// An input of a tape on another thread leaves its mark on the output, so that the next operation that can fail says so.
+/// An input of a tape on another thread leaves its mark on the output, so that the next operation that can fail says so; also
+/// on the thread of that tape, which has not recorded this operation.
 pub(crate) fn apply_total<T: Element>(mut op: impl Op<T>, input: &Tensor<T>) -> Tensor<T> {
     let mut output = match op.forward(&[input]) {
         Ok(output) => output,
@@ -226,7 +229,7 @@ pub(crate) fn apply_total<T: Element>(mut op: impl Op<T>, input: &Tensor<T>) -> 
     };
     output.set_node(None);
     if tape::record(op, &[input], &mut output).is_err() {
-        output.set_node(input.node());
+        output.set_node(input.node().map(NodeId::lost));
     }
     output
 }

@@ -17,8 +17,23 @@ use crate::error::{Error, ErrorKind, Result};
 /// assert_eq!(shape.elements(), 6);
 /// assert_eq!(shape.to_string(), "[2, 3]");
 /// ```
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Default, Eq, Hash)]
 pub struct Shape(SmallVec<[usize; 4]>);
+
+/// A loop; what `derive` writes calls `memcmp`, which costs more than a few sizes do.
+#[allow(clippy::derived_hash_with_manual_eq, reason = "equal sizes hash alike")]
+impl PartialEq for Shape {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank() == other.rank() && self.iter().zip(other.iter()).all(|(x, y)| x == y)
+    }
+}
+
+/// A copy of a slice; what `derive` writes goes element by element.
+impl Clone for Shape {
+    fn clone(&self) -> Self {
+        Self(SmallVec::from_slice(&self.0))
+    }
+}
 
 impl Shape {
     /// The number of axes.

@@ -183,8 +183,8 @@ impl Tape {
         tensor: &Tensor<T>,
     ) -> Result<u32> {
         match tensor.node() {
-            Some(node) if node.tape == self.id => Ok(node.index),
-            Some(node) if recording::is_alive_elsewhere(node.tape) => {
+            Some(node) if node.tape == self.id && !node.is_lost() => Ok(node.index),
+            Some(node) if node.is_lost() || recording::is_alive_elsewhere(node.tape) => {
                 Err(Error::new(operation, ErrorKind::OtherThread))
             }
             Some(_) => Err(Error::other(

@@ -28,6 +28,23 @@ pub(crate) struct NodeId {
     pub(crate) index: u32,
 }
 
+/// Stands for a tensor that was computed from one on the tape, but on another thread, where it was not recorded.
+const LOST: u32 = u32::MAX;
+
+impl NodeId {
+    /// The mark of what was computed from this tensor on another thread.
+    pub(crate) fn lost(self) -> Self {
+        Self {
+            index: LOST,
+            ..self
+        }
+    }
+
+    pub(super) fn is_lost(self) -> bool {
+        self.index == LOST
+    }
+}
+
 /// How one tensor came about.
 pub(super) struct Record<T: Element> {
     pub(super) shape: Shape,
@@ -265,7 +282,12 @@ impl Drop for FrameGuard {
 pub(super) fn is_alive_elsewhere(id: TapeId) -> bool {
     let here =
         THREAD.with_borrow(|thread| thread.recordings.iter().any(|recording| recording.id == id));
-    !here && alive().contains(&id)
+    !here && is_alive(id)
+}
+
+/// Whether the tape records on any thread.
+pub(super) fn is_alive(id: TapeId) -> bool {
+    alive().contains(&id)
 }
 
 fn with_lane<T: Element, R>(id: TapeId, use_it: impl FnOnce(&mut Lane<T>) -> R) -> Option<R> {
@@ -313,9 +335,12 @@ pub(crate) fn record<T: Element>(
     let mut indices = SmallVec::new();
     for (position, input) in inputs.iter().enumerate() {
         indices.push(match input.node() {
-            Some(node) if Some(node.tape) == current => {
+            Some(node) if Some(node.tape) == current && !node.is_lost() => {
                 needs = needs.with(position);
                 node.index
+            }
+            Some(node) if node.is_lost() && is_alive(node.tape) => {
+                return Err(Error::new(op.name(), ErrorKind::OtherThread));
             }
             Some(node) if is_alive_elsewhere(node.tape) => {
                 return Err(Error::new(op.name(), ErrorKind::OtherThread));
@@ -341,7 +366,9 @@ fn push_computed<T: Element>(
 ) {
     let saves = op.saves(needs);
     let mut saved: Vec<Tensor<T>> = Vec::new();
-    saved.extend(saves.inputs().map(|index| inputs[index].clone()));
+    if saves != Saves::NOTHING {
+        saved.extend(saves.inputs().map(|index| inputs[index].clone()));
+    }
     with_lane::<T, _>(tape, |lane| {
         let index = lane.records.len() as u32;
         output.set_node(Some(NodeId { tape, index }));

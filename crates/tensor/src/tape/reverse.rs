@@ -6,7 +6,7 @@ use crate::element::Element;
 use crate::error::Result;
 use crate::grad::Grad;
 use crate::gradients::Gradients;
-use crate::op::Saved;
+use crate::op::{Cotangents, Saved};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -30,7 +30,7 @@ pub(super) fn consume<T: Element>(
             Source::Computed(computed) => {
                 let cotangents = pull_back(&computed, sum.into_dense()?)?;
                 drop(computed.saved);
-                for (index, gradient) in cotangents {
+                for (index, gradient) in needed(&computed.inputs, cotangents) {
                     let gradient = fit(gradient, &records[index].shape)?;
                     match &mut sums[index] {
                         Some(sum) => sum.add(gradient),
@@ -82,7 +82,8 @@ pub(super) fn retrace<T: Element>(
             continue;
         }
         let cotangents = pull_back(computed, cotangent)?;
-        for (index, gradient) in cotangents.into_iter().filter(|(index, _)| on_path[*index]) {
+        let gradients = needed(&computed.inputs, cotangents);
+        for (index, gradient) in gradients.filter(|(index, _)| on_path[*index]) {
             let shape = recording::look(tape, |records: &[Record<T>]| records[index].shape.clone());
             let gradient = fit(gradient, &shape)?;
             sums[index] = Some(match sums[index].take() {
@@ -112,25 +113,24 @@ fn depends_on<T: Element>(records: &[Record<T>], output: u32, targets: &[u32]) -
     on_path
 }
 
-/// The gradients of the inputs that need one, each with its record.
-fn pull_back<T: Element>(
-    computed: &Computed<T>,
-    cotangent: Tensor<T>,
-) -> Result<impl IntoIterator<Item = (usize, Grad<T>)> + use<T>> {
+fn pull_back<T: Element>(computed: &Computed<T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
     let saved = Saved {
         saves: computed.saves,
         tensors: &computed.saved,
         needs: computed.needs,
     };
-    let cotangents = computed.op.vjp(&saved, cotangent)?;
-    let inputs = computed.inputs.clone();
-    Ok(inputs
-        .into_iter()
-        .zip(cotangents.0)
-        .filter_map(|(input, gradient)| {
-            let gradient = gradient.filter(|_| input != CONSTANT)?;
-            Some((input as usize, gradient))
-        }))
+    computed.op.vjp(&saved, cotangent)
+}
+
+/// The gradients of the inputs that need one, each with its record.
+fn needed<T: Element>(
+    inputs: &[u32],
+    cotangents: Cotangents<T>,
+) -> impl Iterator<Item = (usize, Grad<T>)> {
+    let pairs = inputs.iter().zip(cotangents.0);
+    pairs
+        .filter(|(input, _)| **input != CONSTANT)
+        .filter_map(|(input, gradient)| Some((*input as usize, gradient?)))
 }
 
 /// The one place where the gradient of a broadcast input is summed to the input's shape.
