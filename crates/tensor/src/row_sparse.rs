@@ -85,7 +85,7 @@ impl<T: Element> RowSparse<T> {
         if self.coalesced {
             return self.clone();
         }
-        let (distinct, slots) = rows::slot_map(self.rows.as_slice(), self.table_rows);
+        let (distinct, slots) = rows::slot_map(self.rows.as_slice());
         let mut values = self.values.detach();
         if distinct.len() < self.rows.len() {
             values = Tensor::zeros([distinct.len(), self.dim()]);

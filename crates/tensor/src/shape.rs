@@ -18,10 +18,10 @@ use crate::error::{Error, ErrorKind, Result};
 /// assert_eq!(shape.to_string(), "[2, 3]");
 /// ```
 #[derive(Default, Eq, Hash)]
+#[allow(clippy::derived_hash_with_manual_eq, reason = "equal sizes hash alike")]
 pub struct Shape(SmallVec<[usize; 4]>);
 
 /// A loop; what `derive` writes calls `memcmp`, which costs more than a few sizes do.
-#[allow(clippy::derived_hash_with_manual_eq, reason = "equal sizes hash alike")]
 impl PartialEq for Shape {
     fn eq(&self, other: &Self) -> bool {
         self.rank() == other.rank() && self.iter().zip(other.iter()).all(|(x, y)| x == y)

@@ -64,42 +64,50 @@ impl<T: Element> Kernel for ScatterAdd<'_, T> {
     }
 }
 
-/// For each row of a table its number among the distinct ids of one call; entries of earlier calls are told by their stamp, so
-/// that nothing has to be cleared.
-#[derive(Default)]
-struct SlotMap {
-    stamps: Vec<u32>,
-    slots: Vec<u32>,
-    stamp: u32,
+/// A distinct id and its number.
+#[derive(Clone, Copy)]
+struct Slot {
+    id: u32,
+    number: u32,
 }
+
+const FREE: u32 = u32::MAX;
 
 thread_local! {
-    static SLOT_MAP: RefCell<SlotMap> = RefCell::default();
+    static SLOTS: RefCell<Vec<Slot>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The distinct ids in the order of their first appearance, and for each id its index among them. O(ids), whatever `rows` is,
-/// but for the first use of a table that large, which reserves 8 bytes a row.
-pub(crate) fn slot_map(ids: &[u32], rows: usize) -> (Vec<u32>, Vec<u32>) {
-    SLOT_MAP.with_borrow_mut(|map| {
-        if map.stamps.len() < rows || map.stamp == u32::MAX {
-            // Fresh zeroed memory, which the system backs only where it is touched.
-            map.stamps = vec![0; rows.max(map.stamps.len())];
-            map.slots = vec![0; map.stamps.len()];
-            map.stamp = 0;
-        }
-        map.stamp += 1;
+/// The distinct ids in the order of their first appearance, and for each id its number among them.
+///
+/// O(ids), whatever the table: a hash table of twice as many slots as ids, which stays in the cache, where a map by row would not.
+pub(crate) fn slot_map(ids: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    SLOTS.with_borrow_mut(|slots| {
+        let size = (2 * ids.len()).next_power_of_two().max(2);
+        slots.clear();
+        slots.resize(
+            size,
+            Slot {
+                id: 0,
+                number: FREE,
+            },
+        );
+        let shift = u32::BITS - size.ilog2();
         let mut distinct = Vec::new();
-        let mut slots = Vec::with_capacity(ids.len());
-        for &id in ids {
-            let index = id as usize;
-            if map.stamps[index] != map.stamp {
-                map.stamps[index] = map.stamp;
-                map.slots[index] = distinct.len() as u32;
+        let mut number_of = |id: u32| {
+            // Fibonacci hashing: the high bits of the product with 2^32 / φ.
+            let mut place = (id.wrapping_mul(0x9e37_79b9) >> shift) as usize;
+            while slots[place].number != FREE && slots[place].id != id {
+                place = (place + 1) & (size - 1);
+            }
+            if slots[place].number == FREE {
+                let number = distinct.len() as u32;
+                slots[place] = Slot { id, number };
                 distinct.push(id);
             }
-            slots.push(map.slots[index]);
-        }
-        (distinct, slots)
+            slots[place].number
+        };
+        let numbers = ids.iter().map(|&id| number_of(id)).collect();
+        (distinct, numbers)
     })
 }
 
@@ -109,14 +117,22 @@ mod tests {
 
     #[test]
     fn distinct_ids_are_numbered_by_first_appearance_every_time() {
-        for rows in [10, 1000, 8] {
+        for _ in 0..2 {
+            assert_eq!(slot_map(&[7, 3, 7, 0]), (vec![7, 3, 0], vec![0, 1, 0, 2]));
             assert_eq!(
-                slot_map(&[7, 3, 7, 0], rows),
-                (vec![7, 3, 0], vec![0, 1, 0, 2])
+                slot_map(&[u32::MAX, 7, u32::MAX]),
+                (vec![u32::MAX, 7], vec![0, 1, 0])
             );
-            assert_eq!(slot_map(&[0, 7], rows), (vec![0, 7], vec![0, 1]));
-            assert_eq!(slot_map(&[], rows), (vec![], vec![]));
+            assert_eq!(slot_map(&[]), (vec![], vec![]));
         }
+        let ids: Vec<u32> = (0..10_000).map(|i| (i * 7919) % 6007).collect();
+        let (distinct, numbers) = slot_map(&ids);
+        assert_eq!(distinct.len(), 6007);
+        assert!(
+            ids.iter()
+                .zip(numbers)
+                .all(|(&id, number)| distinct[number as usize] == id)
+        );
     }
 
     #[test]

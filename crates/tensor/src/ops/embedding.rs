@@ -60,7 +60,7 @@ pub(super) fn table_gradient<T: Element>(
     options: &EmbeddingOptions,
 ) -> Result<RowSparse<T>> {
     if options.scale_grad_by_freq {
-        values = values.mul(&inverse_counts(ids, rows))?;
+        values = values.mul(&inverse_counts(ids))?;
     }
     let Some(padding) = options
         .padding
@@ -80,8 +80,8 @@ pub(super) fn table_gradient<T: Element>(
 }
 
 /// 1 / (how often the id occurs) for each id: `[N, 1]`.
-fn inverse_counts<T: Element>(ids: &Ids, rows: usize) -> Tensor<T> {
-    let (distinct, slots) = kernels::slot_map(ids.as_slice(), rows);
+fn inverse_counts<T: Element>(ids: &Ids) -> Tensor<T> {
+    let (distinct, slots) = kernels::slot_map(ids.as_slice());
     let mut counts = vec![0.0; distinct.len()];
     for &slot in &slots {
         counts[slot as usize] += 1.0;
