@@ -210,18 +210,32 @@ fn dot(x: &Tensor<f64>, y: &Tensor<f64>) -> f64 {
 
 type Function<'a> = &'a dyn Fn(&[Tensor<f64>]) -> Result<Tensor<f64>>;
 
-/// The gradients of a tape that is consumed; zeros for an input that f does not depend on.
+/// Runs f on leaves of a new tape; no output if it depends on none of them, so that every gradient is zero.
+fn record(
+    f: Function<'_>,
+    inputs: &[Tensor<f64>],
+) -> Result<(Tape, Vec<Tensor<f64>>, Option<Tensor<f64>>)> {
+    let tape = Tape::new();
+    let leaves: Vec<Tensor<f64>> = inputs.iter().map(|x| tape.watch(x)).collect();
+    let output = f(&leaves)?;
+    let output = is_recorded(&tape, &output).then_some(output);
+    Ok((tape, leaves, output))
+}
+
+fn zeros(inputs: &[Tensor<f64>]) -> Vec<Tensor<f64>> {
+    inputs.iter().map(|x| Tensor::zeros(x.shape())).collect()
+}
+
+/// The gradients of a tape that is consumed.
 fn consumed(
     f: Function<'_>,
     inputs: &[Tensor<f64>],
     cotangent: &Tensor<f64>,
 ) -> Result<Vec<Tensor<f64>>> {
-    let tape = Tape::new();
-    let leaves: Vec<Tensor<f64>> = inputs.iter().map(|x| tape.watch(x)).collect();
-    let output = f(&leaves)?;
-    if !is_recorded(&tape, &output) {
-        return Ok(inputs.iter().map(|x| Tensor::zeros(x.shape())).collect());
-    }
+    let (tape, leaves, output) = record(f, inputs)?;
+    let Some(output) = output else {
+        return Ok(zeros(inputs));
+    };
     let gradients = tape.backward_with(&output, cotangent)?;
     let gradient_of = |leaf: &Tensor<f64>| match gradients.of(leaf) {
         Some(gradient) => gradient.to_dense(),
@@ -241,13 +255,11 @@ fn recorded(
     inputs: &[Tensor<f64>],
     cotangent: &Tensor<f64>,
 ) -> Result<Vec<Tensor<f64>>> {
-    let tape = Tape::new();
-    let leaves: Vec<Tensor<f64>> = inputs.iter().map(|x| tape.watch(x)).collect();
-    let output = f(&leaves)?;
-    if !is_recorded(&tape, &output) {
-        return Ok(inputs.iter().map(|x| Tensor::zeros(x.shape())).collect());
+    let (tape, leaves, output) = record(f, inputs)?;
+    match output {
+        Some(output) => tape.grad_with(&output, cotangent, &leaves.iter().collect::<Vec<_>>()),
+        None => Ok(zeros(inputs)),
     }
-    tape.grad_with(&output, cotangent, &leaves.iter().collect::<Vec<_>>())
 }
 
 /// The gradients of `Σ <w, ∂<u, f(x)>/∂x>` by every x and by u.
@@ -256,13 +268,12 @@ fn second(
     variables: &[Tensor<f64>],
     weights: &[Tensor<f64>],
 ) -> Result<Vec<Tensor<f64>>> {
-    let zeros = || variables.iter().map(|x| Tensor::zeros(x.shape())).collect();
     let tape = Tape::new();
     let leaves: Vec<Tensor<f64>> = variables.iter().map(|x| tape.watch(x)).collect();
     let (cotangent, inputs) = split(&leaves);
     let output = f(inputs)?;
     if !is_recorded(&tape, &output) {
-        return Ok(zeros());
+        return Ok(zeros(variables));
     }
     let gradients = tape.grad_with(&output, cotangent, &inputs.iter().collect::<Vec<_>>())?;
     let mut sum = Tensor::zeros([]);
@@ -270,7 +281,7 @@ fn second(
         sum = sum.add(&weight.mul(gradient)?.sum())?;
     }
     if !is_recorded(&tape, &sum) {
-        return Ok(zeros());
+        return Ok(zeros(variables));
     }
     tape.grad(&sum, &leaves.iter().collect::<Vec<_>>())
 }

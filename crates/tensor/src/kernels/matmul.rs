@@ -15,10 +15,10 @@ pub(crate) struct Matrix {
     pub(crate) cs: usize,
 }
 
-/// Up to so many multiplications a product is done by plain loops: packing would cost more (found with `cargo bench`).
+/// Up to so many multiplications, a microsecond's work, a product is done by plain loops: `gemm` takes as long to set up.
 const SMALL: usize = 8 * 1024;
 
-/// A product with a side this thin is done by plain loops: `gemm` reaches 11 GFLOP/s at n = 2.
+/// A product with a side this thin is done by plain loops: it is over before packing its operands has paid.
 const THIN: usize = 4;
 
 /// From so many multiplications on a product is shared among the threads: 2 MFLOP, some 20 µs on one core.
