@@ -210,16 +210,24 @@ fn dot(x: &Tensor<f64>, y: &Tensor<f64>) -> f64 {
 
 type Function<'a> = &'a dyn Fn(&[Tensor<f64>]) -> Result<Tensor<f64>>;
 
-/// Runs f on leaves of a new tape; no output if it depends on none of them, so that every gradient is zero.
-fn record(
-    f: Function<'_>,
-    inputs: &[Tensor<f64>],
-) -> Result<(Tape, Vec<Tensor<f64>>, Option<Tensor<f64>>)> {
+/// A run of f on leaves of a tape of its own.
+struct Run {
+    tape: Tape,
+    leaves: Vec<Tensor<f64>>,
+    /// None if it depends on none of the leaves, so that every gradient is zero.
+    output: Option<Tensor<f64>>,
+}
+
+fn record(f: Function<'_>, inputs: &[Tensor<f64>]) -> Result<Run> {
     let tape = Tape::new();
     let leaves: Vec<Tensor<f64>> = inputs.iter().map(|x| tape.watch(x)).collect();
     let output = f(&leaves)?;
     let output = is_recorded(&tape, &output).then_some(output);
-    Ok((tape, leaves, output))
+    Ok(Run {
+        tape,
+        leaves,
+        output,
+    })
 }
 
 fn zeros(inputs: &[Tensor<f64>]) -> Vec<Tensor<f64>> {
@@ -232,16 +240,16 @@ fn consumed(
     inputs: &[Tensor<f64>],
     cotangent: &Tensor<f64>,
 ) -> Result<Vec<Tensor<f64>>> {
-    let (tape, leaves, output) = record(f, inputs)?;
-    let Some(output) = output else {
+    let run = record(f, inputs)?;
+    let Some(output) = run.output else {
         return Ok(zeros(inputs));
     };
-    let gradients = tape.backward_with(&output, cotangent)?;
+    let gradients = run.tape.backward_with(&output, cotangent)?;
     let gradient_of = |leaf: &Tensor<f64>| match gradients.of(leaf) {
         Some(gradient) => gradient.to_dense(),
         None => Ok(Tensor::zeros(leaf.shape())),
     };
-    leaves.iter().map(gradient_of).collect()
+    run.leaves.iter().map(gradient_of).collect()
 }
 
 fn is_recorded(tape: &Tape, output: &Tensor<f64>) -> bool {
@@ -255,9 +263,12 @@ fn recorded(
     inputs: &[Tensor<f64>],
     cotangent: &Tensor<f64>,
 ) -> Result<Vec<Tensor<f64>>> {
-    let (tape, leaves, output) = record(f, inputs)?;
-    match output {
-        Some(output) => tape.grad_with(&output, cotangent, &leaves.iter().collect::<Vec<_>>()),
+    let run = record(f, inputs)?;
+    match &run.output {
+        Some(output) => {
+            let leaves: Vec<&Tensor<f64>> = run.leaves.iter().collect();
+            run.tape.grad_with(output, cotangent, &leaves)
+        }
         None => Ok(zeros(inputs)),
     }
 }
