@@ -54,6 +54,23 @@ fn centred_squares<T: Element>(x: &[T], mean: T) -> T {
     sum_lanes(&lanes)
 }
 
+/// `Σ h (x - mean)`
+#[inline(always)]
+fn centred_products<T: Element>(h: &[T], x: &[T], mean: T) -> T {
+    let (h_chunks, h_rest) = h.as_chunks::<32>();
+    let (x_chunks, x_rest) = x.as_chunks::<32>();
+    let mut lanes = [T::zero(); 32];
+    for (h, x) in h_chunks.iter().zip(x_chunks) {
+        for (lane, (&h, &x)) in lanes.iter_mut().zip(h.iter().zip(x)) {
+            *lane += h * (x - mean);
+        }
+    }
+    for (lane, (&h, &x)) in lanes.iter_mut().zip(h_rest.iter().zip(x_rest)) {
+        *lane += h * (x - mean);
+    }
+    sum_lanes(&lanes)
+}
+
 /// `out = (x - mean) / √(var + eps) w + b` for each row.
 pub(crate) fn layer_norm<T: Element>(
     rows: Rows<'_, T>,
@@ -122,8 +139,7 @@ impl<T: Element> PartKernel<T> for Backward<'_, T> {
                 dx.iter_mut().zip(weight).for_each(|(h, &w)| *h *= w);
             }
             let across = sum_lanes(dx) * count;
-            let terms = dx.iter().zip(x).map(|(&h, &x)| h * (x - mean));
-            let along = terms.fold(T::zero(), |sum, term| sum + term) * inverse_std * count;
+            let along = centred_products(dx, x, mean) * inverse_std * count;
             for (h, &x) in dx.iter_mut().zip(x) {
                 *h = (*h - across - (x - mean) * inverse_std * along) * inverse_std;
             }
@@ -197,6 +213,37 @@ mod tests {
             let mean = row.iter().sum::<f64>() / columns as f64;
             let variance = row.iter().map(|x| x * x).sum::<f64>() / columns as f64;
             assert!(mean.abs() < 1e-14 && (variance - 1.0).abs() < 1e-13);
+        }
+    }
+
+    #[test]
+    fn the_backward_pass_is_its_formula() {
+        for columns in [1, 7, 31, 32, 33, 100] {
+            let numbers = |factor: usize| -> Vec<f64> {
+                let number = |i| ((i * factor) % 23) as f64 * 0.1 - 1.0;
+                (0..columns * 2).map(number).collect()
+            };
+            let (x, g, weight) = (numbers(13), numbers(7), &numbers(5)[..columns]);
+            let mut found = [(0.0, 0.0); 2];
+            statistics(&x, columns, 1e-5, &mut found);
+            let rows = Rows {
+                x: &x,
+                columns,
+                statistics: &found,
+            };
+            let mut dx = vec![0.0; x.len()];
+            layer_norm_backward(rows, Some(weight), &g, &mut dx);
+            for (row, &(mean, inverse_std)) in found.iter().enumerate() {
+                let h = |c: usize| g[row * columns + c] * weight[c];
+                let n = |c: usize| (x[row * columns + c] - mean) * inverse_std;
+                let mean_of =
+                    |f: &dyn Fn(usize) -> f64| (0..columns).map(f).sum::<f64>() / columns as f64;
+                let (across, along) = (mean_of(&h), mean_of(&|c| h(c) * n(c)));
+                for c in 0..columns {
+                    let expected = (h(c) - across - n(c) * along) * inverse_std;
+                    assert!((dx[row * columns + c] - expected).abs() < 1e-11 * inverse_std);
+                }
+            }
         }
     }
 }

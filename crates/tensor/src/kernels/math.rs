@@ -26,7 +26,7 @@ pub(crate) trait Real: Copy {
 fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
     let mut sum = coefficients[N - 1];
     for &coefficient in coefficients[..N - 1].iter().rev() {
-        sum = sum * x + coefficient;
+        sum = sum.mul_add(x, coefficient);
     }
     sum
 }
@@ -39,10 +39,10 @@ impl Real for f32 {
         const ROUND: f32 = 12_582_912.0;
         let raised = if self < -104.0 { -104.0 } else { self };
         let x = if raised > 89.0 { 89.0 } else { raised };
-        let shifted = x * std::f32::consts::LOG2_E + ROUND;
+        let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
         let n = shifted - ROUND;
-        let r = x - n * 0.693_359_375;
-        let r = r + n * 2.121_944_4e-4;
+        let r = n.mul_add(-0.693_359_375, x);
+        let r = n.mul_add(2.121_944_4e-4, r);
         let series = [
             1.0,
             1.0,
@@ -90,9 +90,9 @@ impl Real for f32 {
             7.037_684e-2,
         ];
         let square = m * m;
-        let low = m * square * polynomial(m, series) - e * 2.121_944_4e-4;
-        let small = low - 0.5 * square;
-        let result = e * 0.693_359_375 + (m + small);
+        let low = (m * square).mul_add(polynomial(m, series), e * -2.121_944_4e-4);
+        let small = square.mul_add(-0.5, low);
+        let result = e.mul_add(0.693_359_375, m + small);
         let result = if self == 0.0 {
             f32::NEG_INFINITY
         } else {
@@ -118,7 +118,7 @@ impl Real for f32 {
             2.063_908_9e-2,
             -5.704_988_7e-3,
         ];
-        let near = self + self * square * polynomial(square, series);
+        let near = (self * square).mul_add(polynomial(square, series), self);
         let far = 1.0 - 2.0 / ((2.0 * self.abs()).exp_() + 1.0);
         if self.abs() < 0.625 {
             near
@@ -166,7 +166,7 @@ impl Real for f32 {
             -8.221_522_3e-1,
             1.708_727_7e-1,
         ];
-        let t = 1.0 / (1.0 + 0.5 * x);
+        let t = 1.0 / x.mul_add(0.5, 1.0);
         let far = 1.0 - t * (polynomial(t, fit) - square).exp_();
         let result = if x < 1.0 { near } else { far };
         let result = if x > 9.0 { 1.0 } else { result };

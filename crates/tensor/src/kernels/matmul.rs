@@ -1,11 +1,9 @@
-//! Matrix products: the `gemm` crate behind one function, and loops of our own where its set-up costs more than the product.
+//! Matrix products: the `gemm` crate behind one function. Plain loops of our own measured slower, down to 8 x 8 x 8.
 
 #![allow(unsafe_code)]
 
 use gemm::Parallelism;
 
-use super::reduce::dot_lanes;
-use super::{Kernel, dispatch};
 use crate::element::Element;
 
 /// The distances between neighbouring rows and columns of a matrix.
@@ -14,12 +12,6 @@ pub(crate) struct Matrix {
     pub(crate) rs: usize,
     pub(crate) cs: usize,
 }
-
-/// Up to so many multiplications, a microsecond's work, a product is done by plain loops: `gemm` takes as long to set up.
-const SMALL: usize = 8 * 1024;
-
-/// A product with a side this thin is done by plain loops: it is over before packing its operands has paid.
-const THIN: usize = 4;
 
 /// From so many multiplications on a product is shared among the threads: 2 MFLOP, some 20 µs on one core.
 const PARALLEL: usize = 1 << 20;
@@ -51,24 +43,6 @@ pub(crate) fn matmul<T: Element>(
     }
     check_bounds(m, k, a.len(), a_strides);
     check_bounds(k, n, b.len(), b_strides);
-    let thin = m.min(n).min(k) <= THIN;
-    if thin || m * k * n <= SMALL {
-        let product = Product {
-            k,
-            n,
-            a,
-            a_strides,
-            b,
-            b_strides,
-            accumulate,
-        };
-        if b_strides.rs == 1 && a_strides.cs == 1 && k > THIN {
-            return dispatch(Dots(product, out));
-        }
-        if b_strides.cs == 1 && n > THIN {
-            return dispatch(RowSums(product, out));
-        }
-    }
     let alone = m * k * n < PARALLEL || rayon::current_num_threads() == 1;
     let parallelism = if alone {
         Parallelism::None
@@ -107,62 +81,6 @@ pub(crate) fn matmul<T: Element>(
 fn check_bounds(rows: usize, columns: usize, length: usize, strides: Matrix) {
     let last = (rows - 1) * strides.rs + (columns - 1) * strides.cs;
     assert!(last < length, "a matrix reaches beyond its data");
-}
-
-/// The operands of a product that is done by plain loops.
-struct Product<'a, T> {
-    k: usize,
-    n: usize,
-    a: &'a [T],
-    a_strides: Matrix,
-    b: &'a [T],
-    b_strides: Matrix,
-    accumulate: bool,
-}
-
-/// Rows of a with columns of b, both of which stand in order.
-struct Dots<'a, T>(Product<'a, T>, &'a mut [T]);
-
-impl<T: Element> Kernel for Dots<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self(product, out) = self;
-        let k = product.k;
-        for (i, out) in out.chunks_exact_mut(product.n).enumerate() {
-            let a = &product.a[i * product.a_strides.rs..][..k];
-            for (j, out) in out.iter_mut().enumerate() {
-                let dot = dot_lanes(a, &product.b[j * product.b_strides.cs..][..k]);
-                *out = if product.accumulate { *out + dot } else { dot };
-            }
-        }
-    }
-}
-
-/// Each row of the result as a sum of rows of b, which stand in order.
-struct RowSums<'a, T>(Product<'a, T>, &'a mut [T]);
-
-impl<T: Element> Kernel for RowSums<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self(product, out) = self;
-        let (n, strides) = (product.n, product.a_strides);
-        for (i, out) in out.chunks_exact_mut(n).enumerate() {
-            if !product.accumulate {
-                out.fill(T::zero());
-            }
-            for p in 0..product.k {
-                let factor = product.a[i * strides.rs + p * strides.cs];
-                let row = &product.b[p * product.b_strides.rs..][..n];
-                for (out, &b) in out.iter_mut().zip(row) {
-                    *out += factor * b;
-                }
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ pub trait Kernel {
     type Output;
 
     /// The loop. Mark it `#[inline(always)]`, and what it calls: what is not inlined into [`dispatch`] is compiled for the
-    /// baseline instruction set. That is why this is a trait and not a closure, which cannot be marked.
+    /// baseline instruction set, where a fused multiply-add is a call into libm.
     fn run(self) -> Self::Output;
 }
 

@@ -28,16 +28,24 @@ pub(super) fn sum_lanes<T: Element>(x: &[T]) -> T {
 }
 
 #[inline(always)]
-fn fold_lanes<T: Element>(mut lanes: [T; LANES]) -> T {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for i in 0..width {
-            let other = lanes[i + width];
-            lanes[i] += other;
-        }
-        width /= 2;
-    }
-    lanes[0]
+fn fold_lanes<T: Element>(lanes: [T; LANES]) -> T {
+    let add = |x: T, y: T| x + y;
+    halve::<T, 2, 1>(
+        halve::<T, 4, 2>(
+            halve::<T, 8, 4>(halve(halve::<T, LANES, 16>(lanes, add), add), add),
+            add,
+        ),
+        add,
+    )[0]
+}
+
+/// Each lane of the lower half with the one that stands as far into the upper half.
+#[inline(always)]
+fn halve<T: Copy, const N: usize, const HALF: usize>(
+    lanes: [T; N],
+    fold: impl Fn(T, T) -> T,
+) -> [T; HALF] {
+    std::array::from_fn(|i| fold(lanes[i], lanes[i + HALF]))
 }
 
 /// `Σ x y` for two rows of the same length.
@@ -147,6 +155,15 @@ fn fold_axis<T: Element>(
     start: T,
     fold: impl Fn(T, T) -> T + Sync + Copy,
 ) {
+    if inner == 1 {
+        let kernel = FoldRows {
+            x,
+            axis,
+            start,
+            fold,
+        };
+        return for_each_part(out, 1, axis, &kernel);
+    }
     let kernel = Fold {
         x,
         axis,
@@ -155,6 +172,39 @@ fn fold_axis<T: Element>(
         fold,
     };
     for_each_part(out, inner, axis * inner, &kernel);
+}
+
+/// Folds whole rows, lane by lane; for a fold whose order does not matter.
+struct FoldRows<'a, T, F> {
+    x: &'a [T],
+    axis: usize,
+    start: T,
+    fold: F,
+}
+
+impl<T: Element, F: Fn(T, T) -> T + Sync + Copy> PartKernel<T> for FoldRows<'_, T, F> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [T]) {
+        let &Self {
+            x,
+            axis,
+            start,
+            fold,
+        } = self;
+        for (row, out) in (first..).zip(out) {
+            let (chunks, rest) = x[row * axis..(row + 1) * axis].as_chunks::<LANES>();
+            let mut lanes = [start; LANES];
+            for chunk in chunks {
+                for (lane, &x) in lanes.iter_mut().zip(chunk) {
+                    *lane = fold(*lane, x);
+                }
+            }
+            for (lane, &x) in lanes.iter_mut().zip(rest) {
+                *lane = fold(*lane, x);
+            }
+            *out = lanes.into_iter().fold(start, fold);
+        }
+    }
 }
 
 struct Fold<'a, T, F> {
@@ -250,6 +300,26 @@ mod tests {
                     );
                     assert_eq!(column[winners[index] as usize], largest[index]);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn the_extremes_of_a_row_are_found_wherever_they_stand() {
+        for length in [1, 7, 31, 32, 33, 64, 100] {
+            for place in 0..length {
+                let at_place = |value| {
+                    let mut row = vec![0.5_f32; length];
+                    row[place] = value;
+                    let (mut largest, mut smallest) = ([0.0], [0.0]);
+                    max_axis(&row, 1, length, 1, &mut largest);
+                    min_axis(&row, 1, length, 1, &mut smallest);
+                    (largest[0], smallest[0])
+                };
+                assert_eq!(at_place(2.0).0, 2.0);
+                assert_eq!(at_place(-2.0).1, -2.0);
+                let (largest, smallest) = at_place(f32::NAN);
+                assert!(largest.is_nan() && smallest.is_nan());
             }
         }
     }
