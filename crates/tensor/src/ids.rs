@@ -3,8 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shape::Shape;
+use crate::tensor::Tensor;
 
 /// Ids `[..]`: indices into the rows of a table, or class labels, as `u32` in any shape.
 ///
@@ -112,6 +114,28 @@ impl Ids {
     /// The ids in row-major order.
     pub fn as_slice(&self) -> &[u32] {
         &self.values
+    }
+
+    /// 1 at each id and 0 elsewhere: `[..]` to `[.., classes]`; a constant.
+    ///
+    /// ```
+    /// use lexigrad_tensor::{Ids, Tensor};
+    /// let hot: Tensor = Ids::new([1, 0])?.one_hot(3)?;
+    /// assert_eq!(hot.to_array::<[[f32; 3]; 2]>()?, [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]);
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If an id is not below `classes`.
+    pub fn one_hot<T: Element>(&self, classes: usize) -> Result<Tensor<T>> {
+        self.check_range("one_hot", classes)?;
+        let mut shape = self.shape.clone();
+        shape.push(classes);
+        let mut hot = Tensor::zeros(shape);
+        let rows = hot.values_mut().chunks_exact_mut(classes.max(1));
+        rows.zip(self.values.iter())
+            .for_each(|(row, &id)| row[id as usize] = T::one());
+        Ok(hot)
     }
 
     /// The largest id, if there is any.

@@ -77,8 +77,30 @@ impl Layout {
     /// The part of `axis` from `start`, `length` long.
     pub(crate) fn narrow(&self, axis: usize, start: usize, length: usize) -> Self {
         let mut layout = self.clone();
-        layout.offset += start * self.strides[axis];
         layout.shape.set(axis, length);
+        // A view of nothing stays where it is: the place may lie beyond the storage.
+        if layout.shape.elements() > 0 {
+            layout.offset += start * self.strides[axis];
+        }
+        layout
+    }
+
+    /// `count` windows of `size` elements, `dilation` apart, at every `step`th place of `axis`; the elements of a window are the
+    /// last axis.
+    pub(crate) fn windows(
+        &self,
+        axis: usize,
+        count: usize,
+        step: usize,
+        size: usize,
+        dilation: usize,
+    ) -> Self {
+        let mut layout = self.clone();
+        let stride = self.strides[axis];
+        layout.shape.set(axis, count);
+        layout.strides.set(axis, stride * step);
+        layout.shape.push(size);
+        layout.strides.push(stride * dilation);
         layout
     }
 
@@ -122,5 +144,20 @@ impl Layout {
         let mut layout = Self::dense(shape);
         layout.offset = self.offset;
         layout
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_nothing_does_not_point_beyond_the_storage() {
+        let columns = Layout::dense(Shape::from([2, 3])).transpose(0, 1);
+        assert_eq!(columns.narrow(0, 2, 1).narrow(1, 2, 0).offset(), 2);
+        assert_eq!(
+            Layout::dense(Shape::from([0, 3])).narrow(1, 2, 1).offset(),
+            0
+        );
     }
 }

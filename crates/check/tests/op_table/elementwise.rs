@@ -43,6 +43,14 @@ fn apart() -> impl Strategy<Value = Case> {
     })
 }
 
+/// A batch of matrices.
+fn square() -> impl Strategy<Value = Case> {
+    let shapes = shape(3, 0..=3);
+    shapes
+        .prop_flat_map(|shape| tensor(shape, Domain::Any))
+        .prop_map(|x| Case::of(vec![x]))
+}
+
 pub fn rows() -> Vec<Row> {
     use Domain::{Any, AwayFromKinks, Positive};
     vec![
@@ -67,6 +75,15 @@ pub fn rows() -> Vec<Row> {
         row!("gelu_tanh", one(Any), |x, _ids| Ok(x[0].gelu_tanh())),
         row!("silu", one(Any), |x, _ids| Ok(x[0].silu())),
         row!("softplus", one(Any), |x, _ids| Ok(x[0].softplus())),
+        row!("log_sigmoid", one(Any), |x, _ids| Ok(x[0].log_sigmoid())),
+        row!("elu", one(AwayFromKinks), |x, _ids| Ok(x[0].elu(0.7))),
+        row!("leaky_relu", one(AwayFromKinks), |x, _ids| {
+            Ok(x[0].leaky_relu(0.1).square())
+        }),
+        row!("exp_m1", one(Any), |x, _ids| Ok(x[0].exp_m1())),
+        row!("ln_1p", one(Positive), |x, _ids| Ok(x[0].ln_1p())),
+        row!("sin", one(Any), |x, _ids| Ok(x[0].sin())),
+        row!("cos", one(Any), |x, _ids| Ok(x[0].cos())),
         row!("add", two(Any, Any), |x, _ids| x[0].add(&x[1])),
         row!("sub", two(Any, Any), |x, _ids| x[0].sub(&x[1])),
         row!("mul", two(Any, Any), |x, _ids| x[0].mul(&x[1])),
@@ -86,5 +103,7 @@ pub fn rows() -> Vec<Row> {
                 x[0].where_mask(&mask, &x[1].square())
             }
         ),
+        row!("tril", square(), |x, _ids| Ok(x[0].tril(0)?.square())),
+        row!("triu", square(), |x, _ids| Ok(x[0].triu(1)?.square())),
     ]
 }

@@ -3,8 +3,8 @@
 use lexigrad_check::strategies::{Domain, ids_of, shape, table_with_ids, tensor};
 use lexigrad_check::{Case, Row, row};
 use lexigrad_tensor::{
-    BagMode, Bags, EmbeddingOptions, Ids, Result, Shape, embedding, embedding_bag,
-    embedding_bag_weighted, gather_rows, scatter_rows, segment_sum,
+    BagMode, Bags, EmbeddingOptions, Ids, Result, Shape, bag_sum, embedding, embedding_bag,
+    embedding_bag_weighted, gather_rows, scatter_rows,
 };
 use proptest::prelude::*;
 
@@ -107,9 +107,9 @@ pub fn rows() -> Vec<Row> {
                     .square(),
             )
         }),
-        row!("segment_sum", weighted(), |x, ids| {
+        row!("bag_sum", weighted(), |x, ids| {
             let values = gather_rows(&x[0], ids)?;
-            Ok(segment_sum(&values.square(), &bags(ids)?)?.square())
+            Ok(bag_sum(&values.square(), &bags(ids)?)?.square())
         }),
     ]
 }

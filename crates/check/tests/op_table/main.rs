@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod elementwise;
+mod indexing;
 mod lookups;
 mod losses;
 mod products;
@@ -43,6 +44,7 @@ fn index() -> Vec<&'static str> {
 fn every_operation_of_the_index_has_a_row() {
     let tables = [
         elementwise::rows(),
+        indexing::rows(),
         lookups::rows(),
         losses::rows(),
         products::rows(),

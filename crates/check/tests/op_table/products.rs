@@ -1,8 +1,11 @@
-//! Matrix products, and dropout, which multiplies too.
+//! Products of matrices and vectors, convolutions, and dropout, which multiplies too.
 
 use lexigrad_check::strategies::{Domain, matmul_sizes, shape, tensor};
 use lexigrad_check::{Case, Row, row};
-use lexigrad_tensor::{Shape, linear};
+use lexigrad_tensor::{
+    Conv1dOptions, Norm, PoolOptions, Shape, avg_pool1d, conv1d, cosine_similarity, einsum, linear,
+    max_pool1d,
+};
 use proptest::prelude::*;
 
 #[test]
@@ -30,6 +33,60 @@ fn layer(outer: usize) -> impl Strategy<Value = Case> {
         );
         parts.prop_map(|(x, weight, bias)| Case::of(vec![x, weight, bias]))
     })
+}
+
+/// Two tensors with a size for each letter of `left` and `right`, the same for the same letter.
+fn lettered(left: &'static str, right: &'static str) -> impl Strategy<Value = Case> {
+    proptest::collection::vec(1..=3usize, 26).prop_flat_map(move |sizes| {
+        let of = |letters: &str| {
+            let shape = letters
+                .bytes()
+                .map(|letter| sizes[usize::from(letter - b'a')]);
+            tensor(shape.collect::<Shape>(), Domain::Any)
+        };
+        (of(left), of(right)).prop_map(|(x, y)| Case::of(vec![x, y]))
+    })
+}
+
+/// Rows of vectors that are not short, two alike.
+fn directions() -> impl Strategy<Value = Case> {
+    (shape(0..=2, 1..=3), 2..=4usize).prop_flat_map(|(outer, dim)| {
+        let whole: Shape = outer.iter().copied().chain([dim]).collect();
+        let parts = (
+            tensor(whole.clone(), Domain::AwayFromKinks),
+            tensor(whole, Domain::AwayFromKinks),
+        );
+        parts.prop_map(|(x, y)| Case::of(vec![x, y]))
+    })
+}
+
+/// A batch of sequences, a weight and a bias, for this many groups.
+fn convolution(groups: usize) -> impl Strategy<Value = Case> {
+    let sizes = (1..=2usize, 1..=2usize, 1..=2usize, 1..=3usize, 5..=8usize);
+    sizes.prop_flat_map(move |(batch, inputs, outputs, size, length)| {
+        let parts = (
+            tensor(Shape::from([batch, inputs * groups, length]), Domain::Any),
+            tensor(Shape::from([outputs * groups, inputs, size]), Domain::Any),
+            tensor(Shape::from([outputs * groups]), Domain::Any),
+        );
+        parts.prop_map(|(x, weight, bias)| Case::of(vec![x, weight, bias]))
+    })
+}
+
+/// A batch of sequences of 4 to 7 places, no two elements alike.
+fn sequences() -> impl Strategy<Value = Case> {
+    let shapes = (0..=2usize, 1..=2usize, 4..=7usize).prop_map(|(b, c, l)| Shape::from([b, c, l]));
+    shapes
+        .prop_flat_map(|shape| tensor(shape, Domain::AwayFromKinks))
+        .prop_map(|x| Case::of(vec![x]))
+}
+
+fn pooling(size: usize, stride: usize, padding: usize) -> PoolOptions {
+    PoolOptions {
+        size,
+        stride,
+        padding,
+    }
 }
 
 fn any_tensor() -> impl Strategy<Value = Case> {
@@ -79,6 +136,64 @@ pub fn rows() -> Vec<Row> {
             &x[1],
             Some(&x[2])
         )),
+        row!("outer", lettered("i", "j"), |x, _ids| x[0].outer(&x[1])),
+        row!("bmm", lettered("bij", "bjk"), |x, _ids| x[0].bmm(&x[1])),
+        row!("einsum product", lettered("bij", "bjk"), |x, _ids| {
+            einsum("bij,bjk->bik", &[&x[0], &x[1]])
+        }),
+        row!(
+            "einsum of four axes",
+            lettered("bqhd", "bkhd"),
+            |x, _ids| { einsum("bqhd,bkhd->bhqk", &[&x[0], &x[1]]) }
+        ),
+        row!(
+            "einsum with sums of its own",
+            lettered("aij", "jkc"),
+            |x, _ids| { einsum("aij,jkc->kij", &[&x[0], &x[1]]) }
+        ),
+        row!("einsum of diagonals", lettered("iji", "jj"), |x, _ids| {
+            einsum("iji,jj", &[&x[0].square(), &x[1]])
+        }),
+        row!("einsum of one", lettered("ijk", "i"), |x, _ids| {
+            einsum("ijk->ki", &[&x[0].square()])?.mul(&x[1])
+        }),
+        row!("norm L1", directions(), |x, _ids| {
+            x[0].norm(Norm::L1, &[-1])?
+                .mul(&x[1].norm(Norm::L1, &[-1])?)
+        }),
+        row!("norm L2", directions(), |x, _ids| x[0]
+            .norm(Norm::L2, &[-1])),
+        row!("norm L2 over all axes, kept", directions(), |x, _ids| {
+            let axes: Vec<isize> = (0..x[0].rank() as isize).collect();
+            x[0].norm_keep(Norm::L2, &axes)?.mul(&x[1])
+        }),
+        row!("norm infinity", directions(), |x, _ids| {
+            Ok(x[0].norm(Norm::Infinity, &[-1])?.square())
+        }),
+        row!("cosine_similarity", directions(), |x, _ids| {
+            cosine_similarity(&x[0], &x[1], -1, 1e-8)
+        }),
+        row!("conv1d", convolution(1), |x, _ids| {
+            conv1d(&x[0], &x[1], Some(&x[2]), &Conv1dOptions::default())
+        }),
+        row!("conv1d with every option", convolution(2), |x, _ids| {
+            let options = Conv1dOptions {
+                stride: 2,
+                padding: 1,
+                dilation: 2,
+                groups: 2,
+            };
+            conv1d(&x[0], &x[1], None, &options)
+        }),
+        row!("max_pool1d", sequences(), |x, _ids| {
+            Ok(max_pool1d(&x[0], &PoolOptions::new(2))?.square())
+        }),
+        row!("max_pool1d padded", sequences(), |x, _ids| {
+            Ok(max_pool1d(&x[0], &pooling(3, 1, 1))?.square())
+        }),
+        row!("avg_pool1d", sequences(), |x, _ids| {
+            Ok(avg_pool1d(&x[0], &pooling(3, 2, 1))?.square())
+        }),
         row!("dropout", any_tensor(), |x, _ids| dropout_by_a_fixed_mask(
             &x[0].square()
         )),

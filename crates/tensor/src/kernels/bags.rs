@@ -195,6 +195,29 @@ pub(crate) fn bag_max<T: Element>(
     }
 }
 
+/// For each segment and column the first of the largest values whose id is the segment, `u32::MAX` where there is none. NaN wins.
+pub(crate) fn segment_winners<T: Element>(
+    values: &[T],
+    dim: usize,
+    ids: &[u32],
+    segments: usize,
+) -> Vec<u32> {
+    let mut winners = vec![u32::MAX; segments * dim];
+    for (entry, &id) in ids.iter().enumerate() {
+        for column in 0..dim {
+            let winner = &mut winners[id as usize * dim + column];
+            let x = values[entry * dim + column];
+            let best = values.get(*winner as usize * dim + column);
+            if *winner == u32::MAX
+                || best.is_none_or(|best| x > *best || (x.is_nan() && !best.is_nan()))
+            {
+                *winner = entry as u32;
+            }
+        }
+    }
+    winners
+}
+
 /// `out[winner[b, d], d] = grad[b, d]`, zero elsewhere.
 pub(crate) fn winners_expand<T: Element>(grad: &[T], dim: usize, winners: &[u32], out: &mut [T]) {
     out.fill(T::zero());

@@ -6,14 +6,17 @@
 pub(crate) mod bags;
 pub(crate) mod cross_entropy;
 pub(crate) mod elementwise;
+pub(crate) mod index;
 pub(crate) mod layer_norm;
 pub(crate) mod math;
 pub(crate) mod matmul;
+pub(crate) mod order;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;
 pub(crate) mod softmax;
 pub(crate) mod strided;
+pub(crate) mod windows;
 
 use std::sync::OnceLock;
 

@@ -207,6 +207,88 @@ impl<T: Element> Elementwise<T> for Softplus {
     }
 }
 
+#[derive(Clone, Copy)]
+pub(super) struct LogSigmoid;
+
+impl<T: Element> Elementwise<T> for LogSigmoid {
+    const NAME: &'static str = "log_sigmoid";
+    const READS: Reads = Reads::X;
+
+    #[inline(always)]
+    fn f(self, x: T) -> T {
+        -(-x).softplus_()
+    }
+
+    #[inline(always)]
+    fn df(self, x: T) -> T {
+        (-x).sigmoid_()
+    }
+
+    fn derivative(self, x: &Tensor<T>) -> Result<Tensor<T>> {
+        Ok(x.neg().sigmoid())
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Elu<T> {
+    pub(super) alpha: T,
+}
+
+impl<T: Element> Elementwise<T> for Elu<T> {
+    const NAME: &'static str = "elu";
+    const READS: Reads = Reads::X;
+
+    #[inline(always)]
+    fn f(self, x: T) -> T {
+        if x > T::zero() {
+            x
+        } else {
+            self.alpha * x.exp_m1()
+        }
+    }
+
+    #[inline(always)]
+    fn df(self, x: T) -> T {
+        if x > T::zero() {
+            T::one()
+        } else {
+            self.alpha * x.exp_()
+        }
+    }
+
+    fn derivative(self, x: &Tensor<T>) -> Result<Tensor<T>> {
+        let positive = x.mask(|x| x > T::zero());
+        // Cut off at 0, so that the branch that is not taken cannot overflow.
+        let below = x.masked_fill(&positive, T::zero())?;
+        let slope = below.exp().mul_scalar(self.alpha);
+        slope.masked_fill(&positive, T::one())
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct LeakyRelu<T> {
+    pub(super) slope: T,
+}
+
+impl<T: Element> Elementwise<T> for LeakyRelu<T> {
+    const NAME: &'static str = "leaky_relu";
+    const READS: Reads = Reads::X;
+
+    #[inline(always)]
+    fn f(self, x: T) -> T {
+        if x > T::zero() { x } else { self.slope * x }
+    }
+
+    #[inline(always)]
+    fn df(self, x: T) -> T {
+        if x > T::zero() { T::one() } else { self.slope }
+    }
+
+    fn derivative(self, x: &Tensor<T>) -> Result<Tensor<T>> {
+        Ok(constant_map(x, |x| self.df(x)))
+    }
+}
+
 impl<T: Element> Tensor<T> {
     /// `y = tanh x`.
     pub fn tanh(&self) -> Self {
@@ -241,5 +323,20 @@ impl<T: Element> Tensor<T> {
     /// `y = ln(1 + e^x)`. PyTorch: `softplus`, which returns x itself above a threshold of 20; this is exact everywhere.
     pub fn softplus(&self) -> Self {
         unary(self, Softplus)
+    }
+
+    /// `y = ln(1 / (1 + e^-x))`, exact where the sigmoid itself would be 0. PyTorch: `logsigmoid`.
+    pub fn log_sigmoid(&self) -> Self {
+        unary(self, LogSigmoid)
+    }
+
+    /// `y = x` above 0, `alpha (e^x - 1)` else (Clevert et al. 2015); at 0 the gradient is alpha.
+    pub fn elu(&self, alpha: T) -> Self {
+        unary(self, Elu { alpha })
+    }
+
+    /// `y = x` above 0, `slope x` else; at 0 the gradient is the slope.
+    pub fn leaky_relu(&self, slope: T) -> Self {
+        unary(self, LeakyRelu { slope })
     }
 }

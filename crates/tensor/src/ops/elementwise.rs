@@ -110,8 +110,10 @@ pub(super) fn constant_map<T: Element>(
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::activation::{Elu, LeakyRelu, LogSigmoid};
     use super::super::activation::{Gelu, GeluTanh, Relu, Sigmoid, Silu, Softplus, Tanh};
-    use super::super::unary::{Abs, Clamp, Erf, Exp, Ln, Powf, Recip, Sqrt, Square};
+    use super::super::transcendental::{Cos, Erf, Exp, ExpM1, Ln, Ln1p, Sin};
+    use super::super::unary::{Abs, Clamp, Powf, Recip, Sqrt, Square};
     use super::*;
     use crate::Tape;
 
@@ -151,12 +153,19 @@ mod tests {
             fused_equals_composed(GeluTanh, &x);
             fused_equals_composed(Silu, &x);
             fused_equals_composed(Softplus, &x);
+            fused_equals_composed(LogSigmoid, &x);
+            fused_equals_composed(Elu { alpha: 0.7 }, &x);
+            fused_equals_composed(LeakyRelu { slope: 0.1 }, &x);
+            fused_equals_composed(ExpM1, &x);
+            fused_equals_composed(Sin, &x);
+            fused_equals_composed(Cos, &x);
             fused_equals_composed(Clamp { low: -1.0, high: 2.0 }, &x);
         }
 
         #[test]
         fn on_positive_input(x in prop::collection::vec(0.1..5.0f64, 1..40), power in -3.0..3.0f64) {
             fused_equals_composed(Ln, &x);
+            fused_equals_composed(Ln1p, &x);
             fused_equals_composed(Sqrt, &x);
             fused_equals_composed(Recip, &x);
             fused_equals_composed(Powf { power }, &x);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::embedding::{EmbeddingOptions, check_padding, embedding, table_gradient};
 use super::rows::{check_table, gather_rows};
-use super::segments::{Segments, Winners, segment_expand, segment_sum, winners_expand};
+use super::segments::{Segments, Winners, bag_sum, segment_expand, winners_expand};
 use crate::bags::Bags;
 use crate::element::Element;
 use crate::error::{Error, Result};
@@ -192,7 +192,7 @@ pub fn embedding_bag_weighted<T: Element>(
         weights = weights.mul(&scale)?;
     }
     let lookup = embedding(table, bags.ids(), options)?;
-    segment_sum(&lookup.mul(&weights)?, &bags)
+    bag_sum(&lookup.mul(&weights)?, &bags)
 }
 
 fn check_bags<T: Element>(

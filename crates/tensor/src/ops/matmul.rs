@@ -193,6 +193,34 @@ impl<T: Element> Tensor<T> {
         }
         apply(MatMul, &[self, other])
     }
+
+    /// `C[b] = A[b] B[b]`, `A: [B, m, k]`, `B: [B, k, n]`, `C: [B, m, n]`: [`matmul`](Self::matmul) that refuses to broadcast.
+    ///
+    /// # Errors
+    /// If an operand has not three axes, the batches or the inner sizes differ.
+    pub fn bmm(&self, other: &Self) -> Result<Self> {
+        for (operand, tensor) in [("the left operand", self), ("the right operand", other)] {
+            if tensor.rank() != 3 || tensor.shape()[0] != self.shape()[0] {
+                let rule = "both must be [batch, rows, columns] of one batch size";
+                return Err(Error::shape("bmm", operand, tensor.shape(), rule));
+            }
+        }
+        self.matmul(other)
+    }
+
+    /// `C[i, j] = x[i] y[j]`, `x: [m]`, `y: [n]`, `C: [m, n]`.
+    ///
+    /// # Errors
+    /// If an operand has not one axis.
+    pub fn outer(&self, other: &Self) -> Result<Self> {
+        for (operand, tensor) in [("the left operand", self), ("the right operand", other)] {
+            if tensor.rank() != 1 {
+                let rule = "it must have one axis";
+                return Err(Error::shape("outer", operand, tensor.shape(), rule));
+            }
+        }
+        self.unsqueeze(-1)?.mul(other)
+    }
 }
 
 /// `y = x Wᵀ + b`, `x: [.., in]`, `W: [out, in]`, `b: [out]`, `y: [.., out]`.

@@ -1,12 +1,15 @@
-//! Sums over bags of values and their adjoint, the spreading of a bag's value over its entries; both linear.
+//! Sums, means and maxima over segments of values: bags that stand one after another, or segments named by an id for each value.
 
 use std::sync::Arc;
 
+use super::rows::scatter_rows;
 use crate::bags::Bags;
 use crate::element::Element;
 use crate::error::{Error, Result};
+use crate::ids::Ids;
 use crate::kernels::bags as kernels;
 use crate::op::{Cotangents, Op, Saved, apply};
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// Which values belong to a bag, and with which factor they count.
@@ -16,12 +19,12 @@ pub(super) struct Segments<T> {
     pub(super) scale: Option<Arc<[T]>>,
 }
 
-/// `y[b] = Σ scale[t] x[t]` over the entries t of bag b.
+/// `y[b] = Σ scale[t] x[t]` over the entries t of bag b; its adjoint is [`SegmentExpand`].
 struct SegmentSum<T>(Segments<T>);
 
 impl<T: Element> Op<T> for SegmentSum<T> {
     fn name(&self) -> &'static str {
-        "segment_sum"
+        "bag_sum"
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
@@ -70,13 +73,13 @@ pub(super) fn segment_expand<T: Element>(
 ///
 /// # Errors
 /// If `values` does not hold one row for each entry of the bags.
-pub fn segment_sum<T: Element>(values: &Tensor<T>, bags: &Bags) -> Result<Tensor<T>> {
+pub fn bag_sum<T: Element>(values: &Tensor<T>, bags: &Bags) -> Result<Tensor<T>> {
     if values.rank() != 2 || values.shape()[0] != bags.ids().len() {
         let rule = format!(
             "it must be [{}, dim], one row for each entry",
             bags.ids().len()
         );
-        return Err(Error::shape("segment_sum", "values", values.shape(), rule));
+        return Err(Error::shape("bag_sum", "values", values.shape(), rule));
     }
     let segments = Segments {
         bags: bags.clone(),
@@ -139,4 +142,89 @@ pub(super) fn winners_expand<T: Element>(
     winners: &Winners,
 ) -> Result<Tensor<T>> {
     apply(WinnersExpand(winners.clone()), &[values])
+}
+
+/// `y[s] = Σ values[i]` over the i with `ids[i] = s`, `values: [N, ..]`, `ids: [N]`, `y: [segments, ..]`; 0 where there is none.
+///
+/// ```
+/// use lexigrad_tensor::{Ids, Tensor, segment_sum};
+/// let values: Tensor = Tensor::new([[1.0], [2.0], [4.0]]);
+/// assert_eq!(segment_sum(&values, &Ids::new([1, 0, 1])?, 3)?.to_vec(), [2.0, 5.0, 0.0]);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// # Errors
+/// If there is not one id for each value, or one is not below `segments`.
+///
+/// JAX: `jax.ops.segment_sum`.
+pub fn segment_sum<T: Element>(
+    values: &Tensor<T>,
+    ids: &Ids,
+    segments: usize,
+) -> Result<Tensor<T>> {
+    let (rows, shape) = segment_rows("segment_sum", values, ids, segments)?;
+    scatter_rows(&rows, ids, segments)?.reshape(shape)
+}
+
+/// `y[s] = Σ values[i] / n` over the n values with `ids[i] = s`, shapes as in [`segment_sum`]; 0 where there is none.
+///
+/// # Errors
+/// As for [`segment_sum`].
+pub fn segment_mean<T: Element>(
+    values: &Tensor<T>,
+    ids: &Ids,
+    segments: usize,
+) -> Result<Tensor<T>> {
+    let (rows, shape) = segment_rows("segment_mean", values, ids, segments)?;
+    let mut counts = vec![0_u32; segments];
+    ids.as_slice()
+        .iter()
+        .for_each(|&id| counts[id as usize] += 1);
+    let inverse = counts
+        .iter()
+        .map(|&count| T::from_f64(f64::from(count.max(1))).recip());
+    let inverse = Tensor::from(inverse.collect::<Vec<T>>()).unsqueeze(-1)?;
+    let sums = scatter_rows(&rows, ids, segments)?;
+    sums.mul(&inverse)?.reshape(shape)
+}
+
+/// `y[s] = max values[i]` over the i with `ids[i] = s`, for each column, shapes as in [`segment_sum`]; 0 where there is none.
+///
+/// Of equal ones the first gets the gradient, and NaN wins.
+///
+/// # Errors
+/// As for [`segment_sum`].
+///
+/// JAX: `jax.ops.segment_max`, which gives -inf where there is none.
+pub fn segment_max<T: Element>(
+    values: &Tensor<T>,
+    ids: &Ids,
+    segments: usize,
+) -> Result<Tensor<T>> {
+    let (rows, shape) = segment_rows("segment_max", values, ids, segments)?;
+    let dim = rows.shape()[1];
+    let entries = kernels::segment_winners(&rows.values(), dim, ids.as_slice(), segments);
+    let winners = Winners {
+        entries: entries.into(),
+        count: ids.len(),
+    };
+    apply(WinnersPick(winners), &[&rows])?.reshape(shape)
+}
+
+/// The values as `[N, D]`, and the shape of the result.
+fn segment_rows<T: Element>(
+    operation: &'static str,
+    values: &Tensor<T>,
+    ids: &Ids,
+    segments: usize,
+) -> Result<(Tensor<T>, Shape)> {
+    ids.check_range(operation, segments)?;
+    if ids.shape().rank() != 1 || values.shape().first() != Some(&ids.len()) {
+        let rule = format!("its first axis must be that of the ids, {}", ids.shape());
+        return Err(Error::shape(operation, "values", values.shape(), rule));
+    }
+    let mut shape = values.shape().clone();
+    shape.set(0, segments);
+    let dim = shape[1..].iter().product();
+    Ok((values.reshape([ids.len(), dim])?, shape))
 }

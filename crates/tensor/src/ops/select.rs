@@ -44,9 +44,77 @@ impl Mask {
         Ok(Self { values, shape })
     }
 
+    /// `mask[b, t] = t < lengths[b]`: `[B, L]`, true where a sequence of a padded batch has an element.
+    ///
+    /// ```
+    /// use lexigrad_tensor::Mask;
+    /// let present = Mask::from_lengths(&[2, 0], 3);
+    /// assert_eq!(present.to_vec(), [true, true, false, false, false, false]);
+    /// ```
+    pub fn from_lengths(lengths: &[usize], longest: usize) -> Self {
+        let rows = lengths.iter();
+        let values = rows.flat_map(|&length| (0..longest).map(move |place| place < length));
+        Self {
+            values: values.collect(),
+            shape: Shape::from([lengths.len(), longest]),
+        }
+    }
+
+    /// `mask[i, j] = j <= i + diagonal`: `[rows, columns]`. With diagonal 0 it is what a causal attention may see.
+    pub fn lower_triangle(rows: usize, columns: usize, diagonal: isize) -> Self {
+        let row = |i: usize| (0..columns).map(move |j| j as isize <= i as isize + diagonal);
+        Self {
+            values: (0..rows).flat_map(row).collect(),
+            shape: Shape::from([rows, columns]),
+        }
+    }
+
     /// The sizes of the axes.
     pub fn shape(&self) -> &Shape {
         &self.shape
+    }
+
+    /// True where both are, broadcast.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast.
+    pub fn and(&self, other: &Self) -> Result<Self> {
+        self.combine("and", other, |x, y| x && y)
+    }
+
+    /// True where one or both are, broadcast.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast.
+    pub fn or(&self, other: &Self) -> Result<Self> {
+        self.combine("or", other, |x, y| x || y)
+    }
+
+    fn combine(
+        &self,
+        operation: &'static str,
+        other: &Self,
+        f: impl Fn(bool, bool) -> bool,
+    ) -> Result<Self> {
+        let shape = self.shape.broadcast(operation, &other.shape)?;
+        let (x, y) = (
+            self.expand(operation, &shape)?,
+            other.expand(operation, &shape)?,
+        );
+        let pairs = x.values.iter().zip(y.values.iter());
+        Ok(Self {
+            values: pairs.map(|(&x, &y)| f(x, y)).collect(),
+            shape,
+        })
+    }
+
+    /// 1 where true, 0 where false; a constant.
+    pub fn to_tensor<T: Element>(&self) -> Tensor<T> {
+        let number = |&value: &bool| if value { T::one() } else { T::zero() };
+        Tensor::build(&self.shape, |out| {
+            let pairs = out.iter_mut().zip(self.values.iter());
+            pairs.for_each(|(out, value)| *out = number(value));
+        })
     }
 
     /// The values in row-major order.
@@ -170,5 +238,33 @@ impl<T: Element> Tensor<T> {
         let mask = mask.expand("where", &shape)?;
         let (x, y) = (self.expand(&shape)?, other.expand(&shape)?);
         apply(Where { mask }, &[&x, &y])
+    }
+
+    /// The elements on and below the `diagonal`th diagonal of each matrix, zeros above: `[.., m, n]`.
+    ///
+    /// # Errors
+    /// If the tensor has fewer than two axes.
+    pub fn tril(&self, diagonal: isize) -> Result<Self> {
+        let lower = self.triangle("tril", diagonal)?;
+        self.masked_fill(&lower.not(), T::zero())
+    }
+
+    /// The elements on and above the `diagonal`th diagonal of each matrix, zeros below: `[.., m, n]`.
+    ///
+    /// # Errors
+    /// If the tensor has fewer than two axes.
+    pub fn triu(&self, diagonal: isize) -> Result<Self> {
+        let below = self.triangle("triu", diagonal - 1)?;
+        self.masked_fill(&below, T::zero())
+    }
+
+    fn triangle(&self, operation: &'static str, diagonal: isize) -> Result<Mask> {
+        match self.shape()[..] {
+            [.., rows, columns] => Ok(Mask::lower_triangle(rows, columns, diagonal)),
+            _ => {
+                let rule = "it must have at least two axes";
+                Err(Error::shape(operation, "the tensor", self.shape(), rule))
+            }
+        }
     }
 }

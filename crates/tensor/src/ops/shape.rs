@@ -92,76 +92,6 @@ impl<T: Element> Op<T> for Expand {
     }
 }
 
-/// The part of an axis from `start`, `length` long; its adjoint is [`Pad`].
-struct Narrow {
-    axis: usize,
-    start: usize,
-    length: usize,
-    whole: usize,
-}
-
-impl<T: Element> Op<T> for Narrow {
-    fn name(&self) -> &'static str {
-        "narrow"
-    }
-
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let layout = inputs[0].layout();
-        Ok(inputs[0].with_layout(layout.narrow(self.axis, self.start, self.length)))
-    }
-
-    fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
-        let pad = Pad {
-            axis: self.axis,
-            start: self.start,
-            length: self.length,
-            whole: self.whole,
-        };
-        Ok(Cotangents::one(apply(pad, &[&cotangent])?))
-    }
-}
-
-/// The input at `start` of an axis that is `whole` long and zero elsewhere; its adjoint is [`Narrow`].
-struct Pad {
-    axis: usize,
-    start: usize,
-    length: usize,
-    whole: usize,
-}
-
-impl<T: Element> Op<T> for Pad {
-    fn name(&self) -> &'static str {
-        "narrow backward"
-    }
-
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let part = inputs[0].shape();
-        let mut shape = part.clone();
-        shape.set(self.axis, self.whole);
-        let inner: usize = part[self.axis + 1..].iter().product();
-        let (length, whole) = (self.length * inner, self.whole * inner);
-        let mut padded = Tensor::zeros(&shape);
-        if length > 0 {
-            let values = inputs[0].values();
-            let blocks = padded.values_mut().chunks_exact_mut(whole);
-            for (block, part) in blocks.zip(values.chunks_exact(length)) {
-                let start = self.start * inner;
-                block[start..start + length].copy_from_slice(part);
-            }
-        }
-        Ok(padded)
-    }
-
-    fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
-        let axis = self.axis as isize;
-        Ok(Cotangents::one(cotangent.narrow(
-            axis,
-            self.start,
-            self.length,
-        )?))
-    }
-}
-
 /// An axis of size 1 taken away; its adjoint is [`Unsqueeze`].
 struct Squeeze {
     axis: usize,
@@ -252,26 +182,6 @@ impl<T: Element> Tensor<T> {
             return Err(Error::shape("expand", "the tensor", self.shape(), rule));
         }
         apply(Expand { to }, &[self])
-    }
-
-    /// A view of the part `start .. start + length` of an axis.
-    ///
-    /// # Errors
-    /// If the axis does not exist or is shorter.
-    pub fn narrow(&self, axis: isize, start: usize, length: usize) -> Result<Self> {
-        let axis = self.shape().axis("narrow", axis)?;
-        let whole = self.shape()[axis];
-        if start.checked_add(length).is_none_or(|end| end > whole) {
-            let rule = format!("axis {axis} has no part of {length} from {start}");
-            return Err(Error::shape("narrow", "the tensor", self.shape(), rule));
-        }
-        let op = Narrow {
-            axis,
-            start,
-            length,
-            whole,
-        };
-        apply(op, &[self])
     }
 
     /// A view without the axis `axis`, which must have size 1.

@@ -1,4 +1,4 @@
-//! Elementwise functions of one tensor.
+//! Powers, roots, bounds, and a number added to or multiplied with every element.
 
 use super::elementwise::{Elementwise, Reads, constant_map, unary};
 use crate::element::Element;
@@ -7,50 +7,6 @@ use crate::kernels::elementwise as kernels;
 use crate::op::{Cotangents, Op, Saved, apply_total};
 use crate::tape;
 use crate::tensor::Tensor;
-
-#[derive(Clone, Copy)]
-pub(super) struct Exp;
-
-impl<T: Element> Elementwise<T> for Exp {
-    const NAME: &'static str = "exp";
-    const READS: Reads = Reads::Y;
-
-    #[inline(always)]
-    fn f(self, x: T) -> T {
-        x.exp_()
-    }
-
-    #[inline(always)]
-    fn df(self, y: T) -> T {
-        y
-    }
-
-    fn derivative(self, y: &Tensor<T>) -> Result<Tensor<T>> {
-        Ok(y.clone())
-    }
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct Ln;
-
-impl<T: Element> Elementwise<T> for Ln {
-    const NAME: &'static str = "ln";
-    const READS: Reads = Reads::X;
-
-    #[inline(always)]
-    fn f(self, x: T) -> T {
-        x.ln_()
-    }
-
-    #[inline(always)]
-    fn df(self, x: T) -> T {
-        x.recip()
-    }
-
-    fn derivative(self, x: &Tensor<T>) -> Result<Tensor<T>> {
-        Ok(x.recip())
-    }
-}
 
 #[derive(Clone, Copy)]
 pub(super) struct Sqrt;
@@ -171,29 +127,6 @@ impl<T: Element> Elementwise<T> for Abs {
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct Erf;
-
-impl<T: Element> Elementwise<T> for Erf {
-    const NAME: &'static str = "erf";
-    const READS: Reads = Reads::X;
-
-    #[inline(always)]
-    fn f(self, x: T) -> T {
-        x.erf_()
-    }
-
-    #[inline(always)]
-    fn df(self, x: T) -> T {
-        T::from_f64(std::f64::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp_()
-    }
-
-    fn derivative(self, x: &Tensor<T>) -> Result<Tensor<T>> {
-        let factor = T::from_f64(std::f64::consts::FRAC_2_SQRT_PI);
-        Ok(x.square().neg().exp().mul_scalar(factor))
-    }
-}
-
-#[derive(Clone, Copy)]
 pub(super) struct Clamp<T> {
     pub(super) low: T,
     pub(super) high: T,
@@ -271,16 +204,6 @@ impl<T: Element> Op<T> for Scale<T> {
 }
 
 impl<T: Element> Tensor<T> {
-    /// `y = e^x`.
-    pub fn exp(&self) -> Self {
-        unary(self, Exp)
-    }
-
-    /// `y = ln x`; -inf at 0, NaN below. PyTorch: `log`.
-    pub fn ln(&self) -> Self {
-        unary(self, Ln)
-    }
-
     /// `y = √x`; NaN below 0.
     pub fn sqrt(&self) -> Self {
         unary(self, Sqrt)
@@ -304,11 +227,6 @@ impl<T: Element> Tensor<T> {
     /// `y = |x|`; at 0 the gradient is 0.
     pub fn abs(&self) -> Self {
         unary(self, Abs)
-    }
-
-    /// `y = erf x = 2/√π ∫₀ˣ e^(-t²) dt`.
-    pub fn erf(&self) -> Self {
-        unary(self, Erf)
     }
 
     /// `y = min(max(x, low), high)`; on a bound and beyond it the gradient is 0.
