@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod checkpoint;
 mod differentiation;
 mod gradients;
 mod lifetime;
 mod modes;
 mod nesting;
 mod threads;
+mod tracing;
+mod transforms;
 
 use lexigrad::tensor::{Gradients, Param, Tensor};
 

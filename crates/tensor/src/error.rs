@@ -128,6 +128,26 @@ pub enum ErrorKind {
         "a tensor belongs to a tape that is alive on another thread; give each thread a tape of its own, or pass the tensor on with detach()"
     )]
     OtherThread,
+    /// A number that is not finite, found by a tape that checks them.
+    #[error(
+        "{quantity} holds {value} at {position} (inputs: {operands}){}{}",
+        module.as_ref().map_or_else(String::new, |module| format!(", {module}")),
+        if ids.is_empty() { String::new() } else { format!(", ids {ids:?}") }
+    )]
+    NotFinite {
+        /// `the output`, or `the gradient of input 1`.
+        quantity: String,
+        /// The number.
+        value: f64,
+        /// Its index.
+        position: Shape,
+        /// Shapes and ranges of what the operation took.
+        operands: String,
+        /// Where in the model: at or after which parameter.
+        module: Option<String>,
+        /// The ids of the rows at fault, for a lookup.
+        ids: Vec<u32>,
+    },
     /// A state dict that does not fit the model.
     #[error("{}", describe_misfit(missing, unexpected, misshapen))]
     StateDict {

@@ -1,6 +1,7 @@
 //! What a backward pass returns: the gradient of each parameter and each watched tensor.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::accumulate::Accumulator;
 use crate::element::Element;
@@ -9,7 +10,7 @@ use crate::grad::Grad;
 use crate::kernels::elementwise;
 use crate::module::Module;
 use crate::param::{Param, ParamId};
-use crate::tape::NodeId;
+use crate::tape::{MissingGradient, MissingReason, NodeId, Paths};
 use crate::tensor::Tensor;
 
 /// What a gradient belongs to.
@@ -33,21 +34,33 @@ pub(crate) enum Leaf {
 /// # Ok::<(), lexigrad_tensor::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Gradients<T: Element = f32>(BTreeMap<Leaf, Grad<T>>);
+pub struct Gradients<T: Element = f32> {
+    by_leaf: BTreeMap<Leaf, Grad<T>>,
+    /// Known if the tape recorded cuts.
+    paths: Option<Arc<Paths>>,
+}
 
 impl<T: Element> Gradients<T> {
     pub(crate) fn insert(&mut self, leaf: Leaf, gradient: Grad<T>) {
-        self.0.insert(leaf, gradient);
+        self.by_leaf.insert(leaf, gradient);
+    }
+
+    pub(crate) fn set_paths(&mut self, paths: Option<Paths>) {
+        self.paths = paths.map(Arc::new);
+    }
+
+    pub(crate) fn leaf(&self, leaf: Leaf) -> Option<&Grad<T>> {
+        self.by_leaf.get(&leaf)
     }
 
     /// The gradient of a parameter; `None` if the loss does not depend on it, or it is frozen.
     pub fn get(&self, param: &Param<T>) -> Option<&Grad<T>> {
-        self.0.get(&Leaf::Param(param.id()))
+        self.by_leaf.get(&Leaf::Param(param.id()))
     }
 
     /// The gradient of a tensor that [`Tape::watch`](crate::Tape::watch) returned.
     pub fn of(&self, watched: &Tensor<T>) -> Option<&Grad<T>> {
-        self.0.get(&Leaf::Watched(watched.node()?))
+        self.by_leaf.get(&Leaf::Watched(watched.node()?))
     }
 
     /// The gradient of a parameter with every entry; `None` as for [`get`](Self::get).
@@ -60,17 +73,17 @@ impl<T: Element> Gradients<T> {
 
     /// The number of gradients.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.by_leaf.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.by_leaf.is_empty()
     }
 
     /// The gradients, parameters first, in the order the parameters were made.
     pub fn iter(&self) -> impl Iterator<Item = &Grad<T>> {
-        self.0.values()
+        self.by_leaf.values()
     }
 
     /// Adds the gradients of another pass: what both have is added up, the rest is taken over.
@@ -80,16 +93,16 @@ impl<T: Element> Gradients<T> {
     /// # Errors
     /// If a leaf's gradients differ in shape.
     pub fn merge(&mut self, other: Self) -> Result<()> {
-        for (leaf, gradient) in &other.0 {
-            if let Some(own) = self.0.get(leaf)
+        for (leaf, gradient) in &other.by_leaf {
+            if let Some(own) = self.by_leaf.get(leaf)
                 && own.shape() != gradient.shape()
             {
                 let rule = format!("the other gradient has shape {}", gradient.shape());
                 return Err(Error::shape("merge", "a gradient", &own.shape(), rule));
             }
         }
-        for (leaf, gradient) in other.0 {
-            let sum = match self.0.remove(&leaf) {
+        for (leaf, gradient) in other.by_leaf {
+            let sum = match self.by_leaf.remove(&leaf) {
                 None => gradient,
                 Some(own) => {
                     let mut sum = Accumulator::from(own);
@@ -97,7 +110,7 @@ impl<T: Element> Gradients<T> {
                     sum.finish()
                 }
             };
-            self.0.insert(leaf, sum);
+            self.by_leaf.insert(leaf, sum);
         }
         Ok(())
     }
@@ -111,7 +124,7 @@ impl<T: Element> Gradients<T> {
     ///
     /// On a row-sparse gradient that is not coalesced these are parts of a sum: unless `change` is linear, coalesce first.
     pub fn map_in_place(&mut self, change: impl Fn(T) -> T + Sync + Copy) {
-        for gradient in self.0.values_mut() {
+        for gradient in self.by_leaf.values_mut() {
             let stored = match gradient {
                 Grad::Dense(tensor) => tensor,
                 Grad::RowSparse(sparse) => sparse.values_tensor_mut(),
@@ -122,12 +135,13 @@ impl<T: Element> Gradients<T> {
 
     /// Coalesces every row-sparse gradient.
     pub fn coalesce(&mut self) {
-        for gradient in self.0.values_mut() {
+        for gradient in self.by_leaf.values_mut() {
             *gradient = gradient.coalesce();
         }
     }
 
-    /// The paths of those parameters of `model` that want a gradient and got none, in declaration order.
+    /// The parameters of `model` that want a gradient and got none, by path in declaration order; with the reason if the tape was
+    /// asked to [record cuts](crate::Tape::record_cuts).
     ///
     /// ```
     /// use lexigrad_tensor::{Param, Tape, Tensor};
@@ -135,20 +149,26 @@ impl<T: Element> Gradients<T> {
     /// let unused: Param = Param::new(Tensor::new([1.0]));
     /// let tape = Tape::new();
     /// let grads = tape.backward(&used.value().sum())?;
-    /// assert_eq!(grads.missing(&vec![used, unused]), ["1"]);
+    /// assert_eq!(grads.missing(&vec![used, unused])[0].path, "1");
     /// # Ok::<(), lexigrad_tensor::Error>(())
     /// ```
-    pub fn missing(&self, model: &impl Module<T>) -> Vec<String> {
+    pub fn missing(&self, model: &impl Module<T>) -> Vec<MissingGradient> {
         let named = model.named_parameters().into_iter();
         named
             .filter(|(_, param)| param.requires_grad() && self.get(param).is_none())
-            .map(|(name, _)| name)
+            .map(|(path, param)| {
+                let paths = self.paths.as_ref();
+                let reason =
+                    paths.map_or(MissingReason::NotTraced, |paths| paths.reason(param.id()));
+                MissingGradient { path, reason }
+            })
             .collect()
     }
 }
 
 impl<T: Element> Default for Gradients<T> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        let (by_leaf, paths) = (BTreeMap::new(), None);
+        Self { by_leaf, paths }
     }
 }

@@ -46,6 +46,7 @@ mod shape;
 mod storage;
 mod tape;
 mod tensor;
+mod transforms;
 
 pub use bags::Bags;
 pub use construct::NestedArray;
@@ -64,5 +65,9 @@ pub use param::{Param, ParamId};
 pub use row_sparse::RowSparse;
 pub use shape::Shape;
 pub use storage::{copies_on_write, trim_pool};
-pub use tape::{Pause, Tape, dropout_seed, is_recording, is_training, set_seed};
+pub use tape::{
+    Cut, MissingGradient, MissingReason, Pause, StaleUse, Tape, checkpoint, dropout_seed,
+    is_recording, is_training, set_seed,
+};
 pub use tensor::{Tensor, Values};
+pub use transforms::{Inputs, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp};

@@ -3,8 +3,9 @@
 use smallvec::SmallVec;
 
 use crate::element::Element;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::grad::Grad;
+use crate::ids::Ids;
 use crate::tape::{self, NodeId};
 use crate::tensor::Tensor;
 
@@ -63,6 +64,21 @@ pub trait Op<T: Element>: 'static {
     /// # Errors
     /// If the inputs do not fit.
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>>;
+
+    /// The ids by which rows are looked up, for messages.
+    fn ids(&self) -> Option<&Ids> {
+        None
+    }
+
+    /// Why the gradient is not the derivative, where that is so by a convention.
+    fn convention(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether infinities are written on purpose, such as a mask's.
+    fn writes_infinity(&self) -> bool {
+        false
+    }
 
     /// The gradient of each input from the output's, `cotangent`, which has the output's shape.
     ///
@@ -228,7 +244,9 @@ pub(crate) fn apply_total<T: Element>(mut op: impl Op<T>, input: &Tensor<T>) -> 
         Err(error) => unreachable!("{} takes any input, but: {error}", op.name()),
     };
     output.set_node(None);
-    if tape::record(op, &[input], &mut output).is_err() {
+    if let Err(error) = tape::record(op, &[input], &mut output)
+        && *error.kind() == ErrorKind::OtherThread
+    {
         output.set_node(input.node().map(NodeId::lost));
     }
     output

@@ -86,7 +86,7 @@ impl<T: Element> RowSparse<T> {
             return self.clone();
         }
         let (distinct, slots) = rows::slot_map(self.rows.as_slice());
-        let mut values = self.values.detach();
+        let mut values = self.values.constant();
         if distinct.len() < self.rows.len() {
             values = Tensor::zeros([distinct.len(), self.dim()]);
             let dim = self.dim();

@@ -3,20 +3,32 @@
 //! A tape is a plain list of records in the order of creation (a Wengert list). The backward pass is one loop over it in
 //! reverse: no sort, no recursion, no graph of pointers; dropping it is a flat drop.
 
+mod checkpoint;
+mod cuts;
+mod finite;
 mod recording;
 mod reverse;
+mod thread;
+mod trace;
 
 use std::marker::PhantomData;
 
 use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gradients::Gradients;
+use crate::kernels::random;
+use crate::module::Module;
 use crate::tensor::Tensor;
 
-pub(crate) use recording::{NodeId, Taped, next_thread_seed, param_leaf, record};
-pub use recording::{dropout_seed, is_recording, is_training, set_seed};
+pub use checkpoint::checkpoint;
+pub use cuts::{Cut, MissingGradient, MissingReason, StaleUse};
+pub(crate) use cuts::{Paths, note_cut};
+pub(crate) use recording::{NodeId, Taped, param_leaf, record};
+pub(crate) use thread::next_thread_seed;
+pub use thread::{dropout_seed, is_recording, is_training, set_seed};
 
-use recording::{Frame, FrameGuard, TapeId};
+use reverse::Until;
+use thread::{Alive, Frame, FrameGuard, Scope, TapeId};
 
 /// Records what this thread computes, from its creation until it is consumed or dropped.
 ///
@@ -50,29 +62,101 @@ impl Tape {
         reason = "starting to record is an effect"
     )]
     pub fn new() -> Self {
-        Self::seeded(recording::next_thread_seed())
+        Self::seeded(thread::next_thread_seed())
     }
 
     /// Starts to record, for training, with a seed for the randomness of this step.
     pub fn seeded(seed: u64) -> Self {
-        Self::start(Some(seed))
+        Self::nested(Some(random::mix(seed)), Scope::Closed)
     }
 
     /// Starts to record with dropout off: gradients of the model as it is used.
     pub fn eval() -> Self {
-        Self::start(None)
+        Self::nested(None, Scope::Closed)
     }
 
-    fn start(training_seed: Option<u64>) -> Self {
+    fn nested(seeds: Option<u64>, scope: Scope) -> Self {
         Self {
-            id: recording::start(training_seed),
+            id: thread::start(seeds, scope),
             not_send: PhantomData,
         }
     }
 
+    /// The same tape, which also notes where numbers leave it (`detach`, `item`, `argmax`, `mask`, ..), so that
+    /// [`Gradients::missing`] says why a parameter got no gradient.
+    ///
+    /// ```
+    /// use lexigrad_tensor::{Param, Tape, Tensor};
+    /// let weight: Param = Param::new(Tensor::new([1.0, 2.0]));
+    /// let scale: Param = Param::new(Tensor::new([3.0]));
+    /// let tape = Tape::new().record_cuts();
+    /// let logits = weight.value().detach().mul(&scale.value())?; // a mistake
+    /// let grads = tape.backward(&logits.sum())?;
+    /// let missing = grads.missing(&vec![weight, scale]);
+    /// assert_eq!(missing.len(), 1);
+    /// assert!(missing[0].to_string().starts_with("0: its path is cut by detach of [2] at "));
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    pub fn record_cuts(self) -> Self {
+        thread::trace(self.id, |trace| trace.cuts = Some(Default::default()));
+        self
+    }
+
+    /// The same tape, which also checks every output and every gradient: the first one that is not finite becomes an error that
+    /// names the operation, the ranges of its inputs, the nearest parameter of `model`, and for a lookup the ids.
+    ///
+    /// The operation itself returns the error; one that returns no `Result` leaves it to the next, or to the backward pass.
+    /// An infinity is a fault where the inputs had none and none was asked for, as a mask's -inf is.
+    ///
+    /// ```
+    /// use lexigrad_tensor::{Param, Tape, Tensor};
+    /// let weight: Param = Param::new(Tensor::new([[1.0, 0.0]]));
+    /// let tape = Tape::new().check_finite(&vec![weight.clone()]);
+    /// let loss = weight.value().ln().sum();
+    /// let error = tape.backward(&loss).unwrap_err();
+    /// assert_eq!(error.to_string(), "ln: the output holds -inf at [0, 1] (inputs: [1, 2] from 0.0000e0 to 1.0000e0), at `0`");
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    ///
+    /// PyTorch: `autograd.detect_anomaly`, which looks at NaN in gradients alone.
+    pub fn check_finite<T: Element>(self, model: &(impl Module<T> + ?Sized)) -> Self {
+        let paths = model.named_parameters().into_iter();
+        let paths = paths.map(|(path, param)| (param.id(), path)).collect();
+        thread::trace(self.id, |trace| {
+            let finite = trace.finite.get_or_insert_default();
+            finite.paths = paths;
+        });
+        self
+    }
+
+    /// Operations recorded so far whose gradient is a convention and not the derivative, each with the convention.
+    ///
+    /// ```
+    /// use lexigrad_tensor::{EmbeddingOptions, Ids, Tape, Tensor, embedding};
+    /// let tape = Tape::new();
+    /// let table = tape.watch(&Tensor::<f32>::ones([3, 2]));
+    /// embedding(&table, &Ids::new([0, 1])?, &EmbeddingOptions { padding: Some(0), ..Default::default() })?;
+    /// assert_eq!(tape.conventions::<f32>(), [("embedding", "the padding row gets no gradient")]);
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    pub fn conventions<T: Element>(&self) -> Vec<(&'static str, &'static str)> {
+        recording::look::<T, _>(self.id, |records| {
+            let mut found = Vec::new();
+            for record in records {
+                if let recording::Source::Computed(computed) = &record.source
+                    && let Some(convention) = computed.op.convention()
+                    && !found.contains(&(computed.op.name(), convention))
+                {
+                    found.push((computed.op.name(), convention));
+                }
+            }
+            found
+        })
+    }
+
     /// The tensor as a leaf of this tape, whose gradient [`Gradients::of`] and [`grad`](Self::grad) give.
     pub fn watch<T: Element>(&self, tensor: &Tensor<T>) -> Tensor<T> {
-        let mut leaf = tensor.detach();
+        let mut leaf = tensor.constant();
         leaf.set_node(recording::watched_leaf::<T>(self.id, tensor.shape()));
         leaf
     }
@@ -107,9 +191,11 @@ impl Tape {
     ) -> Result<Gradients<T>> {
         let index = self.index_of("backward", "loss", y)?;
         check_cotangent("backward", y, cotangent)?;
-        let records = recording::take_records::<T>(self.id);
-        let _paused = recording::enter(Frame::Paused);
-        reverse::consume(records, index, cotangent.detach())
+        let paths = cuts::paths::<T>(self.id);
+        let _paused = thread::enter(Frame::Paused);
+        let mut gradients = reverse::consume(self.id, index, cotangent.constant())?;
+        gradients.set_paths(paths);
+        Ok(gradients)
     }
 
     /// `dy/dx` for each x of `xs`, itself recorded on this tape, so that it can be differentiated again.
@@ -151,14 +237,36 @@ impl Tape {
         cotangent: &Tensor<T>,
         xs: &[&Tensor<T>],
     ) -> Result<Vec<Tensor<T>>> {
+        let _recording = thread::enter(Frame::Record(self.id));
+        self.vjp(y, cotangent, xs)
+    }
+
+    /// A leaf for `x` of its own; if x is on this tape, one through which gradients flow on to it.
+    pub(crate) fn leaf_of<T: Element>(&self, x: &Tensor<T>) -> Tensor<T> {
+        if self.holds(x) {
+            x.map_gradient(|gradient| Ok(gradient.clone()))
+        } else {
+            self.watch(x)
+        }
+    }
+
+    /// Whether the tensor was recorded by this tape.
+    pub(crate) fn holds<T: Element>(&self, x: &Tensor<T>) -> bool {
+        x.node().is_some_and(|node| node.tape == self.id)
+    }
+
+    /// [`grad_with`](Self::grad_with), recorded by the innermost tape, if any.
+    pub(crate) fn vjp<T: Element>(
+        &self,
+        y: &Tensor<T>,
+        cotangent: &Tensor<T>,
+        xs: &[&Tensor<T>],
+    ) -> Result<Vec<Tensor<T>>> {
         let output = self.index_of("grad", "output", y)?;
         check_cotangent("grad", y, cotangent)?;
-        let targets: Vec<u32> = xs
-            .iter()
-            .map(|x| self.index_of("grad", "input", x))
-            .collect::<Result<_>>()?;
-        let _recording = recording::enter(Frame::Record(self.id));
-        let found = reverse::retrace(self.id, output, &targets, cotangent.clone())?;
+        let targets = xs.iter().map(|x| self.index_of("grad", "input", x));
+        let targets = targets.collect::<Result<Vec<u32>>>()?;
+        let found = reverse::retrace(self.id, output, &targets, Until::Leaves, cotangent.clone())?;
         let gradients = found.into_iter().zip(xs);
         Ok(gradients
             .map(|(gradient, x)| gradient.unwrap_or_else(|| Tensor::zeros(x.shape())))
@@ -171,7 +279,7 @@ impl Tape {
     #[must_use = "recording goes on as soon as the guard is dropped"]
     pub fn pause(&self) -> Pause<'_> {
         Pause {
-            _guard: recording::enter(Frame::Paused),
+            _guard: thread::enter(Frame::Paused),
             _tape: PhantomData,
         }
     }
@@ -182,9 +290,10 @@ impl Tape {
         quantity: &'static str,
         tensor: &Tensor<T>,
     ) -> Result<u32> {
+        finite::failure(self.id)?;
         match tensor.node() {
             Some(node) if node.tape == self.id && !node.is_lost() => Ok(node.index),
-            Some(node) if node.is_lost() || recording::is_alive_elsewhere(node.tape) => {
+            Some(node) if node.is_lost() || thread::whereabouts(node.tape) == Alive::Elsewhere => {
                 Err(Error::new(operation, ErrorKind::OtherThread))
             }
             Some(_) => Err(Error::other(
@@ -200,7 +309,22 @@ impl Tape {
 
 impl Drop for Tape {
     fn drop(&mut self) {
-        recording::end(self.id);
+        thread::end(self.id);
+    }
+}
+
+/// Runs `use_it` with the tape that records, or else with a new one in eval mode, and whether it is new.
+pub(crate) fn with_recording_tape<R>(use_it: impl FnOnce(&Tape, bool) -> R) -> R {
+    match thread::current() {
+        None => use_it(&Tape::eval(), true),
+        Some(current) => {
+            // Not ours to end.
+            let tape = std::mem::ManuallyDrop::new(Tape {
+                id: current.tape,
+                not_send: PhantomData,
+            });
+            use_it(&tape, false)
+        }
     }
 }
 

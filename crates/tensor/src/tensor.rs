@@ -8,7 +8,7 @@ use crate::kernels::strided;
 use crate::layout::Layout;
 use crate::shape::Shape;
 use crate::storage::Storage;
-use crate::tape::NodeId;
+use crate::tape::{NodeId, note_cut};
 
 /// An n-d array `[..]` of `f32` (or `f64`), an immutable value; clones and views share its storage.
 ///
@@ -114,7 +114,9 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The elements in row-major order, as a `Vec`.
+    #[track_caller]
     pub fn to_vec(&self) -> Vec<T> {
+        note_cut("to_vec", self);
         self.values().to_vec()
     }
 
@@ -122,7 +124,9 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Errors
     /// If it holds more or none.
+    #[track_caller]
     pub fn item(&self) -> Result<T> {
+        note_cut("item", self);
         match self.values()[..] {
             [value] => Ok(value),
             _ => Err(Error::shape(
@@ -136,15 +140,23 @@ impl<T: Element> Tensor<T> {
 
     /// The same values as a constant: nothing flows back through it.
     ///
-    /// PyTorch: `detach`; here writing to either never changes the other.
+    /// PyTorch: `detach`; here writing to either never changes the other. JAX: `stop_gradient`.
+    #[doc(alias = "stop_gradient")]
+    #[track_caller]
     pub fn detach(&self) -> Self {
+        note_cut("detach", self);
+        self.constant()
+    }
+
+    /// [`detach`](Self::detach) for what is no cut of a user's.
+    pub(crate) fn constant(&self) -> Self {
         self.with_layout(self.layout.clone())
     }
 
     /// A constant of the same values whose elements stand in row-major order.
     pub(crate) fn dense(&self) -> Self {
         match self.values() {
-            Values::Borrowed(_) => self.detach(),
+            Values::Borrowed(_) => self.constant(),
             Values::Copied(storage) => Self::from_storage(storage, self.shape().clone()),
         }
     }
@@ -177,7 +189,9 @@ impl<T: Element> Tensor<T> {
     /// let wide: Tensor<f64> = x.cast();
     /// assert_eq!(wide.to_vec(), [0.5, 0.25]);
     /// ```
+    #[track_caller]
     pub fn cast<U: Element>(&self) -> Tensor<U> {
+        note_cut("cast", self);
         let values = self.values();
         Tensor::build(self.shape(), |out| {
             for (to, from) in out.iter_mut().zip(values.iter()) {

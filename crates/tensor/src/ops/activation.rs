@@ -257,7 +257,7 @@ impl<T: Element> Elementwise<T> for Elu<T> {
     }
 
     fn derivative(self, x: &Tensor<T>) -> Result<Tensor<T>> {
-        let positive = x.mask(|x| x > T::zero());
+        let positive = x.constant().mask(|x| x > T::zero());
         // Cut off at 0, so that the branch that is not taken cannot overflow.
         let below = x.masked_fill(&positive, T::zero())?;
         let slope = below.exp().mul_scalar(self.alpha);

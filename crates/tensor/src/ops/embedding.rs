@@ -24,6 +24,20 @@ pub struct EmbeddingOptions {
     pub dense_grad: bool,
 }
 
+impl EmbeddingOptions {
+    /// Why a gradient under these options is not the derivative.
+    pub(super) fn convention(&self) -> Option<&'static str> {
+        match (self.padding, self.scale_grad_by_freq) {
+            (None, false) => None,
+            (Some(_), false) => Some("the padding row gets no gradient"),
+            (None, true) => Some("a row's gradient is divided by how often it was looked up"),
+            (Some(_), true) => Some(
+                "the padding row gets no gradient, and a row's is divided by how often it was looked up",
+            ),
+        }
+    }
+}
+
 struct Embedding {
     ids: Ids,
     rows: usize,
@@ -35,8 +49,16 @@ impl<T: Element> Op<T> for Embedding {
         "embedding"
     }
 
+    fn ids(&self) -> Option<&Ids> {
+        Some(&self.ids)
+    }
+
+    fn convention(&self) -> Option<&'static str> {
+        self.options.convention()
+    }
+
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        gather_for("embedding", &inputs[0].detach(), &self.ids)
+        gather_for("embedding", &inputs[0].constant(), &self.ids)
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {

@@ -38,6 +38,14 @@ impl<T: Element> Op<T> for BagSum<T> {
         "embedding_bag"
     }
 
+    fn ids(&self) -> Option<&Ids> {
+        Some(self.segments.bags.ids())
+    }
+
+    fn convention(&self) -> Option<&'static str> {
+        self.options.convention()
+    }
+
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let Segments { bags, scale } = &self.segments;
         let (table, dim) = (inputs[0].values(), inputs[0].shape()[1]);
@@ -65,6 +73,14 @@ struct BagMax {
 impl<T: Element> Op<T> for BagMax {
     fn name(&self) -> &'static str {
         "embedding_bag"
+    }
+
+    fn ids(&self) -> Option<&Ids> {
+        Some(self.bags.ids())
+    }
+
+    fn convention(&self) -> Option<&'static str> {
+        self.options.convention()
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {

@@ -32,13 +32,13 @@ impl<T: Element> Op<T> for L2 {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        Ok(inputs[0].detach().square().sum_keep(&self.axes)?.sqrt())
+        Ok(inputs[0].constant().square().sum_keep(&self.axes)?.sqrt())
     }
 
     /// `dx = g x / y`, 0 where all x are 0
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
         let (x, y) = (saved.input(0), saved.output());
-        let zero = y.mask(|y| y == T::zero());
+        let zero = y.constant().mask(|y| y == T::zero());
         let length = y.masked_fill(&zero, T::one())?;
         Ok(Cotangents::one(cotangent.div(&length)?.mul(x)?))
     }

@@ -8,6 +8,7 @@ use crate::ids::Ids;
 use crate::kernels::reduce as kernels;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply, apply_total};
 use crate::shape::Shape;
+use crate::tape::note_cut;
 use crate::tensor::Tensor;
 
 type Kernel<T> = fn(&[T], usize, usize, usize, &mut [T]);
@@ -42,7 +43,7 @@ impl Reduction {
 
     /// Runs `kernel` over each run of neighbouring reduced axes, the last run first; the result keeps them at size 1.
     fn run<T: Element>(&self, x: &Tensor<T>, kernel: Kernel<T>) -> Tensor<T> {
-        let mut values = x.detach();
+        let mut values = x.constant();
         let mut end = self.axes.len();
         while let Some(last) = self.axes[..end].iter().rposition(|&reduced| reduced) {
             let first = self.axes[..last]
@@ -149,7 +150,7 @@ impl<T: Element> Op<T> for Extremum<T> {
 impl<T: Element> Extremum<T> {
     /// 1 / count at each of the count winners, 0 elsewhere; a constant.
     fn shares(&self, x: &Tensor<T>, y: &Tensor<T>) -> Result<Tensor<T>> {
-        let winners = y.detach().expand(x.shape())?;
+        let winners = y.constant().expand(x.shape())?;
         let (x, y) = (x.values(), winners.values());
         let ties = Tensor::build(winners.shape(), |out| {
             for (out, (x, y)) in out.iter_mut().zip(x.iter().zip(y.iter())) {
@@ -293,7 +294,9 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Errors
     /// If the axis does not exist or is empty.
+    #[track_caller]
     pub fn argmax(&self, axis: isize) -> Result<Ids> {
+        note_cut("argmax", self);
         let reduction = Reduction::new("argmax", self.shape(), &[axis])?;
         reduction.check_not_empty("argmax")?;
         let axis = self.shape().axis("argmax", axis)?;

@@ -19,6 +19,10 @@ impl<T: Element> Op<T> for GatherRows {
         "gather_rows"
     }
 
+    fn ids(&self) -> Option<&Ids> {
+        Some(&self.ids)
+    }
+
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let dim = inputs[0].shape()[1];
         let mut shape = self.ids.shape().clone();

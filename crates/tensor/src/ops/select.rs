@@ -9,6 +9,7 @@ use crate::kernels::strided;
 use crate::layout::Layout;
 use crate::op::{Cotangents, Op, Saved, apply};
 use crate::shape::Shape;
+use crate::tape::note_cut;
 use crate::tensor::Tensor;
 
 /// Truth values `[..]`, such as which positions of a batch are padding.
@@ -167,6 +168,10 @@ impl<T: Element> Op<T> for MaskedFill<T> {
         "masked_fill"
     }
 
+    fn writes_infinity(&self) -> bool {
+        self.value.is_infinite()
+    }
+
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let x = inputs[0].values();
         Ok(Tensor::build(inputs[0].shape(), |out| {
@@ -212,7 +217,9 @@ impl<T: Element> Op<T> for Where {
 
 impl<T: Element> Tensor<T> {
     /// Where `condition` holds, as a mask of this tensor's shape.
+    #[track_caller]
     pub fn mask(&self, condition: impl Fn(T) -> bool) -> Mask {
+        note_cut("mask", self);
         Mask {
             values: self.values().iter().map(|&x| condition(x)).collect(),
             shape: self.shape().clone(),

@@ -53,6 +53,10 @@ impl<T: Element> Op<T> for Pad<T> {
         "pad"
     }
 
+    fn writes_infinity(&self) -> bool {
+        self.value.is_infinite()
+    }
+
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let Part {
             axis,

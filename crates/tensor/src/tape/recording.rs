@@ -1,25 +1,16 @@
-//! The tapes of this thread, which of them records, and the records themselves.
-
-use std::cell::{Cell, RefCell};
-use std::marker::PhantomData;
-use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+//! The records of a tape: how each tensor on it came about.
 
 use smallvec::SmallVec;
 
+use super::finite;
+use super::thread::{self, Alive, Current, Scope, TapeId};
 use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gradients::Leaf;
-use crate::kernels::random;
 use crate::op::{Needs, Op, Saves};
 use crate::param::ParamId;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-
-/// Identifies a tape for as long as the program runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct TapeId(NonZeroU64);
 
 /// A tensor's place: the record on the tape that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,19 +59,32 @@ pub(super) struct Computed<T: Element> {
     pub(super) saved: Vec<Tensor<T>>,
 }
 
+impl<T: Element> Computed<T> {
+    /// The records of the inputs that are on the tape.
+    pub(super) fn recorded_inputs(&self) -> impl Iterator<Item = usize> {
+        let recorded = self.inputs.iter().filter(|&&input| input != CONSTANT);
+        recorded.map(|&input| input as usize)
+    }
+}
+
 pub(super) const CONSTANT: u32 = u32::MAX;
 
 /// The records of one element type.
 pub(crate) struct Lane<T: Element> {
-    records: Vec<Record<T>>,
+    pub(super) records: Vec<Record<T>>,
     /// The leaf of each parameter that was read, ascending by parameter.
     params: Vec<(ParamId, u32)>,
+    /// The leaf of each tensor that was taken over from a tape around this one.
+    imports: Vec<(NodeId, u32)>,
 }
 
 impl<T: Element> Default for Lane<T> {
     fn default() -> Self {
-        let (records, params) = (Vec::new(), Vec::new());
-        Self { records, params }
+        Self {
+            records: Vec::new(),
+            params: Vec::new(),
+            imports: Vec::new(),
+        }
     }
 }
 
@@ -90,14 +94,26 @@ impl<T: Element> Lane<T> {
         self.records.push(Record { shape, source });
         index
     }
-}
 
-/// One tape's records, for each element type.
-struct Recording {
-    id: TapeId,
-    /// The randomness of this step; none on a tape in eval mode.
-    seeds: Option<u64>,
-    lanes: Lanes,
+    fn param_leaf(&mut self, param: ParamId, shape: &Shape) -> u32 {
+        match self.params.binary_search_by_key(&param, |entry| entry.0) {
+            Ok(position) => self.params[position].1,
+            Err(position) => {
+                let index = self.push(shape.clone(), Source::Leaf(Leaf::Param(param)));
+                self.params.insert(position, (param, index));
+                index
+            }
+        }
+    }
+
+    fn imported_leaf(&mut self, node: NodeId, shape: &Shape) -> u32 {
+        if let Some((_, index)) = self.imports.iter().find(|(import, _)| *import == node) {
+            return *index;
+        }
+        let index = self.push(shape.clone(), Source::Leaf(Leaf::Watched(node)));
+        self.imports.push((node, index));
+        index
+    }
 }
 
 #[derive(Default)]
@@ -125,177 +141,11 @@ impl Taped for f64 {
     }
 }
 
-/// What this thread does with the next operation; the innermost frame counts.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Frame {
-    Record(TapeId),
-    Paused,
-}
-
-#[derive(Default)]
-struct Thread {
-    recordings: Vec<Recording>,
-    /// The frames with the number that removes each, innermost last.
-    frames: Vec<(Frame, u64)>,
-    frames_entered: u64,
-}
-
-static NEXT_TAPE: AtomicU64 = AtomicU64::new(1);
-
-/// The tapes alive on any thread; looked at only when a tensor turns up that is not on the recording tape.
-static ALIVE: Mutex<Vec<TapeId>> = Mutex::new(Vec::new());
-
-thread_local! {
-    static THREAD: RefCell<Thread> = RefCell::default();
-    /// The tape of the innermost frame, for a look that costs nothing when none records.
-    static CURRENT: Cell<Option<TapeId>> = const { Cell::new(None) };
-    static SEED: Cell<u64> = const { Cell::new(0) };
-}
-
-fn alive() -> MutexGuard<'static, Vec<TapeId>> {
-    ALIVE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Thread {
-    fn recording(&mut self, id: TapeId) -> Option<&mut Recording> {
-        self.recordings
-            .iter_mut()
-            .rev()
-            .find(|recording| recording.id == id)
-    }
-
-    fn enter(&mut self, frame: Frame) -> u64 {
-        self.frames_entered += 1;
-        self.frames.push((frame, self.frames_entered));
-        self.refresh();
-        self.frames_entered
-    }
-
-    fn refresh(&self) {
-        CURRENT.set(match self.frames.last() {
-            Some((Frame::Record(id), _)) => Some(*id),
-            _ => None,
-        });
-    }
-}
-
-/// Sets the seed from which this thread's next tapes draw the randomness of their steps; it is 0 at the start of a thread.
-///
-/// ```
-/// lexigrad_tensor::set_seed(42);
-/// ```
-pub fn set_seed(seed: u64) {
-    SEED.set(seed);
-}
-
-pub(crate) fn next_thread_seed() -> u64 {
-    let seed = SEED.get();
-    SEED.set(seed.wrapping_add(1));
-    random::mix(seed)
-}
-
-/// Whether this thread records what it computes.
-pub fn is_recording() -> bool {
-    CURRENT.get().is_some()
-}
-
-/// Whether this thread records for training, so that dropout is on.
-pub fn is_training() -> bool {
-    with_current(|recording| recording.seeds.is_some()).unwrap_or(false)
-}
-
-/// A seed for one use of randomness in this training step; `None` where dropout is off.
-///
-/// The same tape seed and the same sequence of uses give the same seeds, whatever other threads do.
-pub fn dropout_seed() -> Option<u64> {
-    with_current(|recording| {
-        let seeds = recording.seeds.as_mut()?;
-        *seeds = seeds.wrapping_add(1);
-        Some(random::mix(*seeds))
-    })?
-}
-
-fn with_current<R>(use_it: impl FnOnce(&mut Recording) -> R) -> Option<R> {
-    let id = CURRENT.get()?;
-    THREAD.with_borrow_mut(|thread| thread.recording(id).map(use_it))
-}
-
-pub(super) fn start(training_seed: Option<u64>) -> TapeId {
-    let number = NEXT_TAPE.fetch_add(1, Ordering::Relaxed);
-    let id = TapeId(NonZeroU64::MIN.saturating_add(number));
-    alive().push(id);
-    THREAD.with_borrow_mut(|thread| {
-        thread.recordings.push(Recording {
-            id,
-            seeds: training_seed.map(random::mix),
-            lanes: Lanes::default(),
-        });
-        thread.enter(Frame::Record(id));
-    });
-    id
-}
-
-pub(super) fn end(id: TapeId) {
-    let mut alive = alive();
-    if let Some(position) = alive.iter().rposition(|&other| other == id) {
-        alive.swap_remove(position);
-    }
-    drop(alive);
-    // The records are dropped outside the borrow: they give their buffers back to the pool, and may hold anything of a user's op.
-    let ended = THREAD.with_borrow_mut(|thread| {
-        thread
-            .frames
-            .retain(|(frame, _)| *frame != Frame::Record(id));
-        thread.refresh();
-        let position = thread
-            .recordings
-            .iter()
-            .position(|recording| recording.id == id);
-        position.map(|position| thread.recordings.remove(position))
-    });
-    drop(ended);
-}
-
-/// Undoes [`enter`] when dropped, also while unwinding from a panic.
-pub(super) struct FrameGuard {
-    number: u64,
-    not_send: PhantomData<*const ()>,
-}
-
-pub(super) fn enter(frame: Frame) -> FrameGuard {
-    FrameGuard {
-        number: THREAD.with_borrow_mut(|thread| thread.enter(frame)),
-        not_send: PhantomData,
-    }
-}
-
-impl Drop for FrameGuard {
-    fn drop(&mut self) {
-        THREAD.with_borrow_mut(|thread| {
-            thread.frames.retain(|(_, number)| *number != self.number);
-            thread.refresh();
-        });
-    }
-}
-
-/// Whether the tape records on a thread other than this one.
-pub(super) fn is_alive_elsewhere(id: TapeId) -> bool {
-    let here =
-        THREAD.with_borrow(|thread| thread.recordings.iter().any(|recording| recording.id == id));
-    !here && is_alive(id)
-}
-
-/// Whether the tape records on any thread.
-pub(super) fn is_alive(id: TapeId) -> bool {
-    alive().contains(&id)
-}
-
-fn with_lane<T: Element, R>(id: TapeId, use_it: impl FnOnce(&mut Lane<T>) -> R) -> Option<R> {
-    THREAD.with_borrow_mut(|thread| {
-        thread
-            .recording(id)
-            .map(|recording| use_it(T::lane(&mut recording.lanes)))
-    })
+pub(super) fn with_lane<T: Element, R>(
+    id: TapeId,
+    use_it: impl FnOnce(&mut Lane<T>) -> R,
+) -> Option<R> {
+    thread::with_recording(id, |recording| use_it(T::lane(&mut recording.lanes)))
 }
 
 /// A new leaf of the tape `id`.
@@ -310,18 +160,39 @@ pub(super) fn watched_leaf<T: Element>(id: TapeId, shape: &Shape) -> Option<Node
 
 /// The leaf of a parameter on the tape that records, made at its first read.
 pub(crate) fn param_leaf<T: Element>(param: ParamId, shape: &Shape) -> Option<NodeId> {
-    let tape = CURRENT.get()?;
-    with_lane::<T, _>(tape, |lane| {
-        let index = match lane.params.binary_search_by_key(&param, |entry| entry.0) {
-            Ok(position) => lane.params[position].1,
-            Err(position) => {
-                let index = lane.push(shape.clone(), Source::Leaf(Leaf::Param(param)));
-                lane.params.insert(position, (param, index));
-                index
-            }
-        };
-        NodeId { tape, index }
-    })
+    let tape = thread::current()?.tape;
+    let index = with_lane::<T, _>(tape, |lane| lane.param_leaf(param, shape))?;
+    Some(NodeId { tape, index })
+}
+
+/// The record on the tape that records, `None` for a constant; a tensor of a tape around it may become a leaf.
+#[inline]
+fn index_of<T: Element>(
+    current: Option<Current>,
+    operation: &'static str,
+    node: NodeId,
+    shape: &Shape,
+) -> Result<Option<u32>> {
+    if current.is_some_and(|current| current.tape == node.tape) && !node.is_lost() {
+        return Ok(Some(node.index));
+    }
+    match thread::whereabouts(node.tape) {
+        Alive::Elsewhere => Err(Error::new(operation, ErrorKind::OtherThread)),
+        Alive::Here if node.is_lost() => Err(Error::new(operation, ErrorKind::OtherThread)),
+        Alive::Here => Ok(thread::with_current(|recording| {
+            let open = recording.scope != Scope::Closed;
+            open.then(|| T::lane(&mut recording.lanes).imported_leaf(node, shape))
+        })
+        .flatten()),
+        Alive::No => {
+            thread::with_current(|recording| {
+                if let Some(trace) = &mut recording.trace {
+                    trace.note_stale(operation, shape);
+                }
+            });
+            Ok(None)
+        }
+    }
 }
 
 /// Records that `op` made `output` from `inputs`, if a tape records and an input is on it.
@@ -330,29 +201,54 @@ pub(crate) fn record<T: Element>(
     inputs: &[&Tensor<T>],
     output: &mut Tensor<T>,
 ) -> Result<()> {
-    let current = CURRENT.get();
+    let current = thread::current();
     let mut needs = Needs::NONE;
     let mut indices = SmallVec::new();
     for (position, input) in inputs.iter().enumerate() {
-        indices.push(match input.node() {
-            Some(node) if Some(node.tape) == current && !node.is_lost() => {
-                needs = needs.with(position);
-                node.index
-            }
-            Some(node) if node.is_lost() && is_alive(node.tape) => {
-                return Err(Error::new(op.name(), ErrorKind::OtherThread));
-            }
-            Some(node) if is_alive_elsewhere(node.tape) => {
-                return Err(Error::new(op.name(), ErrorKind::OtherThread));
-            }
-            _ => CONSTANT,
-        });
+        let index = match input.node() {
+            Some(node) => index_of::<T>(current, op.name(), node, input.shape())?,
+            None => None,
+        };
+        if index.is_some() {
+            needs = needs.with(position);
+        }
+        indices.push(index.unwrap_or(CONSTANT));
     }
-    let Some(tape) = current else { return Ok(()) };
-    if !needs.any() {
+    let Some(current) = current.filter(|_| needs.any()) else {
         return Ok(());
+    };
+    let checked = if current.traced {
+        finite::check_output(current.tape, &op, inputs, &indices, output)
+    } else {
+        Ok(())
+    };
+    // Recorded all the same: a total operation cannot return the fault.
+    push_computed(current.tape, op, inputs, indices, needs, output);
+    checked
+}
+
+/// Records that `op` made `output` from what the leaves stand for.
+pub(super) fn record_from_leaves<T: Element>(
+    op: impl Op<T>,
+    leaves: &[(Leaf, Shape)],
+    output: &mut Tensor<T>,
+) -> Result<()> {
+    let current = thread::current();
+    let mut needs = Needs::NONE;
+    let mut indices = SmallVec::new();
+    for (position, (leaf, shape)) in leaves.iter().enumerate() {
+        let index = match *leaf {
+            Leaf::Param(param) => param_leaf::<T>(param, shape).map(|node| node.index),
+            Leaf::Watched(node) => index_of::<T>(current, op.name(), node, shape)?,
+        };
+        if index.is_some() {
+            needs = needs.with(position);
+        }
+        indices.push(index.unwrap_or(CONSTANT));
     }
-    push_computed(tape, op, inputs, indices, needs, output);
+    if let Some(current) = current.filter(|_| needs.any()) {
+        push_computed(current.tape, op, &[], indices, needs, output);
+    }
     Ok(())
 }
 
@@ -369,7 +265,11 @@ fn push_computed<T: Element>(
     if saves != Saves::NOTHING {
         saved.extend(saves.inputs().map(|index| inputs[index].clone()));
     }
-    with_lane::<T, _>(tape, |lane| {
+    thread::with_recording(tape, |recording| {
+        if recording.scope == Scope::LeavesOnly {
+            return;
+        }
+        let lane = T::lane(&mut recording.lanes);
         let index = lane.records.len() as u32;
         output.set_node(Some(NodeId { tape, index }));
         if saves.has_output() {
@@ -389,6 +289,17 @@ fn push_computed<T: Element>(
 /// All records of a tape that is about to end.
 pub(super) fn take_records<T: Element>(id: TapeId) -> Vec<Record<T>> {
     with_lane::<T, _>(id, |lane| std::mem::take(&mut lane.records)).unwrap_or_default()
+}
+
+/// The leaves of a tape, in the order they were first read.
+pub(super) fn leaves<T: Element>(id: TapeId) -> Vec<(Leaf, Shape)> {
+    look::<T, _>(id, |records| {
+        let leaves = records.iter().filter_map(|record| match record.source {
+            Source::Leaf(leaf) => Some((leaf, record.shape.clone())),
+            _ => None,
+        });
+        leaves.collect()
+    })
 }
 
 /// Looks at the records of a tape; `look` must not run any operation.

@@ -1,6 +1,8 @@
 //! The two passes over a tape in reverse: one that consumes it, one that records what it does.
 
-use super::recording::{self, CONSTANT, Computed, Record, Source, TapeId};
+use super::finite::{self, Incoming};
+use super::recording::{self, CONSTANT, Computed, Record, Source};
+use super::thread::TapeId;
 use crate::accumulate::Accumulator;
 use crate::element::Element;
 use crate::error::Result;
@@ -10,12 +12,14 @@ use crate::op::{Cotangents, Saved};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// Passes `cotangent` back from record `output` to the leaves and frees each record on the way.
+/// Passes `cotangent` back from record `output` to the leaves of a tape and frees each record on the way.
 pub(super) fn consume<T: Element>(
-    mut records: Vec<Record<T>>,
+    tape: TapeId,
     output: u32,
     cotangent: Tensor<T>,
 ) -> Result<Gradients<T>> {
+    let mut records = recording::take_records::<T>(tape);
+    let checks = finite::is_on(tape);
     records.truncate(output as usize + 1);
     let mut sums: Vec<Option<Accumulator<T>>> = Vec::new();
     sums.resize_with(records.len(), || None);
@@ -28,7 +32,12 @@ pub(super) fn consume<T: Element>(
         match record.source {
             Source::Leaf(leaf) => gradients.insert(leaf, sum.finish()),
             Source::Computed(computed) => {
-                let cotangents = pull_back(&computed, sum.into_dense()?)?;
+                let cotangent = sum.into_dense()?;
+                let incoming = checks.then(|| Incoming::new(&cotangent));
+                let cotangents = pull_back(&computed, cotangent)?;
+                if let Some(incoming) = incoming {
+                    incoming.check(tape, records.len(), &computed, &records, &cotangents)?;
+                }
                 drop(computed.saved);
                 for (index, gradient) in needed(&computed.inputs, cotangents) {
                     let gradient = fit(gradient, &records[index].shape)?;
@@ -44,11 +53,22 @@ pub(super) fn consume<T: Element>(
     Ok(gradients)
 }
 
-/// Passes `cotangent` back from record `output` to the records `targets` with recorded operations, and leaves the tape whole.
+/// How far a pass back goes.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Until {
+    /// To the leaves, so that a target from which another was computed gets that one's part too.
+    Leaves,
+    /// To the targets, each on its own.
+    Targets,
+}
+
+/// Passes `cotangent` back from record `output` to the records `targets` in tensor operations, which the innermost tape records,
+/// and leaves the tape whole.
 pub(super) fn retrace<T: Element>(
     tape: TapeId,
     output: u32,
     targets: &[u32],
+    until: Until,
     cotangent: Tensor<T>,
 ) -> Result<Vec<Option<Tensor<T>>>> {
     let on_path = recording::look(tape, |records: &[Record<T>]| {
@@ -70,15 +90,14 @@ pub(super) fn retrace<T: Element>(
         {
             *slot = Some(cotangent.clone());
         }
+        if until == Until::Targets && targets.contains(&index) {
+            continue;
+        }
         let borrowed = recording::borrow::<T>(tape, index);
         let Some(computed) = borrowed.computed() else {
             continue;
         };
-        if !computed
-            .inputs
-            .iter()
-            .any(|&input| input != CONSTANT && on_path[input as usize])
-        {
+        if !computed.recorded_inputs().any(|input| on_path[input]) {
             continue;
         }
         let cotangents = pull_back(computed, cotangent)?;
@@ -103,11 +122,7 @@ fn depends_on<T: Element>(records: &[Record<T>], output: u32, targets: &[u32]) -
     }
     for index in 0..on_path.len() {
         if let Source::Computed(computed) = &records[index].source {
-            let depends = computed
-                .inputs
-                .iter()
-                .any(|&input| input != CONSTANT && on_path[input as usize]);
-            on_path[index] |= depends;
+            on_path[index] |= computed.recorded_inputs().any(|input| on_path[input]);
         }
     }
     on_path
