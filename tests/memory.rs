@@ -12,8 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lexigrad::optim::{Optimizer, Rule, Sgd};
 use lexigrad::tensor::{
-    EmbeddingOptions, Ids, Param, Tape, Tensor, copies_on_write, cross_entropy, embedding, linear,
-    trim_pool,
+    EmbeddingOptions, Ids, Param, Tape, Tensor, checkpoint, copies_on_write, cross_entropy,
+    embedding, linear, trim_pool,
 };
 
 /// The system's allocator, with the bytes alive, their peak and the largest single request since the last reset.
@@ -247,4 +247,30 @@ fn a_table_that_is_still_held_is_copied_once() {
     let second = measure(|| step_towards_ones(&table, &ids, &mut optimizer));
     assert_eq!((first.copies, second.copies), (1, 0));
     assert!(held.values().iter().all(|&value| value == 0.0));
+}
+
+/// Eight blocks of eight functions of 10,000 numbers, forward and backward.
+fn deep_step(checkpointed: bool) {
+    let tape = Tape::new();
+    let mut y = tape.watch(&Tensor::<f32>::full([10_000], 0.5));
+    for _ in 0..8 {
+        let input = y.clone();
+        let block = move || Ok((0..8).fold(input.clone(), |x, _| x.tanh()));
+        y = if checkpointed {
+            checkpoint(block)
+        } else {
+            block()
+        }
+        .unwrap();
+    }
+    tape.backward(&y.sum()).unwrap();
+}
+
+#[test]
+fn checkpointing_takes_less_memory() {
+    let _alone = alone();
+    let plain = measure(|| deep_step(false)).peak;
+    let checkpointed = measure(|| deep_step(true)).peak;
+    // 64 saved tensors without, 8 and those of one block of 8 with.
+    assert!(checkpointed < plain / 2, "{checkpointed} of {plain}");
 }
