@@ -1,10 +1,14 @@
 //! One row for an operation, and everything that is checked of it.
 
-use lexigrad_tensor::{Element, Ids, Result, Shape, Tape, Tensor, stack};
-use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use std::fmt;
 
-use crate::gradcheck::{Options, gradcheck, gradgradcheck};
+use lexigrad_tensor::{Element, Grad, Gradients, Ids, Result, Shape, Tape, Tensor, stack};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+
+use crate::gradcheck::{gradcheck, gradgradcheck, shaped};
+use crate::options::Options;
+use crate::subject::is_recorded;
 
 /// What proptest draws for one run of an operation: its tensors, and ids for those that take them.
 #[derive(Clone, Debug)]
@@ -29,6 +33,15 @@ impl Case {
     }
 }
 
+/// Which operands hold a batch along their first axis, as the output does: then the elements of a batch must not see each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The tensors, by number.
+    pub tensors: &'static [usize],
+    /// Whether the ids do.
+    pub ids: bool,
+}
+
 type Function<T> = Box<dyn Fn(&[Tensor<T>], &Ids) -> Result<Tensor<T>>>;
 
 /// A row of a table of operations: a name, a strategy for inputs in the operation's domain, and the operation in both precisions.
@@ -40,17 +53,19 @@ pub struct Row {
     wide: Function<f64>,
     narrow: Function<f32>,
     options: Options,
+    batch: Option<Batch>,
 }
 
 /// A [`Row`] from a name, a strategy for [`Case`]s and an operation on `(tensors, ids)`, typed for both precisions.
 ///
 /// ```
 /// use lexigrad_check::strategies::{Domain, shape, tensor};
-/// use lexigrad_check::{Case, row};
+/// use lexigrad_check::{Batch, Case, row};
 /// use proptest::prelude::*;
 ///
-/// let inputs = shape(0..=2, 1..=3).prop_flat_map(|shape| tensor(shape, Domain::Positive));
-/// row!("square root", inputs.prop_map(|x| Case::of(vec![x])), |x, _ids| Ok(x[0].sqrt())).run(16);
+/// let inputs = shape(1..=2, 1..=3).prop_flat_map(|shape| tensor(shape, Domain::Positive));
+/// let batch = Batch { tensors: &[0], ids: false };
+/// row!("square root", inputs.prop_map(|x| Case::of(vec![x])), |x, _ids| Ok(x[0].sqrt())).batched(batch).run(16);
 /// ```
 #[macro_export]
 macro_rules! row {
@@ -63,6 +78,38 @@ macro_rules! row {
         )
     };
 }
+
+/// What a row of the table passed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowReport {
+    /// The cases drawn.
+    pub cases: u32,
+    /// The options the gradients were checked with.
+    pub options: Options,
+}
+
+/// A case that fails, as small as proptest could make it.
+#[derive(Clone, Debug)]
+pub struct RowFailure {
+    /// The row's name.
+    pub row: &'static str,
+    /// Which check failed, and how.
+    pub reason: String,
+    /// The input, if it was the input.
+    pub case: Option<Case>,
+}
+
+impl fmt::Display for RowFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.row, self.reason)?;
+        match &self.case {
+            Some(case) => write!(f, "\nsmallest failing input: {case:#?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for RowFailure {}
 
 impl Row {
     /// A row from the operation in f64 and in f32.
@@ -78,6 +125,7 @@ impl Row {
             wide: Box::new(wide),
             narrow: Box::new(narrow),
             options: Options::default(),
+            batch: None,
         }
     }
 
@@ -88,17 +136,39 @@ impl Row {
         self
     }
 
+    /// The same row for an operation that treats the elements of a batch apart: it is also run on a batch of one and on an empty one.
+    #[must_use]
+    pub fn batched(mut self, batch: Batch) -> Self {
+        self.batch = Some(batch);
+        self
+    }
+
     /// The operation's name.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Draws `cases` inputs and checks on each: the gradient, the second derivative, f32 against f64, and strided inputs
-    /// against dense ones.
+    /// Whether the row is run on batches of one and none.
+    pub fn is_batched(&self) -> bool {
+        self.batch.is_some()
+    }
+
+    /// Draws `cases` inputs, always the same, and checks on each: the gradient, the second derivative, f32 against f64, strided
+    /// inputs against dense ones, and a batch against its elements.
     ///
     /// # Panics
     /// If a check fails, with the input shrunk by proptest.
     pub fn run(&self, cases: u32) {
+        if let Err(failure) = self.try_run(cases) {
+            panic!("{failure}");
+        }
+    }
+
+    /// [`run`](Self::run) that returns its failure.
+    ///
+    /// # Errors
+    /// The smallest case that fails.
+    pub fn try_run(&self, cases: u32) -> Result<RowReport, Box<RowFailure>> {
         let config = Config {
             cases,
             failure_persistence: None,
@@ -106,24 +176,41 @@ impl Row {
         };
         let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
         let mut runner = TestRunner::new_with_rng(config, rng);
-        if let Err(failure) = runner.run(&self.inputs, |case| self.check(&case)) {
-            panic!("{}: {failure}", self.name);
-        }
+        let outcome = runner.run(&self.inputs, |case| {
+            let checked = self.check(&case);
+            checked.map_err(TestCaseError::fail)
+        });
+        let (reason, case) = match outcome {
+            Ok(()) => {
+                let options = self.options.clone();
+                return Ok(RowReport { cases, options });
+            }
+            Err(TestError::Fail(reason, case)) => (reason.message().to_owned(), Some(case)),
+            Err(TestError::Abort(reason)) => (reason.message().to_owned(), None),
+        };
+        Err(Box::new(RowFailure {
+            row: self.name,
+            reason,
+            case,
+        }))
     }
 
-    fn check(&self, case: &Case) -> Result<(), TestCaseError> {
-        let fail = |what: &str, reason: &dyn std::fmt::Display| {
-            TestCaseError::fail(format!("{what}: {reason}"))
-        };
+    fn check(&self, case: &Case) -> Result<(), String> {
         let f = |inputs: &[Tensor<f64>]| (self.wide)(inputs, &case.ids);
         gradcheck(self.name, f, &case.tensors, &self.options)
-            .map_err(|failure| fail("gradcheck", &failure))?;
+            .map_err(|failure| format!("gradcheck: {failure}"))?;
         gradgradcheck(self.name, f, &case.tensors, &self.options)
-            .map_err(|failure| fail("gradgradcheck", &failure))?;
+            .map_err(|failure| format!("gradgradcheck: {failure}"))?;
         self.check_precision(case)
-            .map_err(|reason| fail("f32 against f64", &reason))?;
+            .map_err(|reason| format!("f32 against f64: {reason}"))?;
         self.check_strides(case)
-            .map_err(|reason| fail("strided against dense", &reason))
+            .map_err(|reason| format!("strided against dense: {reason}"))?;
+        match self.batch {
+            Some(batch) => self
+                .check_batch(case, batch)
+                .map_err(|reason| format!("batch: {reason}")),
+            None => Ok(()),
+        }
     }
 
     fn check_precision(&self, case: &Case) -> Result<(), String> {
@@ -141,6 +228,67 @@ impl Row {
         let found = values_and_gradients(&self.wide, &strided, &case.ids)?;
         agree(&dense, &found, 1e-12)
     }
+
+    /// The first and the last element alone, and none of them, against the whole batch.
+    fn check_batch(&self, case: &Case, batch: Batch) -> Result<(), String> {
+        let Some(&size) = batch
+            .tensors
+            .first()
+            .map_or(case.ids.shape(), |&i| case.tensors[i].shape())
+            .first()
+        else {
+            return Ok(());
+        };
+        let whole = values_and_gradients(&self.wide, &case.tensors, &case.ids)?;
+        let parts = [
+            (0, 0),
+            (0, size.min(1)),
+            (size.saturating_sub(1), size.min(1)),
+        ];
+        for (start, length) in parts {
+            let part = part_of(case, batch, start, length).map_err(|error| error.to_string())?;
+            let found = values_and_gradients(&self.wide, &part.tensors, &part.ids)?;
+            let expected =
+                narrowed(&whole, batch, start, length).map_err(|error| error.to_string())?;
+            let what = format!("element {start} of {size}, {length} alone");
+            agree(&expected, &found_of(&found, batch), 1e-12)
+                .map_err(|reason| format!("{what}: {reason}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Elements `start .. start + length` of a batch.
+fn part_of(case: &Case, batch: Batch, start: usize, length: usize) -> Result<Case> {
+    let mut part = case.clone();
+    for &index in batch.tensors {
+        part.tensors[index] = part.tensors[index].narrow(0, start, length)?;
+    }
+    if batch.ids {
+        let mut shape = case.ids.shape().to_vec();
+        let inner: usize = shape[1..].iter().product();
+        shape[0] = length;
+        let ids = &case.ids.as_slice()[start * inner..(start + length) * inner];
+        part.ids = Ids::from_slice(ids, shape)?;
+    }
+    Ok(part)
+}
+
+/// The output and the gradients of what is batched, for these elements.
+fn narrowed(
+    all: &[Tensor<f64>],
+    batch: Batch,
+    start: usize,
+    length: usize,
+) -> Result<Vec<Tensor<f64>>> {
+    let parts = found_of(all, batch).into_iter();
+    parts.map(|whole| whole.narrow(0, start, length)).collect()
+}
+
+/// The output, and the gradients of the operands that are batched: those of the others are sums over the batch.
+fn found_of(all: &[Tensor<f64>], batch: Batch) -> Vec<Tensor<f64>> {
+    let gradients = batch.tensors.iter().map(|index| &all[index + 1]);
+    all.iter().take(1).chain(gradients).cloned().collect()
 }
 
 /// The same values with a gap after each, so that nothing stands side by side.
@@ -149,7 +297,7 @@ fn spread(x: &Tensor<f64>) -> Result<Tensor<f64>> {
     stack(&[x, &gap], -1)?.narrow(-1, 0, 1)?.squeeze(-1)
 }
 
-/// The output, and the gradients of its elements' weighted sum.
+/// The output, and for each input the gradient of the output's weighted sum.
 fn values_and_gradients<T: Element>(
     f: &Function<T>,
     inputs: &[Tensor<T>],
@@ -160,14 +308,14 @@ fn values_and_gradients<T: Element>(
         let leaves: Vec<Tensor<T>> = inputs.iter().map(|x| watch_as_it_is(&tape, x)).collect();
         let output = f(&leaves, ids)?;
         let mut found = vec![output.detach()];
-        let gradients = tape.backward_with(&output, &weights(output.shape()))?;
+        let gradients = if is_recorded(&tape, &output) {
+            tape.backward_with(&output, &weights(output.shape()))?
+        } else {
+            Gradients::default()
+        };
         for leaf in &leaves {
-            found.extend(
-                gradients
-                    .of(leaf)
-                    .map(|gradient| gradient.to_dense())
-                    .transpose()?,
-            );
+            let gradient = gradients.of(leaf).map(Grad::to_dense).transpose()?;
+            found.push(gradient.unwrap_or_else(|| Tensor::zeros(leaf.shape())));
         }
         Ok(found)
     };
@@ -181,13 +329,11 @@ fn watch_as_it_is<T: Element>(tape: &Tape, x: &Tensor<T>) -> Tensor<T> {
     leaf
 }
 
+/// Weights that differ from column to column, but not from row to row: an element of a batch has the same ones alone.
 fn weights<T: Element>(shape: &Shape) -> Tensor<T> {
-    let count = shape.elements();
-    let values: Vec<T> = (0..count)
-        .map(|i| T::from_f64(0.5 + (i % 3) as f64))
-        .collect();
-    let flat = Tensor::from(values);
-    flat.reshape(shape).unwrap_or(flat)
+    let inner = shape.iter().skip(1).product::<usize>().max(1);
+    let weight = |index: usize| 0.5 + (index % inner % 3) as f64;
+    shaped((0..shape.elements()).map(weight).collect(), shape).cast()
 }
 
 fn agree(expected: &[Tensor<f64>], found: &[Tensor<f64>], tolerance: f64) -> Result<(), String> {
@@ -198,11 +344,8 @@ fn agree(expected: &[Tensor<f64>], found: &[Tensor<f64>], tolerance: f64) -> Res
             format!("gradient {}", index - 1)
         };
         if expected.shape() != found.shape() {
-            return Err(format!(
-                "{what} has shape {}, expected {}",
-                found.shape(),
-                expected.shape()
-            ));
+            let (found, expected) = (found.shape(), expected.shape());
+            return Err(format!("{what} has shape {found}, expected {expected}"));
         }
         for (x, y) in expected.values().iter().zip(found.values().iter()) {
             // Written so that a NaN fails.

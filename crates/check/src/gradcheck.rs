@@ -1,367 +1,346 @@
-//! Analytic gradients against central differences.
+//! Analytic derivatives held against central differences.
 
-use std::fmt;
-
-use lexigrad_tensor::{Error, Result, Shape, Tape, Tensor};
+use lexigrad_tensor::{Module, Result, Shape, Tensor};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-/// How a gradient is checked.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Options {
-    /// How far an input is moved to either side.
-    pub eps: f64,
-    /// The error that is allowed anywhere.
-    pub atol: f64,
-    /// The error that is allowed for each unit of the numeric derivative.
-    pub rtol: f64,
-    /// Up to so many entries of the Jacobian, every one is checked; above, random directions are.
-    pub full_jacobian: usize,
-    /// How many random directions.
-    pub directions: usize,
-    /// Where the random directions come from.
-    pub seed: u64,
-}
+use crate::options::Options;
+use crate::report::{Failure, Mismatch, Report};
+use crate::subject::{Subject, Variable};
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            eps: 1e-6,
-            atol: 1e-7,
-            rtol: 1e-5,
-            full_jacobian: 256,
-            directions: 4,
-            seed: 0,
-        }
-    }
-}
-
-/// Why a check failed.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Failure {
-    /// A derivative is wrong.
-    Mismatch(Box<Mismatch>),
-    /// The function or its gradient returned an error.
-    Error(Error),
-}
-
-/// A derivative that is wrong: which, by how much, and how to see it again.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mismatch {
-    /// What was checked.
-    pub function: String,
-    /// `gradient` (of the consumed tape), `recorded gradient` (of `Tape::grad`) or `second derivative`.
-    pub derivative: &'static str,
-    /// The number of the input.
-    pub input: usize,
-    /// The element of the input; `None` where a random direction was checked.
-    pub coordinate: Option<Shape>,
-    /// What the library says.
-    pub analytic: f64,
-    /// What the central difference says.
-    pub numeric: f64,
-    /// The difference that was allowed.
-    pub tolerance: f64,
-    /// The seed of the random directions.
-    pub seed: u64,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Error(error) => error.fmt(f),
-            Self::Mismatch(found) => {
-                write!(
-                    f,
-                    "{}: {} by input {}",
-                    found.function, found.derivative, found.input
-                )?;
-                match &found.coordinate {
-                    Some(coordinate) => write!(f, " at {coordinate}")?,
-                    None => write!(f, " along a random direction")?,
-                }
-                write!(
-                    f,
-                    " is {:e}, numerically {:e} (tolerance {:e}, seed {})",
-                    found.analytic, found.numeric, found.tolerance, found.seed
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for Failure {}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-/// Holds `∂<u, f(x)>/∂x` against central differences, for random or all unit cotangents u: both the gradient of a consumed tape
-/// and the one that [`Tape::grad`] records.
+/// Holds `∂<u, f(x)>/∂x` against central differences, for all unit cotangents u or some random ones: both the gradient of a
+/// consumed tape and the one that [`Tape::grad`](lexigrad_tensor::Tape::grad) records.
+///
+/// `f` takes the inputs as a slice; what needs no gradient (ids, masks, targets) it captures. Its tape trains, so that dropout is
+/// on, with the same masks at every run.
+///
+/// ```
+/// use lexigrad_check::{Options, gradcheck};
+/// use lexigrad_tensor::Tensor;
+/// let inputs = [Tensor::new([[0.3, -1.2], [2.0, 0.7]]), Tensor::new([0.5, 1.5])];
+/// let report = gradcheck("product", |x| x[0].mul(&x[1]), &inputs, &Options::default())?;
+/// assert!(report.derivatives > 0 && report.largest_error < 1e-7);
+/// # Ok::<(), lexigrad_check::Failure>(())
+/// ```
 ///
 /// # Errors
 /// The first derivative that is wrong, or the error of the function.
+///
+/// PyTorch: `torch.autograd.gradcheck`.
 pub fn gradcheck(
     name: &str,
     f: impl Fn(&[Tensor<f64>]) -> Result<Tensor<f64>>,
     inputs: &[Tensor<f64>],
     options: &Options,
-) -> Result<(), Failure> {
-    let mut rng = StdRng::seed_from_u64(options.seed);
-    let output = f(inputs)?;
-    let entries = output.elements() * inputs.iter().map(Tensor::elements).sum::<usize>();
-    let full = entries <= options.full_jacobian;
-    for cotangent in cotangents(output.shape(), full, options.directions, &mut rng) {
-        let scalar = |inputs: &[Tensor<f64>]| Ok(dot(&f(inputs)?, &cotangent));
-        let mut check = Check {
-            name,
-            derivative: "gradient",
-            full,
-            options,
-            rng: &mut rng,
-        };
-        check.compare(&scalar, inputs, &consumed(&f, inputs, &cotangent)?)?;
-        check.derivative = "recorded gradient";
-        check.compare(&scalar, inputs, &recorded(&f, inputs, &cotangent)?)?;
-    }
-    Ok(())
+) -> Result<Report, Failure> {
+    first_order(&Subject::new(name, &f, inputs, options.seed), options)
+}
+
+/// [`gradcheck`] by every parameter of a model, named by its path, and by the inputs.
+///
+/// The parameters have their values back afterwards. A fixed row (the padding of an embedding) is left out, and the report says so:
+/// what it gets is a convention, which [`check_conventions`](crate::check_conventions) checks.
+///
+/// ```
+/// use lexigrad_check::{Options, gradcheck_module};
+/// use lexigrad_tensor::{Param, Tensor};
+/// let scale = Param::new(Tensor::new([0.5, -2.0]));
+/// let f = |x: &[Tensor<f64>]| x[0].mul(&scale.value());
+/// gradcheck_module("scale", &scale, f, &[Tensor::new([1.0, 3.0])], &Options::default())?;
+/// # Ok::<(), lexigrad_check::Failure>(())
+/// ```
+///
+/// # Errors
+/// As for [`gradcheck`].
+pub fn gradcheck_module(
+    name: &str,
+    model: &(impl Module<f64> + ?Sized),
+    f: impl Fn(&[Tensor<f64>]) -> Result<Tensor<f64>>,
+    inputs: &[Tensor<f64>],
+    options: &Options,
+) -> Result<Report, Failure> {
+    let subject = Subject::new(name, &f, inputs, options.seed);
+    first_order(&subject.with_model(model), options)
 }
 
 /// Holds the derivatives of the gradient `∂<u, f(x)>/∂x`, by x and by u, against central differences.
 ///
 /// # Errors
 /// The first second derivative that is wrong, or the error of the function.
+///
+/// PyTorch: `torch.autograd.gradgradcheck`.
 pub fn gradgradcheck(
     name: &str,
     f: impl Fn(&[Tensor<f64>]) -> Result<Tensor<f64>>,
     inputs: &[Tensor<f64>],
     options: &Options,
-) -> Result<(), Failure> {
-    let mut rng = StdRng::seed_from_u64(options.seed);
-    let output = f(inputs)?;
-    let total: usize = inputs.iter().map(Tensor::elements).sum();
-    for _ in 0..options.directions.min(2) {
-        let cotangent = random(output.shape(), &mut rng);
-        let weights: Vec<Tensor<f64>> =
-            inputs.iter().map(|x| random(x.shape(), &mut rng)).collect();
-        let mut variables = inputs.to_vec();
-        variables.push(cotangent);
-        let scalar = |variables: &[Tensor<f64>]| {
-            let (cotangent, inputs) = split(variables);
-            let gradients = consumed(&f, inputs, cotangent)?;
-            Ok(weights.iter().zip(&gradients).map(|(w, g)| dot(w, g)).sum())
-        };
-        let analytic = second(&f, &variables, &weights)?;
-        let mut check = Check {
-            name,
-            derivative: "second derivative",
-            full: total + output.elements() <= options.full_jacobian / 4,
-            options,
-            rng: &mut rng,
-        };
-        check.compare(&scalar, &variables, &analytic)?;
-    }
-    Ok(())
+) -> Result<Report, Failure> {
+    second_order(Subject::new(name, &f, inputs, options.seed), options)
 }
 
-fn split(variables: &[Tensor<f64>]) -> (&Tensor<f64>, &[Tensor<f64>]) {
-    let (last, rest) = variables.split_at(variables.len() - 1);
-    (&rest[0], last)
+/// [`gradgradcheck`] by every parameter of a model and by the inputs.
+///
+/// # Errors
+/// As for [`gradgradcheck`].
+pub fn gradgradcheck_module(
+    name: &str,
+    model: &(impl Module<f64> + ?Sized),
+    f: impl Fn(&[Tensor<f64>]) -> Result<Tensor<f64>>,
+    inputs: &[Tensor<f64>],
+    options: &Options,
+) -> Result<Report, Failure> {
+    let subject = Subject::new(name, &f, inputs, options.seed);
+    second_order(subject.with_model(model), options)
+}
+
+/// What the library says: the gradients of `<cotangent, f>` by each variable.
+struct Claim {
+    derivative: &'static str,
+    cotangent: Vec<f64>,
+    gradients: Vec<Tensor<f64>>,
+}
+
+pub(crate) fn first_order(subject: &Subject<'_>, options: &Options) -> Result<Report, Failure> {
+    let mut rng = StdRng::seed_from_u64(options.seed);
+    let point = subject.point();
+    let output = subject.evaluate(&point)?;
+    let inputs: usize = point.iter().map(Tensor::elements).sum();
+    let full = output.elements() * inputs <= options.full_jacobian;
+    let mut claims = Vec::new();
+    for cotangent in cotangents(output.shape(), full, options.directions, &mut rng) {
+        claims.push(Claim {
+            derivative: "gradient",
+            cotangent: cotangent.to_vec(),
+            gradients: subject.consumed(&point, &cotangent)?,
+        });
+        claims.push(Claim {
+            derivative: "recorded gradient",
+            cotangent: cotangent.to_vec(),
+            gradients: subject.recorded(&point, &cotangent)?,
+        });
+    }
+    let evaluate = |values: &[Tensor<f64>]| Ok(subject.evaluate(values)?.to_vec());
+    let comparison = Comparison {
+        subject,
+        variables: &subject.variables,
+        evaluate: &evaluate,
+        point,
+        full,
+        options,
+    };
+    comparison.hold(&claims, &mut rng)
+}
+
+fn second_order(subject: Subject<'_>, options: &Options) -> Result<Report, Failure> {
+    let mut rng = StdRng::seed_from_u64(options.seed);
+    let mut point = subject.point();
+    let cotangent = random(subject.evaluate(&point)?.shape(), &mut rng);
+    let weights: Vec<Vec<Tensor<f64>>> = (0..options.directions.clamp(1, 2))
+        .map(|_| point.iter().map(|x| random(x.shape(), &mut rng)).collect())
+        .collect();
+    let mut claims = Vec::new();
+    for weights in &weights {
+        claims.push(Claim {
+            derivative: "second derivative",
+            cotangent: weights.iter().flat_map(Tensor::to_vec).collect(),
+            gradients: subject.second(&point, &cotangent, weights)?,
+        });
+    }
+    let elements = point.iter().map(Tensor::elements).sum::<usize>() + cotangent.elements();
+    point.push(cotangent.clone());
+    // The gradients of all variables, one after another.
+    let evaluate = |values: &[Tensor<f64>]| {
+        let (values, cotangent) = values.split_at(values.len() - 1);
+        let gradients = subject.consumed(values, &cotangent[0])?;
+        Ok(gradients.iter().flat_map(Tensor::to_vec).collect())
+    };
+    let by_cotangent = Variable::input("the cotangent".to_owned(), cotangent);
+    let variables: Vec<&Variable> = subject.variables.iter().chain([&by_cotangent]).collect();
+    let comparison = Comparison {
+        subject: &subject,
+        variables: &variables,
+        evaluate: &evaluate,
+        point,
+        full: elements <= options.full_jacobian / 4,
+        options,
+    };
+    comparison.hold(&claims, &mut rng)
 }
 
 /// Every unit vector, or some random ones.
 fn cotangents(shape: &Shape, full: bool, count: usize, rng: &mut StdRng) -> Vec<Tensor<f64>> {
-    if !full {
-        return (0..count).map(|_| random(shape, rng)).collect();
+    if full {
+        (0..shape.elements()).map(|hot| unit(shape, hot)).collect()
+    } else {
+        (0..count).map(|_| random(shape, rng)).collect()
     }
-    let unit = |hot: usize| with_value(&Tensor::zeros(shape), hot, 1.0);
-    (0..shape.elements()).map(unit).collect()
 }
 
+fn unit(shape: &Shape, hot: usize) -> Tensor<f64> {
+    let place = |index| if index == hot { 1.0 } else { 0.0 };
+    shaped((0..shape.elements()).map(place).collect(), shape)
+}
+
+/// Away from 0, so that no contribution hides.
 fn random(shape: &Shape, rng: &mut StdRng) -> Tensor<f64> {
-    // Away from 0, so that no contribution hides.
     let mut draw = || rng.random_range(0.5..1.5) * if rng.random() { 1.0 } else { -1.0 };
-    let values: Vec<f64> = (0..shape.elements()).map(|_| draw()).collect();
-    rebuild(&values, shape)
+    shaped((0..shape.elements()).map(|_| draw()).collect(), shape)
 }
 
-fn rebuild(values: &[f64], shape: &Shape) -> Tensor<f64> {
-    let flat = Tensor::from(values.to_vec());
+pub(crate) fn shaped(values: Vec<f64>, shape: &Shape) -> Tensor<f64> {
+    let flat = Tensor::from(values);
     flat.reshape(shape).unwrap_or(flat)
 }
 
-fn with_value(tensor: &Tensor<f64>, index: usize, value: f64) -> Tensor<f64> {
-    let mut values = tensor.to_vec();
-    values[index] = value;
-    rebuild(&values, tensor.shape())
+fn dot(xs: &[f64], ys: &[f64]) -> f64 {
+    xs.iter().zip(ys).map(|(x, y)| x * y).sum()
 }
 
-fn dot(x: &Tensor<f64>, y: &Tensor<f64>) -> f64 {
-    let pairs = x
-        .values()
-        .iter()
-        .zip(y.values().iter())
-        .map(|(x, y)| x * y)
-        .collect::<Vec<_>>();
-    pairs.into_iter().sum()
-}
+type Evaluate<'a> = &'a dyn Fn(&[Tensor<f64>]) -> Result<Vec<f64>>;
 
-type Function<'a> = &'a dyn Fn(&[Tensor<f64>]) -> Result<Tensor<f64>>;
-
-/// A run of f on leaves of a tape of its own.
-struct Run {
-    tape: Tape,
-    leaves: Vec<Tensor<f64>>,
-    /// None if it depends on none of the leaves, so that every gradient is zero.
-    output: Option<Tensor<f64>>,
-}
-
-fn record(f: Function<'_>, inputs: &[Tensor<f64>]) -> Result<Run> {
-    let tape = Tape::new();
-    let leaves: Vec<Tensor<f64>> = inputs.iter().map(|x| tape.watch(x)).collect();
-    let output = f(&leaves)?;
-    let output = is_recorded(&tape, &output).then_some(output);
-    Ok(Run {
-        tape,
-        leaves,
-        output,
-    })
-}
-
-fn zeros(inputs: &[Tensor<f64>]) -> Vec<Tensor<f64>> {
-    inputs.iter().map(|x| Tensor::zeros(x.shape())).collect()
-}
-
-/// The gradients of a tape that is consumed.
-fn consumed(
-    f: Function<'_>,
-    inputs: &[Tensor<f64>],
-    cotangent: &Tensor<f64>,
-) -> Result<Vec<Tensor<f64>>> {
-    let run = record(f, inputs)?;
-    let Some(output) = run.output else {
-        return Ok(zeros(inputs));
-    };
-    let gradients = run.tape.backward_with(&output, cotangent)?;
-    let gradient_of = |leaf: &Tensor<f64>| match gradients.of(leaf) {
-        Some(gradient) => gradient.to_dense(),
-        None => Ok(Tensor::zeros(leaf.shape())),
-    };
-    run.leaves.iter().map(gradient_of).collect()
-}
-
-fn is_recorded(tape: &Tape, output: &Tensor<f64>) -> bool {
-    tape.grad_with(output, &Tensor::zeros(output.shape()), &[])
-        .is_ok()
-}
-
-/// The gradients that a tape records.
-fn recorded(
-    f: Function<'_>,
-    inputs: &[Tensor<f64>],
-    cotangent: &Tensor<f64>,
-) -> Result<Vec<Tensor<f64>>> {
-    let run = record(f, inputs)?;
-    match &run.output {
-        Some(output) => {
-            let leaves: Vec<&Tensor<f64>> = run.leaves.iter().collect();
-            run.tape.grad_with(output, cotangent, &leaves)
-        }
-        None => Ok(zeros(inputs)),
-    }
-}
-
-/// The gradients of `Σ <w, ∂<u, f(x)>/∂x>` by every x and by u.
-fn second(
-    f: Function<'_>,
-    variables: &[Tensor<f64>],
-    weights: &[Tensor<f64>],
-) -> Result<Vec<Tensor<f64>>> {
-    let tape = Tape::new();
-    let leaves: Vec<Tensor<f64>> = variables.iter().map(|x| tape.watch(x)).collect();
-    let (cotangent, inputs) = split(&leaves);
-    let output = f(inputs)?;
-    if !is_recorded(&tape, &output) {
-        return Ok(zeros(variables));
-    }
-    let gradients = tape.grad_with(&output, cotangent, &inputs.iter().collect::<Vec<_>>())?;
-    let mut sum = Tensor::zeros([]);
-    for (weight, gradient) in weights.iter().zip(&gradients) {
-        sum = sum.add(&weight.mul(gradient)?.sum())?;
-    }
-    if !is_recorded(&tape, &sum) {
-        return Ok(zeros(variables));
-    }
-    tape.grad(&sum, &leaves.iter().collect::<Vec<_>>())
-}
-
-/// The comparison of one list of derivatives.
-struct Check<'a> {
-    name: &'a str,
-    derivative: &'static str,
+/// A vector-valued function at a point, whose slopes are compared with claims.
+struct Comparison<'a, V> {
+    subject: &'a Subject<'a>,
+    variables: &'a [V],
+    evaluate: Evaluate<'a>,
+    point: Vec<Tensor<f64>>,
     full: bool,
     options: &'a Options,
-    rng: &'a mut StdRng,
 }
 
-impl Check<'_> {
-    fn compare(
-        &mut self,
-        scalar: &dyn Fn(&[Tensor<f64>]) -> Result<f64>,
-        inputs: &[Tensor<f64>],
-        analytic: &[Tensor<f64>],
-    ) -> Result<(), Failure> {
-        for (input, gradient) in analytic.iter().enumerate() {
-            let elements = gradient.elements();
-            if self.full {
-                for index in 0..elements {
-                    let direction = with_value(&Tensor::zeros(gradient.shape()), index, 1.0);
-                    self.along(scalar, inputs, input, gradient, &direction, Some(index))?;
-                }
+impl<V: std::borrow::Borrow<Variable>> Comparison<'_, V> {
+    fn hold(&self, claims: &[Claim], rng: &mut StdRng) -> Result<Report, Failure> {
+        let mut report = Report {
+            function: self.subject.name.to_owned(),
+            derivatives: 0,
+            largest_error: 0.0,
+            conventions: self
+                .subject
+                .conventions_at(&self.point[..self.subject.variables.len()])?,
+        };
+        for (index, variable) in self.variables.iter().enumerate() {
+            let shape = self.point[index].shape();
+            let count = if self.full {
+                shape.elements()
             } else {
-                for _ in 0..self.options.directions.min(elements) {
-                    let direction = random(gradient.shape(), self.rng);
-                    self.along(scalar, inputs, input, gradient, &direction, None)?;
-                }
+                self.options.directions.min(shape.elements())
+            };
+            for place in 0..count {
+                let direction = if self.full {
+                    unit(shape, place)
+                } else {
+                    random(shape, rng)
+                };
+                let coordinate = self.full.then(|| position(shape, place));
+                let direction = without_fixed_row(variable.borrow(), direction);
+                self.along(index, direction, coordinate, claims, &mut report)?;
             }
+        }
+        Ok(report)
+    }
+
+    /// Holds each claim against the slope along one direction of one variable.
+    fn along(
+        &self,
+        index: usize,
+        direction: Tensor<f64>,
+        coordinate: Option<Shape>,
+        claims: &[Claim],
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let variable = self.variables[index].borrow();
+        let moved = Moved {
+            comparison: self,
+            index,
+            direction: scaled_rows(variable, &direction)?,
+        };
+        let slopes = moved.slopes(-1.0, 1.0, self.options.eps)?;
+        let direction = direction.to_vec();
+        for claim in claims {
+            let numeric = dot(&slopes, &claim.cotangent);
+            let analytic = dot(&claim.gradients[index].to_vec(), &direction);
+            let tolerance = self.options.atol + self.options.rtol * numeric.abs();
+            let error = (analytic - numeric).abs();
+            if error <= tolerance {
+                report.derivatives += 1;
+                report.largest_error = report.largest_error.max(error);
+                continue;
+            }
+            return Err(Failure::Mismatch(Box::new(Mismatch {
+                function: report.function.clone(),
+                derivative: claim.derivative,
+                variable: variable.name.clone(),
+                coordinate,
+                analytic,
+                numeric,
+                tolerance,
+                seed: self.options.seed,
+                kink: moved.kink(&claim.cotangent)?,
+                conventions: report.conventions.clone(),
+            })));
         }
         Ok(())
     }
+}
 
-    fn along(
-        &self,
-        scalar: &dyn Fn(&[Tensor<f64>]) -> Result<f64>,
-        inputs: &[Tensor<f64>],
-        input: usize,
-        gradient: &Tensor<f64>,
-        direction: &Tensor<f64>,
-        index: Option<usize>,
-    ) -> Result<(), Failure> {
-        let eps = self.options.eps;
-        let moved = |step: f64| -> Result<f64> {
-            let mut inputs = inputs.to_vec();
-            inputs[input] = inputs[input].add(&direction.mul_scalar(step))?;
-            scalar(&inputs)
+/// A function along a line through its point.
+struct Moved<'a, V> {
+    comparison: &'a Comparison<'a, V>,
+    index: usize,
+    direction: Tensor<f64>,
+}
+
+impl<V> Moved<'_, V> {
+    /// `(f(x + to eps d) - f(x + from eps d)) / ((to - from) eps)`
+    fn slopes(&self, from: f64, to: f64, eps: f64) -> Result<Vec<f64>> {
+        let at = |step: f64| {
+            let mut values = self.comparison.point.clone();
+            values[self.index] = values[self.index].add(&self.direction.mul_scalar(step * eps))?;
+            (self.comparison.evaluate)(&values)
         };
-        let numeric = (moved(eps)? - moved(-eps)?) / (2.0 * eps);
-        let analytic = dot(gradient, direction);
-        let tolerance = self.options.atol + self.options.rtol * numeric.abs();
-        if (analytic - numeric).abs() <= tolerance {
-            return Ok(());
-        }
-        Err(Failure::Mismatch(Box::new(Mismatch {
-            function: self.name.to_owned(),
-            derivative: self.derivative,
-            input,
-            coordinate: index.map(|index| position(gradient.shape(), index)),
-            analytic,
-            numeric,
-            tolerance,
-            seed: self.options.seed,
-        })))
+        let (low, high) = (at(from)?, at(to)?);
+        let width = (to - from) * eps;
+        Ok(high
+            .iter()
+            .zip(&low)
+            .map(|(high, low)| (high - low) / width)
+            .collect())
     }
+
+    /// The slopes on either side, if they differ by more than a curve explains: then the difference does not shrink with the step.
+    fn kink(&self, cotangent: &[f64]) -> Result<Option<(f64, f64)>> {
+        let sides = |eps: f64| -> Result<(f64, f64)> {
+            let (left, right) = (self.slopes(-1.0, 0.0, eps)?, self.slopes(0.0, 1.0, eps)?);
+            Ok((dot(&left, cotangent), dot(&right, cotangent)))
+        };
+        let gap = |(left, right): (f64, f64)| (right - left).abs();
+        let (far, near) = (sides(1e-4)?, sides(1e-5)?);
+        let scale = 1.0 + near.0.abs().max(near.1.abs());
+        let is_kink = gap(near) > 1e-3 * scale && gap(near) > 0.5 * gap(far);
+        Ok(is_kink.then_some(near))
+    }
+}
+
+/// The direction without the row that is not checked.
+fn without_fixed_row(variable: &Variable, direction: Tensor<f64>) -> Tensor<f64> {
+    let Some(row) = variable.fixed_row else {
+        return direction;
+    };
+    let (mut values, size) = (direction.to_vec(), row_size(direction.shape()));
+    values[row * size..(row + 1) * size].fill(0.0);
+    shaped(values, direction.shape())
+}
+
+/// The direction with the factors of its rows: the derivative along it is what the gradient is by convention.
+fn scaled_rows(variable: &Variable, direction: &Tensor<f64>) -> Result<Tensor<f64>> {
+    let Some(factors) = &variable.row_factors else {
+        return Ok(direction.clone());
+    };
+    direction.mul(&Tensor::from(factors.clone()).unsqueeze(-1)?)
+}
+
+fn row_size(shape: &Shape) -> usize {
+    shape.iter().skip(1).product()
 }
 
 fn position(shape: &Shape, mut index: usize) -> Shape {

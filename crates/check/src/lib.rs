@@ -1,7 +1,8 @@
-//! Numerical gradient checks, proptest strategies for tensors, and a battery of checks for a table of operations.
+//! Numerical gradient checks, proptest strategies for tensors, and a battery of checks for tables of operations.
 //!
-//! [`gradcheck`] holds the gradients of a function against central differences in f64, [`gradgradcheck`] its second
-//! derivatives; [`Row`] runs both, and more, over inputs that proptest draws.
+//! [`gradcheck`] holds the gradients of a function against central differences in f64, [`gradgradcheck`] its second derivatives;
+//! [`gradcheck_module`] does it for every parameter of a model. [`check_conventions`] checks what is no derivative by convention.
+//! [`Row`] runs all this and more over inputs that proptest draws by the [`strategies`]. The [`guide`] shows each in use.
 //!
 //! ```
 //! use lexigrad_check::{Options, gradcheck, gradgradcheck};
@@ -14,13 +15,21 @@
 //! # Ok::<(), lexigrad_check::Failure>(())
 //! ```
 //!
-//! PyTorch: `torch.autograd.gradcheck` and `gradgradcheck`.
+//! PyTorch: `torch.autograd.gradcheck` and `gradgradcheck`, `OpInfo`.
 
 #![warn(unreachable_pub)]
 
 mod battery;
+mod conventions;
 mod gradcheck;
+pub mod guide;
+mod options;
+mod report;
 pub mod strategies;
+mod subject;
 
-pub use battery::{Case, Row};
-pub use gradcheck::{Failure, Options, gradcheck, gradgradcheck};
+pub use battery::{Batch, Case, Row, RowFailure, RowReport};
+pub use conventions::{MaxNorm, check_conventions, check_max_norm};
+pub use gradcheck::{gradcheck, gradcheck_module, gradgradcheck, gradgradcheck_module};
+pub use options::Options;
+pub use report::{Failure, Mismatch, Report};

@@ -69,7 +69,7 @@ pub enum ErrorKind {
         rule: String,
     },
     /// An axis that the tensor does not have.
-    #[error("axis {axis} is out of range for shape {shape} (rank {}; axes run from -{} to {})", shape.rank(), shape.rank(), shape.rank() as isize - 1)]
+    #[error("axis {axis} is out of range for shape {shape} ({})", describe_axes(shape.rank()))]
     Axis {
         /// The axis asked for.
         axis: isize,
@@ -240,6 +240,13 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+fn describe_axes(rank: usize) -> String {
+    match rank {
+        0 => "it has no axes".to_owned(),
+        _ => format!("rank {rank}; axes run from -{rank} to {}", rank - 1),
+    }
+}
 
 fn describe_misfit(
     missing: &[String],

@@ -2,6 +2,7 @@
 
 use lexigrad_check::strategies::{Domain, broadcast_pair, shape, tensor};
 use lexigrad_check::{Case, Row, row};
+use lexigrad_tensor::{Tensor, checkpoint};
 use proptest::prelude::*;
 
 #[test]
@@ -32,13 +33,9 @@ fn apart() -> impl Strategy<Value = Case> {
             .iter()
             .map(|y| (y * 10.0).floor() + 0.5)
             .collect();
-        case.tensors[0] = lexigrad_tensor::Tensor::from(rounded)
-            .reshape(x.shape())
-            .unwrap();
+        case.tensors[0] = Tensor::from(rounded).reshape(x.shape()).unwrap();
         let shape = case.tensors[1].shape().clone();
-        case.tensors[1] = lexigrad_tensor::Tensor::from(halves)
-            .reshape(shape)
-            .unwrap();
+        case.tensors[1] = Tensor::from(halves).reshape(shape).unwrap();
         case
     })
 }
@@ -53,7 +50,7 @@ fn square() -> impl Strategy<Value = Case> {
 
 pub fn rows() -> Vec<Row> {
     use Domain::{Any, AwayFromKinks, Positive};
-    vec![
+    let functions = vec![
         row!("exp", one(Any), |x, _ids| Ok(x[0].exp())),
         row!("ln", one(Positive), |x, _ids| Ok(x[0].ln())),
         row!("sqrt", one(Positive), |x, _ids| Ok(x[0].sqrt())),
@@ -84,6 +81,21 @@ pub fn rows() -> Vec<Row> {
         row!("ln_1p", one(Positive), |x, _ids| Ok(x[0].ln_1p())),
         row!("sin", one(Any), |x, _ids| Ok(x[0].sin())),
         row!("cos", one(Any), |x, _ids| Ok(x[0].cos())),
+        row!("masked_fill", one(AwayFromKinks), |x, _ids| {
+            let mask = x[0].detach().mask(|x| x > 1.0);
+            x[0].square().masked_fill(&mask, 7.0)
+        }),
+        row!("map_gradient", one(Any), |x, _ids| {
+            let looked_at = x[0].square().map_gradient(|gradient| Ok(gradient.clone()));
+            Ok(looked_at.square())
+        }),
+        row!("checkpoint", one(Any), |x, _ids| {
+            let input = x[0].square();
+            checkpoint(move || input.tanh().mul(&input))
+        }),
+    ];
+    let functions = functions.into_iter().map(|row| row.batched(crate::FIRST));
+    let of_two = vec![
         row!("add", two(Any, Any), |x, _ids| x[0].add(&x[1])),
         row!("sub", two(Any, Any), |x, _ids| x[0].sub(&x[1])),
         row!("mul", two(Any, Any), |x, _ids| x[0].mul(&x[1])),
@@ -91,10 +103,6 @@ pub fn rows() -> Vec<Row> {
         row!("div", two(Any, Positive), |x, _ids| x[0].div(&x[1])),
         row!("maximum", apart(), |x, _ids| x[0].maximum(&x[1])),
         row!("minimum", apart(), |x, _ids| x[0].minimum(&x[1])),
-        row!("masked_fill", one(AwayFromKinks), |x, _ids| {
-            let mask = x[0].mask(|x| x > 1.0);
-            x[0].square().masked_fill(&mask, 7.0)
-        }),
         row!(
             "where_mask",
             two(AwayFromKinks, AwayFromKinks),
@@ -105,5 +113,6 @@ pub fn rows() -> Vec<Row> {
         ),
         row!("tril", square(), |x, _ids| Ok(x[0].tril(0)?.square())),
         row!("triu", square(), |x, _ids| Ok(x[0].triu(1)?.square())),
-    ]
+    ];
+    functions.chain(of_two).collect()
 }

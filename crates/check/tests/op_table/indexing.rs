@@ -1,7 +1,7 @@
 //! Elements by index, in order, and in windows. A square follows each, so that the second derivative is not zero.
 
 use lexigrad_check::strategies::{Domain, ids_of, shape, tensor};
-use lexigrad_check::{Case, Row, row};
+use lexigrad_check::{Batch, Case, Row, row};
 use lexigrad_tensor::{Shape, segment_max, segment_mean, segment_sum};
 use proptest::prelude::*;
 
@@ -57,18 +57,27 @@ fn long() -> impl Strategy<Value = Case> {
         .prop_map(|x| Case::of(vec![x]))
 }
 
+/// A batch in both tensors and the ids.
+const BOTH: Batch = Batch {
+    tensors: &[0, 1],
+    ids: true,
+};
+
 pub fn rows() -> Vec<Row> {
     use Domain::{Any, AwayFromKinks};
     vec![
         row!("index_select", selected(), |x, ids| {
             Ok(x[0].index_select(1, ids)?.square())
-        }),
+        })
+        .batched(crate::FIRST),
         row!("gather", gathered(), |x, ids| x[0]
             .gather(1, ids)?
-            .mul(&x[1])),
+            .mul(&x[1]))
+        .batched(BOTH),
         row!("scatter_add", gathered(), |x, ids| {
             Ok(x[0].scatter_add(1, ids, &x[1])?.square())
-        }),
+        })
+        .batched(BOTH),
         row!("one_hot", selected(), |x, ids| {
             let hot = ids.one_hot(x[0].shape()[1])?;
             Ok(hot.matmul(&x[0])?.square())
@@ -83,17 +92,20 @@ pub fn rows() -> Vec<Row> {
         row!("repeat in front", cube(Any), |x, _ids| {
             Ok(x[0].repeat(&[2, 1, 2, 3])?.square())
         }),
-        row!("cumsum", cube(Any), |x, _ids| Ok(x[0].cumsum(1)?.square())),
+        row!("cumsum", cube(Any), |x, _ids| Ok(x[0].cumsum(1)?.square())).batched(crate::FIRST),
         row!("sort", cube(AwayFromKinks), |x, _ids| {
             Ok(x[0].sort(1, false)?.0.cumsum(1)?.square())
-        }),
+        })
+        .batched(crate::FIRST),
         row!("sort descending", cube(AwayFromKinks), |x, _ids| {
             Ok(x[0].sort(-1, true)?.0.cumsum(-1)?.square())
-        }),
+        })
+        .batched(crate::FIRST),
         row!("topk", cube(AwayFromKinks), |x, _ids| {
             let k = x[0].shape()[1].div_ceil(2);
             Ok(x[0].topk(k, 1)?.0.cumsum(1)?.square())
-        }),
+        })
+        .batched(crate::FIRST),
         row!("segment_sum", segmented(), |x, ids| {
             Ok(segment_sum(&x[0], ids, 3)?.square())
         }),
@@ -107,20 +119,24 @@ pub fn rows() -> Vec<Row> {
             let length = x[0].shape()[1];
             let parts = x[0].split(&[1, 0, length - 1], 1)?;
             parts[0].mul(&parts[2].square())
-        }),
+        })
+        .batched(crate::FIRST),
         row!("chunk", long(), |x, _ids| {
             let parts = x[0].chunk(2, 1)?;
             parts[0].sum_keep(&[1])?.mul(&parts[1].square())
         }),
         row!("pad", cube(Any), |x, _ids| {
             x[0].pad(1, 2, 1, 0.5)?.square().cumsum(1)
-        }),
+        })
+        .batched(crate::FIRST),
         row!("unfold", long(), |x, _ids| Ok(x[0]
             .unfold(1, 3, 1)?
-            .square())),
+            .square()))
+        .batched(crate::FIRST),
         row!("unfold with steps", long(), |x, _ids| {
             Ok(x[0].unfold(1, 2, 2)?.square())
-        }),
+        })
+        .batched(crate::FIRST),
         row!("unfold of a view", long(), |x, _ids| {
             Ok(x[0].transpose(0, 1)?.unfold(0, 2, 1)?.square())
         }),

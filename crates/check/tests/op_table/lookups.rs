@@ -1,7 +1,7 @@
 //! Lookups of rows and bags. A square follows each, so that the second derivative is not zero.
 
 use lexigrad_check::strategies::{Domain, ids_of, shape, table_with_ids, tensor};
-use lexigrad_check::{Case, Row, row};
+use lexigrad_check::{Batch, Case, Row, row};
 use lexigrad_tensor::{
     BagMode, Bags, EmbeddingOptions, Ids, Result, Shape, bag_sum, embedding, embedding_bag,
     embedding_bag_weighted, gather_rows, scatter_rows,
@@ -57,12 +57,19 @@ fn dense() -> EmbeddingOptions {
     }
 }
 
+/// A batch of ids; the table is one for all.
+const BY_IDS: Batch = Batch {
+    tensors: &[],
+    ids: true,
+};
+
 pub fn rows() -> Vec<Row> {
     vec![
         row!("gather_rows", lookup(), |x, ids| Ok(gather_rows(
             &x[0], ids
         )?
-        .square())),
+        .square()))
+        .batched(BY_IDS),
         row!("gather_rows twice and whole", lookup(), |x, ids| {
             let (rows, whole) = (gather_rows(&x[0], ids)?, x[0].square().sum());
             rows.square()
@@ -82,10 +89,12 @@ pub fn rows() -> Vec<Row> {
             ids,
             &plain()
         )?
-        .square())),
+        .square()))
+        .batched(BY_IDS),
         row!("embedding with a dense gradient", lookup(), |x, ids| Ok(
             embedding(&x[0], ids, &dense())?.square()
-        )),
+        ))
+        .batched(BY_IDS),
         row!("embedding_bag sum", flat(), |x, ids| {
             Ok(embedding_bag(&x[0], &bags(ids)?, BagMode::Sum, &plain())?.square())
         }),

@@ -1,7 +1,7 @@
 //! Cross-entropy with each option.
 
 use lexigrad_check::strategies::logits_with_targets;
-use lexigrad_check::{Case, Row, row};
+use lexigrad_check::{Batch, Case, Row, row};
 use lexigrad_tensor::{
     CrossEntropyOptions, Element, Ids, Reduction, Result, Tensor, cross_entropy, cross_entropy_with,
 };
@@ -47,6 +47,12 @@ fn smoothed<T: Element>(reduction: Reduction) -> CrossEntropyOptions<T> {
     }
 }
 
+/// A batch of rows, each with its target.
+const ROWS: Batch = Batch {
+    tensors: &[0],
+    ids: true,
+};
+
 pub fn rows() -> Vec<Row> {
     vec![
         row!("cross_entropy", labelled(), |x, ids| cross_entropy(
@@ -74,7 +80,8 @@ pub fn rows() -> Vec<Row> {
             ids,
             false,
             smoothed(Reduction::None)
-        )),
+        ))
+        .batched(ROWS),
         row!(
             "cross_entropy smoothed and weighted",
             labelled(),

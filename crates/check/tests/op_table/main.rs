@@ -13,7 +13,13 @@ mod products;
 mod reductions;
 mod shapes;
 
-use lexigrad_check::Row;
+use lexigrad_check::{Batch, Row};
+
+/// The first tensor holds a batch.
+const FIRST: Batch = Batch {
+    tensors: &[0],
+    ids: false,
+};
 
 /// Cases drawn for each row; `OP_TABLE_CASES` asks for more.
 fn cases() -> u32 {
@@ -25,6 +31,53 @@ fn run(rows: &[Row]) {
     for row in rows {
         row.run(cases());
     }
+}
+
+fn all_rows() -> Vec<Row> {
+    let tables = [
+        elementwise::rows(),
+        indexing::rows(),
+        lookups::rows(),
+        losses::rows(),
+        products::rows(),
+        reductions::rows(),
+        shapes::rows(),
+    ];
+    tables.into_iter().flatten().collect()
+}
+
+/// The long mode: `cargo test --release -p lexigrad-check --test op_table -- --ignored --nocapture`, 10,000 cases a row unless
+/// `OP_TABLE_CASES` says otherwise, and the number of failures.
+#[test]
+#[ignore = "minutes"]
+fn long_mode() {
+    let wanted = std::env::var("OP_TABLE_CASES").ok();
+    let cases = wanted
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(10_000);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let run_share = |thread: usize| {
+        let rows = all_rows().into_iter().skip(thread).step_by(threads);
+        let outcome = |row: Row| row.try_run(cases).map_err(|failure| println!("{failure}"));
+        rows.map(outcome).filter(Result::is_err).count()
+    };
+    let failures: usize = std::thread::scope(|scope| {
+        let shares: Vec<_> = (0..threads)
+            .map(|thread| scope.spawn(move || run_share(thread)))
+            .collect();
+        shares.into_iter().map(|share| share.join().unwrap()).sum()
+    });
+    let rows = all_rows();
+    let batched = rows.iter().filter(|row| row.is_batched()).count();
+    println!("operations in the index: {}", index().len());
+    println!(
+        "rows, all of them at first and second order: {}",
+        rows.len()
+    );
+    println!("rows run on a batch of one and an empty one too: {batched}");
+    println!("cases: {}", rows.len() * cases as usize);
+    println!("failures: {failures}");
+    assert_eq!(failures, 0);
 }
 
 /// The operations named in the first column of the index.
@@ -42,16 +95,8 @@ fn index() -> Vec<&'static str> {
 
 #[test]
 fn every_operation_of_the_index_has_a_row() {
-    let tables = [
-        elementwise::rows(),
-        indexing::rows(),
-        lookups::rows(),
-        losses::rows(),
-        products::rows(),
-        reductions::rows(),
-        shapes::rows(),
-    ];
-    let named: Vec<&str> = tables.iter().flatten().map(Row::name).collect();
+    let rows = all_rows();
+    let named: Vec<&str> = rows.iter().map(Row::name).collect();
     // A row is named after its operation, with the variant behind it.
     let has_row = |operation: &str| {
         named

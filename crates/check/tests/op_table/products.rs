@@ -1,10 +1,10 @@
 //! Products of matrices and vectors, convolutions, and dropout, which multiplies too.
 
 use lexigrad_check::strategies::{Domain, matmul_sizes, shape, tensor};
-use lexigrad_check::{Case, Row, row};
+use lexigrad_check::{Batch, Case, Row, row};
 use lexigrad_tensor::{
-    Conv1dOptions, Norm, PoolOptions, Shape, avg_pool1d, conv1d, cosine_similarity, einsum, linear,
-    max_pool1d,
+    Conv1dOptions, Norm, PoolOptions, Shape, avg_pool1d, conv1d, cosine_similarity, dropout,
+    einsum, linear, max_pool1d,
 };
 use proptest::prelude::*;
 
@@ -49,8 +49,8 @@ fn lettered(left: &'static str, right: &'static str) -> impl Strategy<Value = Ca
 }
 
 /// Rows of vectors that are not short, two alike.
-fn directions() -> impl Strategy<Value = Case> {
-    (shape(0..=2, 1..=3), 2..=4usize).prop_flat_map(|(outer, dim)| {
+fn directions(outer: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = Case> {
+    (shape(outer, 1..=3), 2..=4usize).prop_flat_map(|(outer, dim)| {
         let whole: Shape = outer.iter().copied().chain([dim]).collect();
         let parts = (
             tensor(whole.clone(), Domain::AwayFromKinks),
@@ -96,9 +96,15 @@ fn any_tensor() -> impl Strategy<Value = Case> {
         .prop_map(|x| Case::of(vec![x]))
 }
 
+/// A batch in both tensors.
+const BOTH: Batch = Batch {
+    tensors: &[0, 1],
+    ids: false,
+};
+
 pub fn rows() -> Vec<Row> {
     vec![
-        row!("matmul", matrices(&[], &[]), |x, _ids| x[0].matmul(&x[1])),
+        row!("matmul", matrices(&[], &[]), |x, _ids| x[0].matmul(&x[1])).batched(crate::FIRST),
         row!(
             "matmul of batches",
             matrices(&[2, 1], &[1, 3]),
@@ -122,10 +128,12 @@ pub fn rows() -> Vec<Row> {
             &x[0],
             &x[1],
             Some(&x[2])
-        )),
+        ))
+        .batched(crate::FIRST),
         row!("linear without bias", layer(1), |x, _ids| linear(
             &x[0], &x[1], None
-        )),
+        ))
+        .batched(crate::FIRST),
         row!("linear on a vector", layer(0), |x, _ids| linear(
             &x[0],
             &x[1],
@@ -135,17 +143,20 @@ pub fn rows() -> Vec<Row> {
             &x[0],
             &x[1],
             Some(&x[2])
-        )),
+        ))
+        .batched(crate::FIRST),
         row!("outer", lettered("i", "j"), |x, _ids| x[0].outer(&x[1])),
-        row!("bmm", lettered("bij", "bjk"), |x, _ids| x[0].bmm(&x[1])),
+        row!("bmm", lettered("bij", "bjk"), |x, _ids| x[0].bmm(&x[1])).batched(BOTH),
         row!("einsum product", lettered("bij", "bjk"), |x, _ids| {
             einsum("bij,bjk->bik", &[&x[0], &x[1]])
-        }),
+        })
+        .batched(BOTH),
         row!(
             "einsum of four axes",
             lettered("bqhd", "bkhd"),
             |x, _ids| { einsum("bqhd,bkhd->bhqk", &[&x[0], &x[1]]) }
-        ),
+        )
+        .batched(BOTH),
         row!(
             "einsum with sums of its own",
             lettered("aij", "jkc"),
@@ -157,25 +168,39 @@ pub fn rows() -> Vec<Row> {
         row!("einsum of one", lettered("ijk", "i"), |x, _ids| {
             einsum("ijk->ki", &[&x[0].square()])?.mul(&x[1])
         }),
-        row!("norm L1", directions(), |x, _ids| {
+        row!("norm L1", directions(1..=2), |x, _ids| {
             x[0].norm(Norm::L1, &[-1])?
                 .mul(&x[1].norm(Norm::L1, &[-1])?)
-        }),
-        row!("norm L2", directions(), |x, _ids| x[0]
-            .norm(Norm::L2, &[-1])),
-        row!("norm L2 over all axes, kept", directions(), |x, _ids| {
-            let axes: Vec<isize> = (0..x[0].rank() as isize).collect();
-            x[0].norm_keep(Norm::L2, &axes)?.mul(&x[1])
-        }),
-        row!("norm infinity", directions(), |x, _ids| {
+        })
+        .batched(BOTH),
+        row!("norm L2", directions(1..=2), |x, _ids| x[0]
+            .norm(Norm::L2, &[-1]))
+        .batched(crate::FIRST),
+        row!(
+            "norm L2 over all axes, kept",
+            directions(1..=2),
+            |x, _ids| {
+                let axes: Vec<isize> = (0..x[0].rank() as isize).collect();
+                x[0].norm_keep(Norm::L2, &axes)?.mul(&x[1])
+            }
+        ),
+        row!("norm infinity", directions(1..=2), |x, _ids| {
             Ok(x[0].norm(Norm::Infinity, &[-1])?.square())
-        }),
-        row!("cosine_similarity", directions(), |x, _ids| {
+        })
+        .batched(crate::FIRST),
+        row!("cosine_similarity", directions(1..=2), |x, _ids| {
             cosine_similarity(&x[0], &x[1], -1, 1e-8)
-        }),
+        })
+        .batched(BOTH),
+        row!(
+            "cosine_similarity of two vectors",
+            directions(0..=0),
+            |x, _ids| { cosine_similarity(&x[0], &x[1], 0, 1e-8) }
+        ),
         row!("conv1d", convolution(1), |x, _ids| {
             conv1d(&x[0], &x[1], Some(&x[2]), &Conv1dOptions::default())
-        }),
+        })
+        .batched(crate::FIRST),
         row!("conv1d with every option", convolution(2), |x, _ids| {
             let options = Conv1dOptions {
                 stride: 2,
@@ -184,29 +209,22 @@ pub fn rows() -> Vec<Row> {
                 groups: 2,
             };
             conv1d(&x[0], &x[1], None, &options)
-        }),
+        })
+        .batched(crate::FIRST),
         row!("max_pool1d", sequences(), |x, _ids| {
             Ok(max_pool1d(&x[0], &PoolOptions::new(2))?.square())
-        }),
+        })
+        .batched(crate::FIRST),
         row!("max_pool1d padded", sequences(), |x, _ids| {
             Ok(max_pool1d(&x[0], &pooling(3, 1, 1))?.square())
-        }),
+        })
+        .batched(crate::FIRST),
         row!("avg_pool1d", sequences(), |x, _ids| {
             Ok(avg_pool1d(&x[0], &pooling(3, 2, 1))?.square())
+        })
+        .batched(crate::FIRST),
+        row!("dropout", any_tensor(), |x, _ids| {
+            Ok(dropout(&x[0].square(), 0.4)?.square())
         }),
-        row!("dropout", any_tensor(), |x, _ids| dropout_by_a_fixed_mask(
-            &x[0].square()
-        )),
     ]
-}
-
-/// Dropout draws another mask at each call and none without a tape, so that a difference quotient cannot see it. What is left is
-/// linear: here it stands as a product with one mask, and `conventions.rs` shows that dropout is one.
-fn dropout_by_a_fixed_mask<T: lexigrad_tensor::Element>(
-    x: &lexigrad_tensor::Tensor<T>,
-) -> lexigrad_tensor::Result<lexigrad_tensor::Tensor<T>> {
-    let mask: Vec<T> = (0..x.elements())
-        .map(|i| T::from_f64((i % 3) as f64))
-        .collect();
-    x.mul(&lexigrad_tensor::Tensor::from(mask).reshape(x.shape())?)
 }

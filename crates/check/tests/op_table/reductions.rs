@@ -51,11 +51,12 @@ pub fn rows() -> Vec<Row> {
         row!("mean", cube(Any), |x, _ids| Ok(x[0].square().mean())),
         row!("mean over an axis", cube(Any), |x, _ids| x[0]
             .square()
-            .mean_axes(&[1])),
+            .mean_axes(&[1]))
+        .batched(crate::FIRST),
         row!("mean kept", cube(Any), |x, _ids| x[0]
             .square()
             .mean_keep(&[0, 1])),
-        row!("max", cube(AwayFromKinks), |x, _ids| x[0].max_axes(&[-1])),
+        row!("max", cube(AwayFromKinks), |x, _ids| x[0].max_axes(&[-1])).batched(crate::FIRST),
         row!("max kept over two axes", cube(AwayFromKinks), |x, _ids| x
             [0]
         .square()
@@ -67,14 +68,16 @@ pub fn rows() -> Vec<Row> {
         .min_keep(&[0, 1, 2])),
         row!("var", cube(Any), |x, _ids| x[0].var_axes(&[0, 2], 0)),
         row!("var kept and corrected", affine(), |x, _ids| x[0]
-            .var_keep(&[-1], 1)),
-        row!("softmax", cube(Any), |x, _ids| x[0].softmax(-1)),
+            .var_keep(&[-1], 1))
+        .batched(crate::FIRST),
+        row!("softmax", cube(Any), |x, _ids| x[0].softmax(-1)).batched(crate::FIRST),
         row!("softmax along another axis", cube(Any), |x, _ids| x[0]
-            .softmax(1)),
-        row!("log_softmax", cube(Any), |x, _ids| x[0].log_softmax(-1)),
+            .softmax(1))
+        .batched(crate::FIRST),
+        row!("log_softmax", cube(Any), |x, _ids| x[0].log_softmax(-1)).batched(crate::FIRST),
         row!("log_softmax along another axis", cube(Any), |x, _ids| x[0]
             .log_softmax(0)),
-        row!("logsumexp", cube(Any), |x, _ids| x[0].logsumexp(-1)),
+        row!("logsumexp", cube(Any), |x, _ids| x[0].logsumexp(-1)).batched(crate::FIRST),
         row!("logsumexp along another axis", cube(Any), |x, _ids| x[0]
             .logsumexp(0)),
         row!("layer_norm", affine(), |x, _ids| layer_norm(
@@ -83,14 +86,16 @@ pub fn rows() -> Vec<Row> {
             Some(&x[1]),
             Some(&x[2]),
             1e-2
-        )),
+        ))
+        .batched(crate::FIRST),
         row!("layer_norm without bias", affine(), |x, _ids| layer_norm(
             &x[0],
             1,
             Some(&x[1]),
             None,
             1e-2
-        )),
+        ))
+        .batched(crate::FIRST),
         row!("layer_norm plain over all axes", affine(), |x, _ids| {
             layer_norm(&x[0], x[0].rank(), None, None, 1e-2)
         }),

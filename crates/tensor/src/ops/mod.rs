@@ -36,6 +36,7 @@
 //! | `bag_sum` `segment_sum` `segment_mean` `segment_max` | Σ, mean, max of x by bag or id | G spread over the segment | `segments.rs` |
 //! | `cross_entropy` | ln Σ e^x - x\[t\] | softmax x - onehot t | `cross_entropy.rs` |
 //! | `layer_norm` | (x - mean) / std w + b | fused | `layer_norm.rs` |
+//! | `checkpoint` | f() | f again, and its gradient | `../tape/checkpoint.rs` |
 //! | `map_gradient` | x | f(G), whatever f is | `hooks.rs` |
 //! | `dropout` | m x / (1 - p) | m G / (1 - p) | `dropout.rs` |
 
