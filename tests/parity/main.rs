@@ -7,4 +7,5 @@
 mod case;
 mod layers;
 mod losses;
+mod operations;
 mod optimizers;

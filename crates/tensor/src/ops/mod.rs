@@ -1,7 +1,7 @@
 //! The differentiable operations, a family a file, forward and vector-Jacobian product side by side.
 //!
-//! G is the cotangent `dL/dy`. Everything here can be differentiated to any order; every row has a row in the gradient table of
-//! `tests/gradients.rs`.
+//! G is the cotangent `dL/dy`. Everything here can be differentiated to any order; each has a row in the gradient table of the check
+//! crate.
 //!
 //! | operation | formula | vjp | file |
 //! |---|---|---|---|
