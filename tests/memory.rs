@@ -55,8 +55,22 @@ static ALLOCATOR: Counting = Counting;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+/// While it lives no other test measures. It empties this thread's pool before it lets the next one in: a thread that gave its
+/// buffers back at its end would change the count of the next test.
+struct Alone {
+    _guard: MutexGuard<'static, ()>,
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        trim_pool();
+    }
+}
+
+fn alone() -> Alone {
+    Alone {
+        _guard: ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner),
+    }
 }
 
 /// What a piece of work asked of the system.
