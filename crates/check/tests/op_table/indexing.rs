@@ -5,16 +5,11 @@ use lexigrad_check::{Batch, Case, Row, row};
 use lexigrad_tensor::{Shape, segment_max, segment_mean, segment_sum};
 use proptest::prelude::*;
 
+use crate::cube;
+
 #[test]
 fn indexing() {
     crate::run(&rows());
-}
-
-fn cube(domain: Domain) -> impl Strategy<Value = Case> {
-    let shapes = shape(3, 1..=3);
-    shapes
-        .prop_flat_map(move |shape| tensor(shape, domain))
-        .prop_map(|x| Case::of(vec![x]))
 }
 
 /// A cube, and any number of ids into its middle axis.

@@ -13,13 +13,23 @@ mod products;
 mod reductions;
 mod shapes;
 
-use lexigrad_check::{Batch, Row};
+use lexigrad_check::strategies::{Domain, shape, tensor};
+use lexigrad_check::{Batch, Case, Row};
+use proptest::prelude::*;
 
 /// The first tensor holds a batch.
 const FIRST: Batch = Batch {
     tensors: &[0],
     ids: false,
 };
+
+/// A tensor of three axes.
+fn cube(domain: Domain) -> impl Strategy<Value = Case> {
+    let shapes = shape(3, 1..=3);
+    shapes
+        .prop_flat_map(move |shape| tensor(shape, domain))
+        .prop_map(|x| Case::of(vec![x]))
+}
 
 /// Cases drawn for each row; `OP_TABLE_CASES` asks for more.
 fn cases() -> u32 {

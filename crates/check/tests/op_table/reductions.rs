@@ -5,16 +5,11 @@ use lexigrad_check::{Case, Row, row};
 use lexigrad_tensor::{Shape, layer_norm};
 use proptest::prelude::*;
 
+use crate::cube;
+
 #[test]
 fn reductions() {
     crate::run(&rows());
-}
-
-fn cube(domain: Domain) -> impl Strategy<Value = Case> {
-    let shapes = shape(3, 1..=3);
-    shapes
-        .prop_flat_map(move |shape| tensor(shape, domain))
-        .prop_map(|x| Case::of(vec![x]))
 }
 
 fn maybe_empty() -> impl Strategy<Value = Case> {
