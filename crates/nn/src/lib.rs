@@ -39,6 +39,7 @@ mod embedding_bag;
 mod layer_norm;
 mod linear;
 mod loss;
+mod recurrent;
 mod sequential;
 mod state;
 mod table;
@@ -57,5 +58,9 @@ pub use linear::{Linear, LinearConfig};
 pub use loss::bce_with_logits::{BceWithLogitsLoss, BceWithLogitsOptions, bce_with_logits};
 pub use loss::cross_entropy::CrossEntropyLoss;
 pub use loss::mse::{MseLoss, mse};
+pub use recurrent::{
+    CellConfig, CellParameters, Gru, GruCell, Lstm, LstmCell, LstmState, Nonlinearity,
+    RecurrentConfig, Rnn, RnnCell,
+};
 pub use sequential::{Layer, Sequential};
 pub use state::{ModuleState, StateDict};
