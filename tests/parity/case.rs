@@ -36,6 +36,18 @@ impl Case {
         self.0["options"][option].as_bool().unwrap_or(false)
     }
 
+    /// A flag that is `default` unless the options say otherwise.
+    pub fn flag_or(&self, option: &str, default: bool) -> bool {
+        self.0["options"][option].as_bool().unwrap_or(default)
+    }
+
+    /// The whole numbers of a list among the options.
+    pub fn list(&self, option: &str) -> Vec<usize> {
+        let list = self.0["options"][option].as_array();
+        let number = |value: &Value| value.as_u64().unwrap() as usize;
+        list.into_iter().flatten().map(number).collect()
+    }
+
     pub fn pair(&self, option: &str) -> Option<(f64, f64)> {
         let pair = self.0["options"][option].as_array()?;
         Some((pair[0].as_f64().unwrap(), pair[1].as_f64().unwrap()))

@@ -1,0 +1,154 @@
+"""Records what PyTorch's modules over sequences compute, in f64 on a CPU, for the parity tests to compare with.
+
+Usage: python record_sequence.py   writes one JSON file a family into the folder of this script
+
+The format is that of record.py. Parameters are inputs under `param.<name>`; for each output `y` of a module there is an input
+`y_grad`, the gradient that comes in from above, and for each input `x` that is differentiated an output `x_grad`.
+"""
+
+import itertools
+import json
+
+import torch
+from torch import nn
+
+from record import FOLDER, case, ids, label, normal
+
+DIGITS = 14
+
+
+def module_case(name, options, module, inputs, forward, constants=()):
+    """Outputs of `forward(inputs)`, and the gradients of parameters and inputs; `constants` are not differentiated."""
+    for parameter in module.parameters():
+        parameter.data = normal(*parameter.shape, scale=0.5)
+    recorded = dict(inputs) | {f"param.{key}": value for key, value in module.named_parameters()}
+    recorded = {key: value.detach().clone() for key, value in recorded.items()}
+    leaves = {key: value.clone() for key, value in inputs.items()}
+    for key, value in leaves.items():
+        value.requires_grad_(key not in constants)
+    outputs = forward(leaves)
+    cotangents = {key: normal(*value.shape) for key, value in outputs.items()}
+    torch.autograd.backward(list(outputs.values()), list(cotangents.values()))
+    for key, value in leaves.items():
+        if key not in constants:
+            outputs[f"{key}_grad"] = gradient(value)
+    for key, value in module.named_parameters():
+        outputs[f"param.{key}_grad"] = gradient(value)
+    recorded |= {f"{key}_grad": value for key, value in cotangents.items()}
+    return case(label(name, **options), options, recorded, outputs)
+
+
+def gradient(tensor):
+    return torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
+
+
+# ---- Rnn, Lstm, Gru
+
+INPUT, HIDDEN, LENGTH, BATCH = 3, 2, 4, 3
+LENGTHS = [2, 4, 1]
+
+ON = {
+    "num_layers": 2,
+    "bias": False,
+    "batch_first": True,
+    "bidirectional": True,
+}
+
+
+def settings(options):
+    """None, each, and each pair of the options."""
+    keys = [[], *([key] for key in options), *map(list, itertools.combinations(options, 2))]
+    return [{key: options[key] for key in chosen} for chosen in keys]
+
+
+def recurrent_case(kind, options, lengths, with_state):
+    module = getattr(nn, kind)(INPUT, HIDDEN, **options)
+    batch_first = options.get("batch_first", False)
+    shape = (BATCH, LENGTH, INPUT) if batch_first else (LENGTH, BATCH, INPUT)
+    inputs = {"x": normal(*shape)}
+    states = options.get("num_layers", 1) * (1 + options.get("bidirectional", False))
+    names = ["hidden", "cell"][: 1 + (kind == "LSTM")]
+    if with_state:
+        inputs |= {name: normal(states, BATCH, HIDDEN) for name in names}
+
+    def forward(leaves):
+        state = tuple(leaves[name] for name in names) if with_state else None
+        state = state[0] if with_state and kind != "LSTM" else state
+        x = leaves["x"]
+        if lengths:
+            x = nn.utils.rnn.pack_padded_sequence(
+                x, ids(lengths), batch_first=batch_first, enforce_sorted=False
+            )
+        output, last = module(x, state)
+        if lengths:
+            output, _ = nn.utils.rnn.pad_packed_sequence(
+                output, batch_first=batch_first, total_length=LENGTH
+            )
+        last = last if kind == "LSTM" else (last,)
+        return {"output": output} | {f"last_{name}": part for name, part in zip(names, last)}
+
+    told = {"kind": kind, **options, "lengths": lengths, "with_state": with_state}
+    return module_case("layer", told, module, inputs, forward)
+
+
+def recurrent():
+    for options in settings(ON):
+        yield recurrent_case("LSTM", options, [], False)
+        yield recurrent_case("LSTM", options, LENGTHS, True)
+    for kind, options in itertools.product(("RNN", "GRU"), settings(ON)[:5]):
+        yield recurrent_case(kind, options, LENGTHS, False)
+        yield recurrent_case(kind, options, [], True)
+    everything = {**ON, "bias": True}
+    yield recurrent_case("RNN", {"nonlinearity": "relu"}, [], False)
+    for kind in ("RNN", "LSTM", "GRU"):
+        yield recurrent_case(kind, everything, LENGTHS, True)
+    for kind, bias, with_state in itertools.product(("RNN", "LSTM", "GRU"), *[(True, False)] * 2):
+        yield cell_case(kind, bias, with_state)
+
+
+def cell_case(kind, bias, with_state):
+    module = getattr(nn, f"{kind}Cell")(INPUT, HIDDEN, bias=bias)
+    names = ["hidden", "cell"][: 1 + (kind == "LSTM")]
+    inputs = {"x": normal(BATCH, INPUT)}
+    if with_state:
+        inputs |= {name: normal(BATCH, HIDDEN) for name in names}
+
+    def forward(leaves):
+        state = tuple(leaves[name] for name in names) if with_state else None
+        state = state[0] if with_state and kind != "LSTM" else state
+        last = module(leaves["x"], state)
+        last = last if kind == "LSTM" else (last,)
+        return {f"last_{name}": part for name, part in zip(names, last)}
+
+    told = {"kind": kind, "bias": bias, "with_state": with_state}
+    return module_case("cell", told, module, inputs, forward)
+
+
+FAMILIES = [recurrent]
+
+
+def rounded(value):
+    """Fewer digits than a f64 has, far more than the tests compare."""
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    return value
+
+
+def main():
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)
+    for family in FAMILIES:
+        torch.manual_seed(0)
+        cases = [rounded(recorded) for recorded in family()]
+        lines = [json.dumps(one, allow_nan=False, separators=(",", ":")) for one in cases]
+        path = FOLDER / f"{family.__name__}.json"
+        path.write_text("[\n" + ",\n".join(lines) + "\n]\n")
+        print(f"{path.name}: {len(lines)} cases, {path.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+//! Modules over sequences: every output, and the gradient of every input and parameter.
+
+use lexigrad::nn::{
+    CellConfig, GruCell, LstmCell, LstmState, Nonlinearity, RecurrentConfig, RnnCell,
+};
+use lexigrad::prelude::*;
+
+use crate::case::{Case, cases};
+
+/// Runs `check` on every case with f64 and with f32, at the tolerance of each.
+fn in_both_precisions(json: &str, in_f64: fn(&Case, f64), in_f32: fn(&Case, f64)) {
+    for case in cases(json) {
+        in_f64(&case, 1e-10);
+        in_f32(&case, 1e-5);
+    }
+}
+
+fn rng() -> rand::rngs::StdRng {
+    rand::SeedableRng::seed_from_u64(0)
+}
+
+type Outputs<T> = Vec<(&'static str, Tensor<T>)>;
+
+/// What an output of a case is named, beside the tensor.
+fn output<T: Element>(x: Tensor<T>) -> Outputs<T> {
+    vec![("output", x)]
+}
+
+/// Loads the recorded parameters into the model, and holds its outputs and all gradients against the recorded ones.
+///
+/// Inputs that are not recorded are `None` to `forward`.
+fn check_module<T: Element>(
+    case: &Case,
+    model: &impl Module<T>,
+    inputs: &[&str],
+    tolerance: f64,
+    forward: impl FnOnce(&[Option<Tensor<T>>]) -> Result<Outputs<T>>,
+) {
+    for (name, parameter) in model.named_parameters() {
+        let value = case.input(&format!("param.{name}"));
+        parameter.set(&value).unwrap();
+    }
+    let tape = Tape::new();
+    let leaves: Vec<Option<Tensor<T>>> = inputs
+        .iter()
+        .map(|name| case.optional(name).map(|value| tape.watch(&value)))
+        .collect();
+    let mut sum = Tensor::zeros([]);
+    for (name, output) in forward(&leaves).unwrap() {
+        case.assert_output(name, &output, tolerance);
+        let cotangent = case.input(&format!("{name}_grad"));
+        sum = sum.add(&output.mul(&cotangent).unwrap().sum()).unwrap();
+    }
+    let grads = tape.backward(&sum).unwrap();
+    for (name, leaf) in inputs.iter().zip(&leaves) {
+        if let Some(leaf) = leaf {
+            let gradient = grads.of(leaf).unwrap().to_dense().unwrap();
+            case.assert_output(&format!("{name}_grad"), &gradient, tolerance);
+        }
+    }
+    for (name, parameter) in model.named_parameters() {
+        let gradient = grads.dense(&parameter).unwrap().unwrap();
+        case.assert_output(&format!("param.{name}_grad"), &gradient, tolerance);
+    }
+}
+
+// ---- Recurrent layers
+
+#[test]
+fn recurrent() {
+    let json = include_str!("recurrent.json");
+    in_both_precisions(json, check_recurrent::<f64>, check_recurrent::<f32>);
+}
+
+fn check_recurrent<T: Element>(case: &Case, tolerance: f64) {
+    if case.name().starts_with("cell") {
+        return check_cell::<T>(case, tolerance);
+    }
+    let config = RecurrentConfig {
+        num_layers: case.number("num_layers").map_or(1, |count| count as usize),
+        bias: case.flag_or("bias", true),
+        batch_first: case.flag("batch_first"),
+        bidirectional: case.flag("bidirectional"),
+        ..RecurrentConfig::new(3, 2)
+    };
+    let lengths = case.list("lengths");
+    let lengths = (!lengths.is_empty()).then_some(&lengths[..]);
+    let inputs = ["x", "hidden", "cell"];
+    match case.text("kind") {
+        "LSTM" => {
+            let lstm = config.lstm::<T>(&mut rng()).unwrap();
+            check_module(case, &lstm, &inputs, tolerance, |inputs| {
+                let (output, last) =
+                    lstm.forward_with(given(&inputs[0]), lengths, state(inputs).as_ref())?;
+                Ok(vec![
+                    ("output", output),
+                    ("last_hidden", last.hidden),
+                    ("last_cell", last.cell),
+                ])
+            });
+        }
+        "GRU" => {
+            let gru = config.gru::<T>(&mut rng()).unwrap();
+            check_module(case, &gru, &inputs[..2], tolerance, |inputs| {
+                let (output, last) =
+                    gru.forward_with(given(&inputs[0]), lengths, inputs[1].as_ref())?;
+                Ok(vec![("output", output), ("last_hidden", last)])
+            });
+        }
+        _ => {
+            let rnn = config.rnn::<T>(nonlinearity(case), &mut rng()).unwrap();
+            check_module(case, &rnn, &inputs[..2], tolerance, |inputs| {
+                let (output, last) =
+                    rnn.forward_with(given(&inputs[0]), lengths, inputs[1].as_ref())?;
+                Ok(vec![("output", output), ("last_hidden", last)])
+            });
+        }
+    }
+}
+
+fn given<T: Element>(input: &Option<Tensor<T>>) -> &Tensor<T> {
+    input.as_ref().unwrap()
+}
+
+fn state<T: Element>(inputs: &[Option<Tensor<T>>]) -> Option<LstmState<T>> {
+    let (hidden, cell) = (inputs[1].clone()?, inputs[2].clone()?);
+    Some(LstmState { hidden, cell })
+}
+
+fn nonlinearity(case: &Case) -> Nonlinearity {
+    match case.text("nonlinearity") {
+        "relu" => Nonlinearity::Relu,
+        _ => Nonlinearity::Tanh,
+    }
+}
+
+fn check_cell<T: Element>(case: &Case, tolerance: f64) {
+    let config = CellConfig {
+        bias: case.flag_or("bias", true),
+        ..CellConfig::new(3, 2)
+    };
+    let inputs = ["x", "hidden", "cell"];
+    match case.text("kind") {
+        "LSTM" => {
+            let cell: LstmCell<T> = config.lstm(&mut rng());
+            check_module(case, &cell, &inputs, tolerance, |inputs| {
+                let last = cell.forward(given(&inputs[0]), state(inputs).as_ref())?;
+                Ok(vec![("last_hidden", last.hidden), ("last_cell", last.cell)])
+            });
+        }
+        "GRU" => {
+            let cell: GruCell<T> = config.gru(&mut rng());
+            check_module(case, &cell, &inputs[..2], tolerance, |inputs| {
+                let last = cell.forward(given(&inputs[0]), inputs[1].as_ref())?;
+                Ok(vec![("last_hidden", last)])
+            });
+        }
+        _ => {
+            let cell: RnnCell<T> = config.rnn(nonlinearity(case), &mut rng());
+            check_module(case, &cell, &inputs[..2], tolerance, |inputs| {
+                let last = cell.forward(given(&inputs[0]), inputs[1].as_ref())?;
+                Ok(vec![("last_hidden", last)])
+            });
+        }
+    }
+}
