@@ -82,6 +82,13 @@ impl Case {
         Ids::from_slice(&integers(recorded), shape(recorded)).unwrap()
     }
 
+    /// Truth values, recorded as 0 and 1.
+    pub fn mask(&self, name: &str) -> Option<Mask> {
+        let recorded = self.has(name).then(|| self.ids(name))?;
+        let values = recorded.as_slice().iter().map(|&value| value == 1);
+        Some(Mask::new(values.collect(), recorded.shape()).unwrap())
+    }
+
     pub fn integers(&self, name: &str) -> Vec<usize> {
         let list = integers(&self.0["inputs"][name]);
         list.into_iter()

@@ -11,6 +11,7 @@ import json
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from record import FOLDER, case, ids, label, normal
 
@@ -124,7 +125,112 @@ def cell_case(kind, bias, with_state):
     return module_case("cell", told, module, inputs, forward)
 
 
-FAMILIES = [recurrent]
+# ---- Attention
+
+EMBED, HEADS, QUERIES, KEYS = 4, 2, 3, 4
+
+
+def truth(rows):
+    """True where a query may see a key; recorded as whole numbers."""
+    return torch.tensor(rows, dtype=torch.int64)
+
+
+CAUSAL = truth(torch.ones(QUERIES, KEYS).tril().tolist())
+SOME = truth([[1, 0, 1, 1], [0, 0, 1, 0], [1, 1, 1, 1]])
+NONE_IN_ONE_ROW = truth([[1, 0, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1]])
+
+
+def scaled_dot_product():
+    settings = [
+        {},
+        {"mask": SOME},
+        {"mask": NONE_IN_ONE_ROW},
+        {"bias": True},
+        {"is_causal": True},
+        {"scale": 0.3},
+        {"scale": 1.5, "mask": SOME},
+        {"scale": 1.5, "bias": True},
+        {"scale": 1.5, "is_causal": True},
+    ]
+    for options, batch in itertools.product(settings, [(), (2,), (2, 2)]):
+        inputs = {
+            "q": normal(*batch, QUERIES, EMBED),
+            "k": normal(*batch, KEYS, EMBED),
+            "v": normal(*batch, KEYS, 2),
+        }
+        if "bias" in options:
+            inputs["bias"] = normal(QUERIES, KEYS)
+        if "mask" in options:
+            inputs["mask"] = options["mask"]
+        told = {key: value for key, value in options.items() if key in ("is_causal", "scale")}
+
+        def forward(leaves):
+            mask = leaves["mask"].bool() if "mask" in leaves else leaves.get("bias")
+            q, k, v = (leaves[name] for name in "qkv")
+            return {"output": F.scaled_dot_product_attention(q, k, v, mask, **told)}
+
+        hidden = {"hidden_row": True} if options.get("mask") is NONE_IN_ONE_ROW else {}
+        shown = {"mask": "mask" in options, "bias": "bias" in options, **hidden}
+        name = f"function {[*batch]}"
+        identity = nn.Identity()
+        yield module_case(name, {**told, **shown}, identity, inputs, forward, ["mask"])
+
+
+ATTENTION_ON = {
+    "bias": False,
+    "batch_first": True,
+    "sizes": True,
+    "causal": True,
+    "key_lengths": [4, 1],
+    "pairs": True,
+    "added": True,
+    "cross": True,
+}
+
+
+def attention_case(options):
+    told = {key: options[key] for key in ("bias", "batch_first") if key in options}
+    if "sizes" in options:
+        told |= {"kdim": 3, "vdim": 5}
+    module = nn.MultiheadAttention(EMBED, HEADS, **told)
+    cross = "cross" in options or "sizes" in options
+    queries = QUERIES if cross else KEYS
+    shape = lambda length, size: (2, length, size) if "batch_first" in options else (length, 2, size)
+    inputs = {"query": normal(*shape(queries, EMBED))}
+    if cross:
+        inputs["key"] = normal(*shape(KEYS, module.kdim))
+        inputs["value"] = normal(*shape(KEYS, module.vdim))
+    visible = torch.ones(2, HEADS, queries, KEYS, dtype=torch.bool)
+    if "causal" in options:
+        visible = visible.tril()
+    if "key_lengths" in options:
+        visible = visible & (torch.arange(KEYS) < ids(options["key_lengths"])[:, None, None, None])
+    if "pairs" in options:
+        # The first key stays visible, so that no row is hidden, where PyTorch gives NaN.
+        inputs["pairs"] = truth((torch.rand(2, queries, KEYS) < 0.6).tolist())
+        inputs["pairs"][:, :, 0] = 1
+        visible = visible & inputs["pairs"].bool()[:, None]
+    if "added" in options:
+        inputs["added"] = normal(2, HEADS, queries, KEYS)
+
+    def forward(leaves):
+        query = leaves["query"]
+        added = leaves.get("added", torch.zeros(visible.shape))
+        mask = added.masked_fill(~visible, -torch.inf).flatten(0, 1)
+        key, value = leaves.get("key", query), leaves.get("value", query)
+        output, weights = module(query, key, value, attn_mask=mask, average_attn_weights=False)
+        return {"output": output, "weights": weights}
+
+    return module_case("layer", options, module, inputs, forward, ["pairs"])
+
+
+def attention():
+    yield from scaled_dot_product()
+    for options in settings(ATTENTION_ON):
+        yield attention_case(options)
+
+
+FAMILIES = [recurrent, attention]
 
 
 def rounded(value):

@@ -1,7 +1,8 @@
 //! Modules over sequences: every output, and the gradient of every input and parameter.
 
 use lexigrad::nn::{
-    CellConfig, GruCell, LstmCell, LstmState, Nonlinearity, RecurrentConfig, RnnCell,
+    AttentionMask, AttentionOptions, CellConfig, GruCell, LstmCell, LstmState,
+    MultiheadAttentionConfig, Nonlinearity, RecurrentConfig, RnnCell, scaled_dot_product_attention,
 };
 use lexigrad::prelude::*;
 
@@ -163,4 +164,65 @@ fn check_cell<T: Element>(case: &Case, tolerance: f64) {
             });
         }
     }
+}
+
+// ---- Attention
+
+#[test]
+fn attention() {
+    let json = include_str!("attention.json");
+    in_both_precisions(json, check_attention::<f64>, check_attention::<f32>);
+}
+
+fn check_attention<T: Element>(case: &Case, tolerance: f64) {
+    if case.name().starts_with("function") {
+        check_function::<T>(case, tolerance);
+    } else {
+        check_multihead::<T>(case, tolerance);
+    }
+}
+
+fn check_function<T: Element>(case: &Case, tolerance: f64) {
+    let mask = case.mask("mask");
+    let inputs = ["q", "k", "v", "bias"];
+    let no_parameters: [Param<T>; 0] = [];
+    check_module(case, &no_parameters, &inputs, tolerance, |inputs| {
+        let options = AttentionOptions {
+            mask: mask.as_ref(),
+            bias: inputs[3].as_ref(),
+            causal: case.flag("is_causal"),
+            scale: case.number("scale"),
+            ..AttentionOptions::default()
+        };
+        let [q, k, v] = [0, 1, 2].map(|index| given(&inputs[index]));
+        scaled_dot_product_attention(q, k, v, &options).map(output)
+    });
+}
+
+fn check_multihead<T: Element>(case: &Case, tolerance: f64) {
+    let sizes = case.flag("sizes");
+    let config = MultiheadAttentionConfig {
+        bias: case.flag_or("bias", true),
+        batch_first: case.flag("batch_first"),
+        kdim: sizes.then_some(3),
+        vdim: sizes.then_some(5),
+        ..MultiheadAttentionConfig::new(4, 2)
+    };
+    let attention = config.build::<T>(&mut rng()).unwrap();
+    let (lengths, pairs) = (case.list("key_lengths"), case.mask("pairs"));
+    let keys = (!lengths.is_empty()).then(|| Mask::from_lengths(&lengths, 4));
+    let inputs = ["query", "key", "value", "added"];
+    check_module(case, &attention, &inputs, tolerance, |inputs| {
+        let mask = AttentionMask {
+            keys: keys.as_ref(),
+            pairs: pairs.as_ref(),
+            bias: inputs[3].as_ref(),
+            causal: case.flag("causal"),
+        };
+        let query = given(&inputs[0]);
+        let (key, value) = (inputs[1].as_ref(), inputs[2].as_ref());
+        let (key, value) = (key.unwrap_or(query), value.unwrap_or(query));
+        let (output, weights) = attention.forward_with_weights(query, key, value, &mask)?;
+        Ok(vec![("output", output), ("weights", weights)])
+    });
 }

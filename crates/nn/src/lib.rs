@@ -33,6 +33,7 @@
 extern crate self as lexigrad_nn;
 
 mod activation;
+mod attention;
 mod dropout;
 mod embedding;
 mod embedding_bag;
@@ -45,6 +46,10 @@ mod state;
 mod table;
 
 pub use activation::{Gelu, Relu, Sigmoid, Tanh};
+pub use attention::{
+    AttentionMask, AttentionOptions, InProjection, KeyValueCache, MultiheadAttention,
+    MultiheadAttentionConfig, attention_weights, scaled_dot_product_attention,
+};
 pub use dropout::Dropout;
 pub use embedding::{Embedding, EmbeddingConfig};
 pub use embedding_bag::{EmbeddingBag, EmbeddingBagConfig};
