@@ -40,10 +40,12 @@ mod embedding_bag;
 mod layer_norm;
 mod linear;
 mod loss;
+mod positions;
 mod recurrent;
 mod sequential;
 mod state;
 mod table;
+mod transformer;
 
 pub use activation::{Gelu, Relu, Sigmoid, Tanh};
 pub use attention::{
@@ -63,9 +65,17 @@ pub use linear::{Linear, LinearConfig};
 pub use loss::bce_with_logits::{BceWithLogitsLoss, BceWithLogitsOptions, bce_with_logits};
 pub use loss::cross_entropy::CrossEntropyLoss;
 pub use loss::mse::{MseLoss, mse};
+pub use positions::{
+    LearnedPositions, LearnedPositionsConfig, RotaryConfig, RotaryPairs, RotaryPositions,
+    SinusoidalPositions,
+};
 pub use recurrent::{
     CellConfig, CellParameters, Gru, GruCell, Lstm, LstmCell, LstmState, Nonlinearity,
     RecurrentConfig, Rnn, RnnCell,
 };
 pub use sequential::{Layer, Sequential};
 pub use state::{ModuleState, StateDict};
+pub use transformer::{
+    DecoderCache, EncoderCache, FeedForwardActivation, TransformerConfig, TransformerDecoder,
+    TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,
+};
