@@ -230,7 +230,75 @@ def attention():
         yield attention_case(options)
 
 
-FAMILIES = [recurrent, attention]
+# ---- Transformer
+
+MODEL, FEATURES, SOURCE, TARGET = 6, 3, 3, 2
+TRANSFORMER_ON = {
+    "bias": False,
+    "batch_first": True,
+    "norm_first": True,
+    "activation": "gelu",
+    "causal": True,
+    "lengths": [1, 3],
+}
+
+
+def layer_of(kind, options):
+    names = ("bias", "batch_first", "norm_first", "activation")
+    told = {name: options[name] for name in names if name in options}
+    return kind(MODEL, HEADS, dim_feedforward=FEATURES, dropout=0.0, **told)
+
+
+def sequences(length, options):
+    return normal(*((2, length) if "batch_first" in options else (length, 2)), MODEL)
+
+
+def hidden(length, options):
+    """PyTorch's masks: true where a position may not be seen."""
+    causal = torch.ones(length, length).triu(1).bool() if "causal" in options else None
+    lengths = options.get("lengths")
+    padding = lengths and torch.arange(SOURCE) >= ids(lengths)[:, None]
+    return causal, padding
+
+
+def encoder_case(options):
+    layer = layer_of(nn.TransformerEncoderLayer, options)
+    if "num_layers" in options:
+        norm = nn.LayerNorm(MODEL) if options["norm"] else None
+        layer = nn.TransformerEncoder(layer, 2, norm, enable_nested_tensor=False)
+    causal, padding = hidden(SOURCE, options)
+
+    def forward(leaves):
+        return {"output": layer(leaves["x"], causal, src_key_padding_mask=padding)}
+
+    return module_case("encoder", options, layer, {"x": sequences(SOURCE, options)}, forward)
+
+
+def decoder_case(options):
+    layer = layer_of(nn.TransformerDecoderLayer, options)
+    if "num_layers" in options:
+        norm = nn.LayerNorm(MODEL) if options["norm"] else None
+        layer = nn.TransformerDecoder(layer, 2, norm)
+    causal, padding = hidden(TARGET, options)
+    inputs = {"x": sequences(TARGET, options), "memory": sequences(SOURCE, options)}
+
+    def forward(leaves):
+        x, memory = leaves["x"], leaves["memory"]
+        return {"output": layer(x, memory, causal, memory_key_padding_mask=padding)}
+
+    return module_case("decoder", options, layer, inputs, forward)
+
+
+def transformer():
+    for options in settings(TRANSFORMER_ON):
+        yield encoder_case(options)
+    for options in [{}, *({key: value} for key, value in TRANSFORMER_ON.items()), TRANSFORMER_ON]:
+        yield decoder_case(options)
+    for norm, kind in itertools.product((True, False), (encoder_case, decoder_case)):
+        yield kind({"num_layers": 2, "norm": norm, "norm_first": norm, "causal": True})
+
+
+FAMILIES = [recurrent, attention, transformer]
 
 
 def rounded(value):

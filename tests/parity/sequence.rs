@@ -1,8 +1,9 @@
 //! Modules over sequences: every output, and the gradient of every input and parameter.
 
 use lexigrad::nn::{
-    AttentionMask, AttentionOptions, CellConfig, GruCell, LstmCell, LstmState,
-    MultiheadAttentionConfig, Nonlinearity, RecurrentConfig, RnnCell, scaled_dot_product_attention,
+    AttentionMask, AttentionOptions, CellConfig, FeedForwardActivation, GruCell, LstmCell,
+    LstmState, MultiheadAttentionConfig, Nonlinearity, RecurrentConfig, RnnCell, TransformerConfig,
+    scaled_dot_product_attention,
 };
 use lexigrad::prelude::*;
 
@@ -225,4 +226,71 @@ fn check_multihead<T: Element>(case: &Case, tolerance: f64) {
         let (output, weights) = attention.forward_with_weights(query, key, value, &mask)?;
         Ok(vec![("output", output), ("weights", weights)])
     });
+}
+
+// ---- Transformer
+
+#[test]
+fn transformer() {
+    let json = include_str!("transformer.json");
+    in_both_precisions(json, check_transformer::<f64>, check_transformer::<f32>);
+}
+
+fn check_transformer<T: Element>(case: &Case, tolerance: f64) {
+    let config = TransformerConfig {
+        dim_feedforward: 3,
+        dropout: 0.0,
+        bias: case.flag_or("bias", true),
+        batch_first: case.flag("batch_first"),
+        norm_first: case.flag("norm_first"),
+        activation: match case.text("activation") {
+            "gelu" => FeedForwardActivation::Gelu,
+            _ => FeedForwardActivation::Relu,
+        },
+        ..TransformerConfig::new(6, 2)
+    };
+    let lengths = case.list("lengths");
+    let keys = (!lengths.is_empty()).then(|| Mask::from_lengths(&lengths, 3));
+    let causal = AttentionMask {
+        causal: case.flag("causal"),
+        ..AttentionMask::default()
+    };
+    let padding = AttentionMask {
+        keys: keys.as_ref(),
+        ..AttentionMask::default()
+    };
+    let norm = case.flag("norm");
+    let whole = case.number("num_layers").is_some();
+    let inputs = ["x", "memory"];
+    if case.name().starts_with("encoder") {
+        let mask = AttentionMask {
+            keys: keys.as_ref(),
+            ..causal
+        };
+        let encoder = config.encoder::<T>(2, norm, &mut rng()).unwrap();
+        let layer = &encoder.layers[0];
+        if whole {
+            check_module(case, &encoder, &inputs[..1], tolerance, |inputs| {
+                encoder.forward(given(&inputs[0]), &mask).map(output)
+            });
+        } else {
+            check_module(case, layer, &inputs[..1], tolerance, |inputs| {
+                layer.forward(given(&inputs[0]), &mask).map(output)
+            });
+        }
+        return;
+    }
+    let decoder = config.decoder::<T>(2, norm, &mut rng()).unwrap();
+    let layer = &decoder.layers[0];
+    if whole {
+        check_module(case, &decoder, &inputs, tolerance, |inputs| {
+            let (x, memory) = (given(&inputs[0]), given(&inputs[1]));
+            decoder.forward(x, memory, &causal, &padding).map(output)
+        });
+    } else {
+        check_module(case, layer, &inputs, tolerance, |inputs| {
+            let (x, memory) = (given(&inputs[0]), given(&inputs[1]));
+            layer.forward(x, memory, &causal, &padding).map(output)
+        });
+    }
 }

@@ -45,7 +45,7 @@ impl SinusoidalPositions {
     /// P, from position `first` on: `[length, D]`.
     ///
     /// # Errors
-    /// None; it is fallible as all that builds from a slice is.
+    /// None that a table which fits into memory could cause.
     pub fn table<T: Element>(&self, first: usize, length: usize) -> Result<Tensor<T>> {
         let waves = angles(first, length, self.dim, 10_000.0);
         let rows = waves.chunks_exact(self.dim.div_ceil(2).max(1));
