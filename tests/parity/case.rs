@@ -41,6 +41,11 @@ impl Case {
         self.0["options"][option].as_bool().unwrap_or(default)
     }
 
+    /// Whether an option is given, and `None`.
+    pub fn is_null(&self, option: &str) -> bool {
+        self.0["options"].get(option).is_some_and(Value::is_null)
+    }
+
     /// The whole numbers of a list among the options.
     pub fn list(&self, option: &str) -> Vec<usize> {
         let list = self.0["options"][option].as_array();

@@ -7,5 +7,7 @@
 mod case;
 mod layers;
 mod losses;
+mod module;
+mod modules;
 mod optimizers;
 mod sequence;

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from record import FOLDER, case, ids, label, normal
+from record import FOLDER, case, ids, label, normal, pack
 
 DIGITS = 14
 
@@ -298,7 +298,111 @@ def transformer():
         yield kind({"num_layers": 2, "norm": norm, "norm_first": norm, "causal": True})
 
 
-FAMILIES = [recurrent, attention, transformer]
+# ---- Norms, convolution, pooling and the rest
+
+
+def rms_norm():
+    for shape, eps, affine in itertools.product([[3], [2, 3]], (None, 0.1), (True, False)):
+        options = {"normalized_shape": shape, "eps": eps, "elementwise_affine": affine}
+        module = nn.RMSNorm(**options)
+        forward = lambda leaves: {"output": module(leaves["x"])}
+        # The default eps depends on the type; far from zeros it does not show.
+        yield module_case("rms_norm", options, module, {"x": normal(2, 2, 3, scale=2.0)}, forward)
+
+
+BATCH_NORM_ON = {
+    "eps": 0.1,
+    "momentum": None,
+    "affine": False,
+    "track_running_stats": False,
+    "evaluate": True,
+    "length": 3,
+}
+
+
+def batch_norm_case(options):
+    told = {key: value for key, value in options.items() if key not in ("evaluate", "length")}
+    module = nn.BatchNorm1d(2, **told)
+    x = normal(4, 2, *([options["length"]] if "length" in options else []), scale=2.0)
+    inputs = {"x": x}
+    names = ("running_mean", "running_var")
+    if module.track_running_stats:
+        before = [normal(2), torch.rand(2).round(decimals=2) + 0.5]
+        inputs |= dict(zip(names, before))
+        module.running_mean, module.running_var = (value.clone() for value in before)
+        module.num_batches_tracked += 1
+    module.train(not options.get("evaluate"))
+    forward = lambda leaves: {"output": module(leaves["x"])}
+    recorded = module_case("batch_norm", options, module, inputs, forward, names)
+    if module.track_running_stats:
+        recorded["outputs"] |= {name: pack(getattr(module, name)) for name in names}
+    return recorded
+
+
+def conv1d():
+    options_on = {"stride": 2, "padding": 1, "dilation": 2, "groups": 2, "bias": False}
+    for options in settings(options_on):
+        module = nn.Conv1d(4, 2, 2, **options)
+        forward = lambda leaves: {"output": module(leaves["x"])}
+        yield module_case("conv1d", options, module, {"x": normal(2, 4, 5)}, forward)
+
+
+def pooling():
+    for mode, lengths in itertools.product(("max", "mean", "sum"), ([], [3, 1, 2])):
+
+        def forward(leaves):
+            x, whole = leaves["x"], lengths or [3, 3, 3]
+            rows = [row[:length] for row, length in zip(x, whole)]
+            pool = {"max": torch.amax, "mean": torch.mean, "sum": torch.sum}[mode]
+            return {"output": torch.stack([pool(row, 0) for row in rows])}
+
+        options = {"mode": mode, "lengths": lengths}
+        yield module_case("pool", options, nn.Identity(), {"x": normal(3, 3, 2)}, forward)
+
+
+ACTIVATIONS = [
+    (nn.ReLU, {}),
+    (nn.Tanh, {}),
+    (nn.Sigmoid, {}),
+    (nn.GELU, {}),
+    (nn.GELU, {"approximate": "tanh"}),
+    (nn.SiLU, {}),
+    (nn.Softplus, {}),
+    (nn.LogSigmoid, {}),
+    (nn.LeakyReLU, {}),
+    (nn.LeakyReLU, {"negative_slope": 0.3}),
+    (nn.ELU, {}),
+    (nn.ELU, {"alpha": 0.3}),
+    (nn.Softmax, {"dim": -1}),
+    (nn.Softmax, {"dim": 0}),
+    (nn.LogSoftmax, {"dim": -1}),
+    (nn.LogSoftmax, {"dim": 0}),
+]
+
+
+def activations():
+    for kind, options in ACTIVATIONS:
+        module = kind(**options)
+        forward = lambda leaves: {"output": module(leaves["x"])}
+        told = {"kind": kind.__name__, **options}
+        yield module_case("activation", told, module, {"x": normal(3, 4, scale=2.0)}, forward)
+
+
+def modules():
+    yield from rms_norm()
+    for options in settings(BATCH_NORM_ON):
+        yield batch_norm_case(options)
+    yield from conv1d()
+    yield from pooling()
+    yield from activations()
+    for bias, outer in itertools.product((True, False), ([3], [2, 3])):
+        module = nn.Bilinear(3, 4, 2, bias=bias)
+        forward = lambda leaves: {"output": module(leaves["x1"], leaves["x2"])}
+        inputs = {"x1": normal(*outer, 3), "x2": normal(*outer, 4)}
+        yield module_case("bilinear", {"bias": bias, "outer": outer}, module, inputs, forward)
+
+
+FAMILIES = [recurrent, attention, transformer, modules]
 
 
 def rounded(value):
