@@ -64,10 +64,8 @@ impl<T: Element> LearnedPositions<T> {
         let shape = self.weight.shape();
         let (longest, length) = (shape[0], length_of(NAME, x, shape[1])?);
         if first.checked_add(length).is_none_or(|end| end > longest) {
-            let rule = format!(
-                "from position {first} there are {} to {longest}",
-                longest.saturating_sub(first)
-            );
+            let rest = longest.saturating_sub(first);
+            let rule = format!("from position {first} on there are {rest}");
             return Err(Error::shape(NAME, "the input", x.shape(), rule));
         }
         x.add(&self.weight.value().narrow(0, first, length)?)
