@@ -190,9 +190,7 @@ impl<T: Element> MultiheadAttention<T> {
     /// # Errors
     /// If the inputs do not fit.
     pub fn remember(&self, key: &Tensor<T>, value: &Tensor<T>) -> Result<KeyValueCache<T>> {
-        let keys = self.project_one(key, 1)?;
-        let values = self.project_one(value, 2)?;
-        check_pair(&keys, &values)?;
+        let (keys, values) = self.project_pair(key, value)?;
         Ok(KeyValueCache::of(keys, values))
     }
 
@@ -218,8 +216,8 @@ impl<T: Element> MultiheadAttention<T> {
 
     /// Causal attention of new positions x to themselves and to those in the cache, to which they are then added.
     ///
-    /// The outputs are those that [`forward`](Self::forward) of all positions with a causal mask gives for the new ones. `mask` is
-    /// for scores of all positions so far; after an error the cache is as it was.
+    /// The outputs are those that [`forward`](Self::forward) of all positions with a causal mask gives for the new ones. The keys
+    /// of `mask` are all positions so far, its queries the new ones. After an error the cache is as it was.
     ///
     /// # Errors
     /// If x or the mask does not fit.
@@ -230,6 +228,9 @@ impl<T: Element> MultiheadAttention<T> {
         mask: &AttentionMask<'_, T>,
     ) -> Result<Tensor<T>> {
         let [q, k, v] = self.project(x, x, x)?;
+        if let Some((known, _)) = cache.entries() {
+            check_batch(&q, known)?;
+        }
         let (k, v) = cache.with(k, v)?;
         let mask = AttentionMask {
             causal: true,
@@ -254,10 +255,7 @@ impl<T: Element> MultiheadAttention<T> {
         mask: &AttentionMask<'_, T>,
         first: usize,
     ) -> Result<(Tensor<T>, Tensor<T>)> {
-        if q.shape()[0] != k.shape()[0] {
-            let rule = format!("their batch must be that of the queries, {}", q.shape()[0]);
-            return Err(Error::shape(NAME, "the projected keys", k.shape(), rule));
-        }
+        check_batch(q, k)?;
         let (batch, queries) = (q.shape()[0], q.shape()[2]);
         let scores = Shape::from([batch, self.config.num_heads, queries, k.shape()[2]]);
         let visible = mask.merged(NAME, &scores, first)?;
@@ -291,11 +289,18 @@ impl<T: Element> MultiheadAttention<T> {
             let part = |index: usize| self.split_heads(&all.narrow(-1, index * size, size)?);
             return Ok([part(0)?, part(1)?, part(2)?]);
         }
-        let [q, k, v] =
-            [(query, 0), (key, 1), (value, 2)].map(|(x, part)| self.project_one(x, part));
-        let (k, v) = (k?, v?);
-        check_pair(&k, &v)?;
-        Ok([q?, k, v])
+        let (k, v) = self.project_pair(key, value)?;
+        Ok([self.project_one(query, 0)?, k, v])
+    }
+
+    /// Keys and values, of which there must be as many.
+    fn project_pair(&self, key: &Tensor<T>, value: &Tensor<T>) -> Result<(Tensor<T>, Tensor<T>)> {
+        let (keys, values) = (self.project_one(key, 1)?, self.project_one(value, 2)?);
+        if keys.shape() == values.shape() {
+            return Ok((keys, values));
+        }
+        let rule = format!("there must be one for each key of {}", key.shape());
+        Err(Error::shape(NAME, "the value", value.shape(), rule))
     }
 
     /// x as queries (part 0), keys (1) or values (2).
@@ -345,16 +350,12 @@ impl<T: Element> MultiheadAttention<T> {
     }
 }
 
-/// Checks that there is a value for each key.
-fn check_pair<T: Element>(keys: &Tensor<T>, values: &Tensor<T>) -> Result<()> {
-    if keys.shape() == values.shape() {
+/// Checks that projected queries and keys are of one batch.
+fn check_batch<T: Element>(q: &Tensor<T>, k: &Tensor<T>) -> Result<()> {
+    let (queries, keys) = (q.shape()[0], k.shape()[0]);
+    if queries == keys {
         return Ok(());
     }
-    let rule = format!("there must be one for each key of {}", keys.shape());
-    Err(Error::shape(
-        NAME,
-        "the projected values",
-        values.shape(),
-        rule,
-    ))
+    let message = format!("a batch of {queries} queries for a batch of {keys} keys");
+    Err(Error::other(NAME, message))
 }

@@ -60,10 +60,10 @@ pub fn scaled_dot_product_attention<T: Element>(
     let weights = attention_weights(q, k, options)?;
     if v.rank() < 2 || v.shape()[v.rank() - 2] != k.shape()[k.rank() - 2] {
         let rule = format!(
-            "it must be [.., length, size] with a row for each key of {}",
+            "it must be [.., length, size] with a row for each of the key {}",
             k.shape()
         );
-        return Err(Error::shape(NAME, "the values", v.shape(), rule));
+        return Err(Error::shape(NAME, "the value", v.shape(), rule));
     }
     weights.matmul(v)
 }
@@ -78,12 +78,12 @@ pub fn attention_weights<T: Element>(
     options: &AttentionOptions<'_, T>,
 ) -> Result<Tensor<T>> {
     let (&[.., queries, size], &[.., keys, key_size]) = (&q.shape()[..], &k.shape()[..]) else {
-        let rule = format!("it and the keys {} must be [.., length, size]", k.shape());
-        return Err(Error::shape(NAME, "the queries", q.shape(), rule));
+        let rule = format!("it and the key {} must be [.., length, size]", k.shape());
+        return Err(Error::shape(NAME, "the query", q.shape(), rule));
     };
     if size != key_size {
-        let rule = format!("its last axis must be that of the queries {}", q.shape());
-        return Err(Error::shape(NAME, "the keys", k.shape(), rule));
+        let rule = format!("its last axis must be that of the query {}", q.shape());
+        return Err(Error::shape(NAME, "the key", k.shape(), rule));
     }
     let scale = options
         .scale

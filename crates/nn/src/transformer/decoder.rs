@@ -173,7 +173,7 @@ impl<T: Element> TransformerDecoder<T> {
 
     /// The outputs of new positions x that follow those in the cache, to which they are added; causal.
     ///
-    /// `mask` is for all positions so far; after an error the cache is as it was.
+    /// The keys of `mask` are all positions so far, its queries the new ones. After an error the cache is as it was.
     ///
     /// # Errors
     /// If x or a mask does not fit, or the cache is one of another number of layers.

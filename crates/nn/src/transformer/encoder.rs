@@ -77,7 +77,7 @@ impl<T: Element> TransformerEncoderLayer<T> {
     /// The outputs of new positions x that follow those in the cache, to which they are added; causal.
     ///
     /// # Errors
-    /// If x or the mask, which is for all positions so far, does not fit.
+    /// If x or the mask does not fit.
     pub fn extend(
         &self,
         x: &Tensor<T>,
@@ -146,7 +146,7 @@ impl<T: Element> TransformerEncoder<T> {
 
     /// The outputs of new positions x that follow those in the cache, to which they are added; causal.
     ///
-    /// `mask` is for all positions so far; after an error the cache is as it was.
+    /// The keys of `mask` are all positions so far, its queries the new ones. After an error the cache is as it was.
     ///
     /// # Errors
     /// If x or the mask does not fit, or the cache is one of another number of layers.

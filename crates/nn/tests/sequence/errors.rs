@@ -2,9 +2,9 @@
 
 use lexigrad_nn::{
     AttentionMask, AttentionOptions, BatchNorm1dConfig, Bilinear, CellConfig, Conv1dConfig,
-    Conv1dOptions, LearnedPositions, LockedDropout, MultiheadAttentionConfig, PoolOverTime,
-    RecurrentConfig, RmsNorm, RotaryPositions, SinusoidalPositions, TransformerConfig, WordDropout,
-    scaled_dot_product_attention,
+    Conv1dOptions, KeyValueCache, LearnedPositions, LockedDropout, MultiheadAttentionConfig,
+    PoolOverTime, RecurrentConfig, RmsNorm, RotaryPositions, SinusoidalPositions,
+    TransformerConfig, WordDropout, scaled_dot_product_attention,
 };
 use lexigrad_tensor::{Ids, Mask, Result, Tape, Tensor};
 
@@ -83,7 +83,21 @@ fn of_attention() {
     );
     refuses(
         attention.forward(&x, &Tensor::ones([5, 2, 4]), &x, &no_mask),
-        "multihead_attention: the projected values has shape [2, 2, 3, 2]; there must be one for each key of [2, 2, 5, 2]",
+        "multihead_attention: the value has shape [3, 2, 4]; there must be one for each key of [5, 2, 4]",
+    );
+    let other = Tensor::ones([3, 1, 4]);
+    refuses(
+        attention.forward(&x, &other, &other, &no_mask),
+        "multihead_attention: a batch of 2 queries for a batch of 1 keys",
+    );
+    let mut cache = attention.remember(&x, &x).unwrap();
+    refuses(
+        attention.extend(&other, &mut cache, &no_mask),
+        "multihead_attention: a batch of 1 queries for a batch of 2 keys",
+    );
+    refuses(
+        attention.recall(&x, &KeyValueCache::new(), &no_mask),
+        "multihead_attention: the cache is empty; remember or extend it first",
     );
     let pairs = Mask::lower_triangle(2, 3, 0);
     let mask = AttentionMask {
@@ -106,13 +120,13 @@ fn of_attention() {
     refuses(
         function(&Tensor::ones([4, 2]), &k, None),
         &format!(
-            "{name}: the keys has shape [4, 2]; its last axis must be that of the queries [2, 3]"
+            "{name}: the key has shape [4, 2]; its last axis must be that of the query [2, 3]"
         ),
     );
     refuses(
         function(&k, &Tensor::ones([5, 3]), None),
         &format!(
-            "{name}: the values has shape [5, 3]; it must be [.., length, size] with a row for each key of [4, 3]"
+            "{name}: the value has shape [5, 3]; it must be [.., length, size] with a row for each of the key [4, 3]"
         ),
     );
     refuses(
