@@ -7,6 +7,7 @@
 mod case;
 mod layers;
 mod losses;
+mod models;
 mod module;
 mod modules;
 mod optimizers;

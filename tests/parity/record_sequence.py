@@ -402,9 +402,6 @@ def modules():
         yield module_case("bilinear", {"bias": bias, "outer": outer}, module, inputs, forward)
 
 
-FAMILIES = [recurrent, attention, transformer, modules]
-
-
 def rounded(value):
     """Fewer digits than a f64 has, far more than the tests compare."""
     if isinstance(value, float):
@@ -416,10 +413,11 @@ def rounded(value):
     return value
 
 
-def main():
+def write(families):
+    """One file for each family, a case a line."""
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
-    for family in FAMILIES:
+    for family in families:
         torch.manual_seed(0)
         cases = [rounded(recorded) for recorded in family()]
         lines = [json.dumps(one, allow_nan=False, separators=(",", ":")) for one in cases]
@@ -429,4 +427,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    write([recurrent, attention, transformer, modules])
