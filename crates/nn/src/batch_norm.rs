@@ -29,7 +29,8 @@ const NAME: &str = "batch_norm1d";
 /// ```
 ///
 /// PyTorch: `nn.BatchNorm1d`, with the same names and defaults. Differences: the tape decides, not `train()` and `eval()`;
-/// `num_batches_tracked` is of the element type. Padding of a sequence counts like any element, as there: a layer norm does
+/// `num_batches_tracked` is of the element type. Shards of `data_parallel` move the running statistics in the order in which they
+/// come. Padding of a sequence counts like any element, as there: a layer norm does
 /// not have that problem.
 #[derive(Clone, Debug)]
 pub struct BatchNorm1d<T: Element = f32> {

@@ -8,6 +8,13 @@ use lexigrad_tensor::{
 
 use crate::Layer;
 
+pub(crate) fn check_probability(operation: &str, name: &'static str, p: f64) -> Result<()> {
+    if (0.0..=1.0).contains(&p) {
+        return Ok(());
+    }
+    Err(Error::value(operation, name, p, "between 0 and 1"))
+}
+
 /// `y = x m / (1 - p)`, m being 0 with probability p and else 1, under a training tape; `y = x` otherwise.
 ///
 /// ```
@@ -34,11 +41,8 @@ impl Dropout {
     /// # Errors
     /// If `p` is not between 0 and 1.
     pub fn new(p: f64) -> Result<Self> {
-        if (0.0..=1.0).contains(&p) {
-            Ok(Self { p })
-        } else {
-            Err(Error::value("dropout", "p", p, "between 0 and 1"))
-        }
+        check_probability("dropout", "p", p)?;
+        Ok(Self { p })
     }
 
     /// The probability that a number is dropped.

@@ -47,6 +47,7 @@ mod pool;
 mod positions;
 mod recurrent;
 mod rms_norm;
+mod sequence;
 mod sequential;
 mod state;
 mod table;

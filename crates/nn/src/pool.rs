@@ -2,6 +2,8 @@
 
 use lexigrad_tensor::{Element, Error, Mask, Module, Result, Tensor, Visitor};
 
+use crate::sequence::check_lengths;
+
 const NAME: &str = "pool_over_time";
 
 /// `y[b] = max, mean or Σ of x[b, t]` over the times `t < lengths[b]`, `x: [B, L, D]`, `y: [B, D]`.
@@ -46,7 +48,7 @@ impl PoolOverTime {
         };
         let all = vec![longest; batch];
         let lengths = lengths.unwrap_or(&all);
-        check_lengths(lengths, batch, longest)?;
+        check_lengths(NAME, lengths, batch, longest)?;
         if longest == 0 {
             return x.sum_axes(&[1]);
         }
@@ -69,22 +71,6 @@ impl PoolOverTime {
                 largest.masked_fill(&Mask::new(empty, [batch, 1])?, T::zero())
             }
         }
-    }
-}
-
-fn check_lengths(lengths: &[usize], batch: usize, longest: usize) -> Result<()> {
-    if lengths.len() != batch {
-        let message = format!("{} lengths for {batch} sequences", lengths.len());
-        return Err(Error::other(NAME, message));
-    }
-    match lengths.iter().position(|&length| length > longest) {
-        Some(row) => {
-            let length = lengths[row];
-            let rule = format!("lengths are at most the input's {longest} steps");
-            let message = format!("length {length} at [{row}] is beyond the input; {rule}");
-            Err(Error::other(NAME, message))
-        }
-        None => Ok(()),
     }
 }
 

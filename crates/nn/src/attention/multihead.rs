@@ -5,6 +5,8 @@ use rand::Rng;
 
 use super::{AttentionMask, AttentionOptions, KeyValueCache, attention_weights};
 use crate::Linear;
+use crate::dropout::check_probability;
+use crate::sequence::axes;
 
 const NAME: &str = "multihead_attention";
 
@@ -98,14 +100,7 @@ impl MultiheadAttentionConfig {
             let rule = format!("a divisor of embed_dim, {size}");
             return Err(Error::value(NAME, "num_heads", self.num_heads as f64, rule));
         }
-        if !(0.0..=1.0).contains(&self.dropout) {
-            return Err(Error::value(
-                NAME,
-                "dropout",
-                self.dropout,
-                "between 0 and 1",
-            ));
-        }
+        check_probability(NAME, "dropout", self.dropout)?;
         let mut xavier = |rows: usize, columns: usize| {
             let bound = T::from_f64((6.0 / (rows + columns).max(1) as f64).sqrt());
             Param::new(Tensor::uniform([rows, columns], -bound, bound, rng))
@@ -322,12 +317,7 @@ impl<T: Element> MultiheadAttention<T> {
             return Ok(());
         }
         let operand = ["the query", "the key", "the value"][part];
-        let axes = if self.config.batch_first {
-            "batch, length"
-        } else {
-            "length, batch"
-        };
-        let rule = format!("it must be [{axes}, {size}]");
+        let rule = format!("it must be [{}, {size}]", axes(self.config.batch_first));
         Err(Error::shape(NAME, operand, x.shape(), rule))
     }
 

@@ -14,6 +14,8 @@ pub use rnn::{Nonlinearity, Rnn, RnnCell};
 
 use lexigrad_tensor::{Error, Result};
 
+use crate::dropout::check_probability;
+
 /// The sizes and options of an [`Rnn`], [`Lstm`] or [`Gru`], with PyTorch's names and defaults.
 ///
 /// ```
@@ -67,14 +69,6 @@ impl RecurrentConfig {
         if self.num_layers == 0 {
             return Err(Error::value(name, "num_layers", 0.0, "at least 1"));
         }
-        if !(0.0..=1.0).contains(&self.dropout) {
-            return Err(Error::value(
-                name,
-                "dropout",
-                self.dropout,
-                "between 0 and 1",
-            ));
-        }
-        Ok(())
+        check_probability(name, "dropout", self.dropout)
     }
 }

@@ -7,6 +7,7 @@ use rand::Rng;
 
 use super::parameters::{CellParameters, Weights};
 use super::{CellConfig, RecurrentConfig};
+use crate::sequence::{axes, check_lengths};
 
 /// A recurrence whose state is N tensors `[B, H]`, the hidden state first.
 pub(super) trait Recurrence<T: Element, const N: usize> {
@@ -153,38 +154,19 @@ impl<T: Element> Stack<T> {
 
     /// Checks the input and gives the batch size.
     fn check(&self, name: &'static str, x: &Tensor<T>, lengths: Option<&[usize]>) -> Result<usize> {
-        let config = &self.config;
+        let (size, batch_first) = (self.config.input_size, self.config.batch_first);
         let (length, batch) = match x.shape()[..] {
-            [batch, length, inputs] if inputs == config.input_size && config.batch_first => {
-                (length, batch)
-            }
-            [length, batch, inputs] if inputs == config.input_size => (length, batch),
+            [batch, length, inputs] if batch_first && inputs == size => (length, batch),
+            [length, batch, inputs] if !batch_first && inputs == size => (length, batch),
             _ => {
-                let axes = if config.batch_first {
-                    "batch, length"
-                } else {
-                    "length, batch"
-                };
-                let rule = format!("it must be [{axes}, {}]", config.input_size);
+                let rule = format!("it must be [{}, {size}]", axes(batch_first));
                 return Err(Error::shape(name, "the input", x.shape(), rule));
             }
         };
-        let Some(lengths) = lengths else {
-            return Ok(batch);
-        };
-        if lengths.len() != batch {
-            let message = format!("{} lengths for {batch} sequences", lengths.len());
-            return Err(Error::other(name, message));
+        if let Some(lengths) = lengths {
+            check_lengths(name, lengths, batch, length)?;
         }
-        match lengths.iter().position(|&own| own > length) {
-            Some(row) => {
-                let own = lengths[row];
-                let rule = format!("lengths are at most the input's {length} steps");
-                let message = format!("length {own} at [{row}] is beyond the input; {rule}");
-                Err(Error::other(name, message))
-            }
-            None => Ok(batch),
-        }
+        Ok(batch)
     }
 }
 

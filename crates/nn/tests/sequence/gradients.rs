@@ -2,9 +2,9 @@
 
 use lexigrad_check::{Options, gradcheck, gradgradcheck};
 use lexigrad_nn::{
-    AttentionMask, BatchNorm1dConfig, BilinearConfig, CellConfig, Conv1dConfig, LstmState, Module,
-    MultiheadAttentionConfig, Nonlinearity, PoolOverTime, RecurrentConfig, RmsNormConfig,
-    RotaryPositions, TransformerConfig,
+    AttentionMask, BatchNorm1dConfig, BilinearConfig, CellConfig, Conv1dConfig,
+    LearnedPositionsConfig, LstmState, Module, MultiheadAttentionConfig, Nonlinearity,
+    PoolOverTime, RecurrentConfig, RmsNormConfig, RotaryPositions, TransformerConfig,
 };
 use lexigrad_tensor::{Mask, Param, Result, Tape, Tensor};
 
@@ -203,6 +203,10 @@ fn of_the_rest() {
     let bilinear = BilinearConfig::new(2, 3, 2).build::<f64>(&mut rng(0));
     check("bilinear", &bilinear, &[&[3, 2], &[3, 3]], &|inputs| {
         bilinear.forward(&inputs[0], &inputs[1])
+    });
+    let positions = LearnedPositionsConfig { longest: 4, dim: 3 }.build::<f64>(&mut rng(0));
+    check("learned positions", &positions, &[&[2, 2, 3]], &|inputs| {
+        positions.forward(&inputs[0], 1)
     });
     for pool in [PoolOverTime::Max, PoolOverTime::Mean, PoolOverTime::Sum] {
         check("pool", &pool, &[&[3, 3, 2]], &|inputs| {
