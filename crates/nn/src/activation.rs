@@ -37,6 +37,14 @@ pub struct Softplus;
 pub struct LogSigmoid;
 
 /// `y = x` above 0, `slope x` else. PyTorch: `nn.LeakyReLU`, slope being its `negative_slope`.
+///
+/// ```
+/// use lexigrad_nn::{Layer, LeakyRelu};
+/// use lexigrad_tensor::Tensor;
+/// let y = LeakyRelu { slope: 0.5 }.forward(&Tensor::new([-2.0_f32, 2.0]))?;
+/// assert_eq!(y.to_vec(), [-1.0, 2.0]);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LeakyRelu {
     /// The slope below 0, 0.01 by default.

@@ -6,6 +6,21 @@ use lexigrad_tensor::{Element, Result, Tensor, cat};
 ///
 /// It is made and read by [`MultiheadAttention`](crate::MultiheadAttention); a clone is a way to go on in two directions, as beam
 /// search does.
+///
+/// ```
+/// use lexigrad_nn::{AttentionMask, KeyValueCache, MultiheadAttention, MultiheadAttentionConfig};
+/// use lexigrad_tensor::Tensor;
+/// use rand::{SeedableRng, rngs::StdRng};
+/// let attention: MultiheadAttention = MultiheadAttentionConfig::new(8, 2).build(&mut StdRng::seed_from_u64(1))?;
+/// let mut cache = KeyValueCache::new();
+/// for _word in 0..3 {
+///     attention.extend(&Tensor::ones([1, 2, 8]), &mut cache, &AttentionMask::default())?;
+/// }
+/// assert_eq!(cache.len(), 3);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// PyTorch has none.
 #[derive(Clone)]
 pub struct KeyValueCache<T: Element = f32> {
     entries: Option<(Tensor<T>, Tensor<T>)>,

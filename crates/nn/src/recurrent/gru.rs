@@ -120,7 +120,20 @@ impl<T: Element> Module<T> for Gru<T> {
 
 /// `h' = (1 - z) n + z h`, `x: [B, I]`, `h: [B, H]`: one step of a [`Gru`].
 ///
-/// PyTorch: `nn.GRUCell`.
+/// ```
+/// use lexigrad_nn::{CellConfig, GruCell};
+/// use lexigrad_tensor::Tensor;
+/// use rand::{SeedableRng, rngs::StdRng};
+/// let cell: GruCell = CellConfig::new(3, 4).gru(&mut StdRng::seed_from_u64(1));
+/// let mut state = None;
+/// for _word in 0..5 {
+///     state = Some(cell.forward(&Tensor::ones([2, 3]), state.as_ref())?);
+/// }
+/// assert_eq!(*state.unwrap().shape(), [2, 4]);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// PyTorch: `nn.GRUCell`. Difference: there is always a batch axis.
 #[derive(Clone, Debug)]
 pub struct GruCell<T: Element = f32> {
     /// The weights of the gates r, z, n.

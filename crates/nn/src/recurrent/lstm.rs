@@ -141,7 +141,20 @@ impl<T: Element> Module<T> for Lstm<T> {
 
 /// `c' = f c + i g`, `h' = o tanh(c')`, `x: [B, I]`, `h` and `c: [B, H]`: one step of an [`Lstm`].
 ///
-/// PyTorch: `nn.LSTMCell`.
+/// ```
+/// use lexigrad_nn::{CellConfig, LstmCell};
+/// use lexigrad_tensor::Tensor;
+/// use rand::{SeedableRng, rngs::StdRng};
+/// let cell: LstmCell = CellConfig::new(3, 4).lstm(&mut StdRng::seed_from_u64(1));
+/// let mut state = None;
+/// for _word in 0..5 {
+///     state = Some(cell.forward(&Tensor::ones([2, 3]), state.as_ref())?);
+/// }
+/// assert_eq!(*state.unwrap().hidden.shape(), [2, 4]);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// PyTorch: `nn.LSTMCell`. Difference: there is always a batch axis.
 #[derive(Clone, Debug)]
 pub struct LstmCell<T: Element = f32> {
     /// The weights of the gates i, f, g, o.

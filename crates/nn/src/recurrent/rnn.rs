@@ -127,7 +127,20 @@ impl<T: Element> Module<T> for Rnn<T> {
 
 /// `h' = φ(W_ih x + b_ih + W_hh h + b_hh)`, `x: [B, I]`, `h: [B, H]`: one step of an [`Rnn`].
 ///
-/// PyTorch: `nn.RNNCell`.
+/// ```
+/// use lexigrad_nn::{CellConfig, RnnCell, Nonlinearity};
+/// use lexigrad_tensor::Tensor;
+/// use rand::{SeedableRng, rngs::StdRng};
+/// let cell: RnnCell = CellConfig::new(3, 4).rnn(Nonlinearity::Tanh, &mut StdRng::seed_from_u64(1));
+/// let mut state = None;
+/// for _word in 0..5 {
+///     state = Some(cell.forward(&Tensor::ones([2, 3]), state.as_ref())?);
+/// }
+/// assert_eq!(*state.unwrap().shape(), [2, 4]);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// PyTorch: `nn.RNNCell`. Difference: there is always a batch axis.
 #[derive(Clone, Debug)]
 pub struct RnnCell<T: Element = f32> {
     /// The weights.

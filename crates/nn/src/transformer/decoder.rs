@@ -10,7 +10,20 @@ use crate::{AttentionMask, KeyValueCache, LayerNorm, Linear, MultiheadAttention}
 /// `y = norm3(h + linear2(relu(linear1(h))))`, `x` and `y: [L, B, D]`, `memory: [M, B, D]`; with `norm_first` the input of each
 /// block is normalised instead.
 ///
-/// PyTorch: `nn.TransformerDecoderLayer`, with the same names and layout of the parameters.
+/// ```
+/// use lexigrad_nn::{AttentionMask, TransformerConfig, TransformerDecoderLayer};
+/// use lexigrad_tensor::Tensor;
+/// use rand::{SeedableRng, rngs::StdRng};
+/// let config = TransformerConfig { batch_first: true, ..TransformerConfig::new(8, 2) };
+/// let layer: TransformerDecoderLayer = config.decoder_layer(&mut StdRng::seed_from_u64(1))?;
+/// let (x, memory) = (Tensor::ones([2, 3, 8]), Tensor::ones([2, 5, 8]));
+/// let y = layer.forward(&x, &memory, &AttentionMask::causal(), &AttentionMask::default())?;
+/// assert_eq!(*y.shape(), [2, 3, 8]);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// PyTorch: `nn.TransformerDecoderLayer`, with the same names and layout of the parameters. Difference: truth values of masks mean
+/// "may be seen".
 #[derive(Clone, Debug, crate::Module)]
 pub struct TransformerDecoderLayer<T: Element = f32> {
     /// The attention of each position to those of the target.

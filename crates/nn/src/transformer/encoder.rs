@@ -9,7 +9,20 @@ use crate::{AttentionMask, KeyValueCache, LayerNorm, Linear, MultiheadAttention}
 /// `h = norm1(x + attention(x, x, x))`, `y = norm2(h + linear2(relu(linear1(h))))`, `x` and `y: [L, B, D]`; with `norm_first`
 /// `h = x + attention(norm1(x))`, `y = h + linear2(relu(linear1(norm2(h))))`.
 ///
-/// PyTorch: `nn.TransformerEncoderLayer`, with the same names and layout of the parameters.
+/// ```
+/// use lexigrad_nn::{AttentionMask, TransformerConfig, TransformerEncoderLayer};
+/// use lexigrad_tensor::{Mask, Tensor};
+/// use rand::{SeedableRng, rngs::StdRng};
+/// let config = TransformerConfig { batch_first: true, ..TransformerConfig::new(8, 2) };
+/// let layer: TransformerEncoderLayer = config.encoder_layer(&mut StdRng::seed_from_u64(1))?;
+/// let present = Mask::from_lengths(&[5, 2], 5);
+/// let mask = AttentionMask { keys: Some(&present), ..AttentionMask::default() };
+/// assert_eq!(*layer.forward(&Tensor::ones([2, 5, 8]), &mask)?.shape(), [2, 5, 8]);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// PyTorch: `nn.TransformerEncoderLayer`, with the same names and layout of the parameters. Difference: truth values of masks mean
+/// "may be seen".
 #[derive(Clone, Debug, crate::Module)]
 pub struct TransformerEncoderLayer<T: Element = f32> {
     /// The attention of each position to all.
