@@ -87,7 +87,7 @@ impl MultiheadAttentionConfig {
         }
     }
 
-    /// The layer; its weights are drawn as by `init::xavier_uniform` (those of the output evenly between ±1/√E), biases are 0.
+    /// The layer; its weights are evenly drawn between ±√(6 / (rows + columns)), those of the output between ±1/√E; biases are 0.
     ///
     /// # Errors
     /// If the heads do not divide E, or `dropout` is not between 0 and 1.

@@ -46,10 +46,10 @@ impl<T: Element> Recurrence<T, 1> for Gates {
 /// parameters start evenly drawn between ±1/√H.
 ///
 /// ```
-/// use lexigrad_nn::{Gru, RecurrentConfig};
+/// use lexigrad_nn::Gru;
 /// use lexigrad_tensor::Tensor;
 /// use rand::{SeedableRng, rngs::StdRng};
-/// let gru: Gru = RecurrentConfig::new(3, 4).gru(&mut StdRng::seed_from_u64(1))?;
+/// let gru = Gru::new(3, 4, &mut StdRng::seed_from_u64(1));
 /// let (output, last) = gru.forward(&Tensor::ones([5, 2, 3]))?;
 /// assert_eq!(output.narrow(0, 4, 1)?.to_vec(), last.to_vec());
 /// # Ok::<(), lexigrad_tensor::Error>(())
@@ -71,6 +71,16 @@ impl RecurrentConfig {
         self.check("gru")?;
         let stack = Stack::new(self, GATES, rng);
         Ok(Gru { stack })
+    }
+}
+
+impl Gru {
+    /// One layer in one direction, time first, in `f32`.
+    pub fn new(input_size: usize, hidden_size: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        let config = RecurrentConfig::new(input_size, hidden_size);
+        Self {
+            stack: Stack::new(&config, GATES, rng),
+        }
     }
 }
 

@@ -62,10 +62,10 @@ pub struct LstmState<T: Element = f32> {
 /// Back-propagation is truncated by handing the state on, since a tensor of an ended tape is a constant:
 ///
 /// ```
-/// # use lexigrad_nn::{Lstm, RecurrentConfig};
+/// # use lexigrad_nn::Lstm;
 /// # use lexigrad_tensor::{Tape, Tensor};
 /// # use rand::{SeedableRng, rngs::StdRng};
-/// # let lstm: Lstm = RecurrentConfig::new(3, 4).lstm(&mut StdRng::seed_from_u64(1))?;
+/// # let lstm = Lstm::new(3, 4, &mut StdRng::seed_from_u64(1));
 /// let text = Tensor::ones([6, 1, 3]);
 /// let mut state = None;
 /// for part in text.split(&[3, 3], 0)? {
@@ -94,6 +94,16 @@ impl RecurrentConfig {
         self.check("lstm")?;
         let stack = Stack::new(self, GATES, rng);
         Ok(Lstm { stack })
+    }
+}
+
+impl Lstm {
+    /// One layer in one direction, time first, in `f32`.
+    pub fn new(input_size: usize, hidden_size: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        let config = RecurrentConfig::new(input_size, hidden_size);
+        Self {
+            stack: Stack::new(&config, GATES, rng),
+        }
     }
 }
 

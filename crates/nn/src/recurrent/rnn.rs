@@ -78,6 +78,17 @@ impl RecurrentConfig {
     }
 }
 
+impl Rnn {
+    /// One layer in one direction, time first, with tanh, in `f32`.
+    pub fn new(input_size: usize, hidden_size: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        let config = RecurrentConfig::new(input_size, hidden_size);
+        Self {
+            stack: Stack::new(&config, 1, rng),
+            nonlinearity: Nonlinearity::Tanh,
+        }
+    }
+}
+
 impl<T: Element> Rnn<T> {
     /// The hidden states of the last layer and the last states `[layers directions, B, H]`, from a state of zeros.
     ///

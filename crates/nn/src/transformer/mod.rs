@@ -143,7 +143,7 @@ impl TransformerConfig {
     }
 }
 
-/// `forward` of one layer after another.
+/// `norm(forward(layerₙ, .. forward(layer₀, x)))`
 fn in_turn<T: Element, L>(
     layers: impl IntoIterator<Item = L>,
     x: &Tensor<T>,
@@ -153,7 +153,10 @@ fn in_turn<T: Element, L>(
     let y = layers
         .into_iter()
         .try_fold(x.clone(), |x, layer| forward(layer, &x))?;
-    norm.map_or(Ok(y.clone()), |norm| norm.forward(&y))
+    match norm {
+        Some(norm) => norm.forward(&y),
+        None => Ok(y),
+    }
 }
 
 /// Checks that a cache was made for as many layers.

@@ -30,6 +30,7 @@ fn run(forward: Forward<'_>, x: &Tensor<f64>, lengths: &[usize], rows: &[usize])
     let tape = Tape::new();
     let leaf = tape.watch(x);
     let outputs = forward(&leaf, lengths).unwrap();
+    // Zero, and on the tape even if there are no outputs.
     let mut loss = leaf
         .mul_scalar(0.0)
         .masked_fill(&leaf.mask(|_| true), 0.0)
@@ -37,16 +38,12 @@ fn run(forward: Forward<'_>, x: &Tensor<f64>, lengths: &[usize], rows: &[usize])
         .sum();
     if let Some(places) = &outputs.places {
         let longest = x.shape()[1];
-        let present = Mask::from_lengths(lengths, longest).to_tensor();
-        let weights = waves(places, rows).mul(&present.unsqueeze(-1).unwrap());
-        // Outputs in the padding may be anything, so they are left out before they are weighed.
-        let padding = Mask::new(
-            present.mask(|x| x == 0.0).to_vec(),
-            [lengths.len(), longest, 1],
-        );
-        let places = places.masked_fill(&padding.unwrap(), 0.0).unwrap();
+        // Outputs in the padding may be anything, so they are left out.
+        let padding = Mask::from_lengths(lengths, longest).not().to_vec();
+        let padding = Mask::new(padding, [lengths.len(), longest, 1]).unwrap();
+        let counted = places.masked_fill(&padding, 0.0).unwrap();
         loss = loss
-            .add(&places.mul(&weights.unwrap()).unwrap().sum())
+            .add(&counted.mul(&waves(places, rows)).unwrap().sum())
             .unwrap();
     }
     if let Some(whole) = &outputs.whole {
