@@ -57,11 +57,13 @@ pub use lexigrad_tensor as tensor;
 /// What a model and its training need, for `use lexigrad::prelude::*`.
 pub mod prelude {
     pub use lexigrad_nn::{
-        BagMode, Bags, BceWithLogitsLoss, BceWithLogitsOptions, Buffer, CrossEntropyLoss,
-        CrossEntropyOptions, Dropout, Embedding, EmbeddingBag, EmbeddingBagConfig, EmbeddingConfig,
-        Gelu, Layer, LayerNorm, LayerNormConfig, Linear, LinearConfig, Module, ModuleState,
-        MseLoss, Reduction, Relu, Sequential, Sigmoid, StateDict, Tanh, bce_with_logits,
-        cross_entropy, cross_entropy_with, mse,
+        AttentionMask, BagMode, Bags, BceWithLogitsLoss, BceWithLogitsOptions, Buffer, Conv1d,
+        CrossEntropyLoss, CrossEntropyOptions, Dropout, Embedding, EmbeddingBag,
+        EmbeddingBagConfig, EmbeddingConfig, Gelu, Gru, Layer, LayerNorm, LayerNormConfig, Linear,
+        LinearConfig, LockedDropout, Lstm, Module, ModuleState, MseLoss, MultiheadAttention,
+        PoolOverTime, RecurrentConfig, Reduction, Relu, RmsNorm, Rnn, Sequential, Sigmoid,
+        SinusoidalPositions, StateDict, Tanh, TransformerConfig, TransformerDecoder,
+        TransformerEncoder, WordDropout, bce_with_logits, cross_entropy, cross_entropy_with, mse,
     };
     pub use lexigrad_optim::{
         Adagrad, Adam, AdamW, Optimizer, Rule, Sgd, SparseAdam, clip_grad_norm,

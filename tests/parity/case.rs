@@ -36,6 +36,23 @@ impl Case {
         self.0["options"][option].as_bool().unwrap_or(false)
     }
 
+    /// A flag that is `default` unless the options say otherwise.
+    pub fn flag_or(&self, option: &str, default: bool) -> bool {
+        self.0["options"][option].as_bool().unwrap_or(default)
+    }
+
+    /// Whether an option is given, and `None`.
+    pub fn is_null(&self, option: &str) -> bool {
+        self.0["options"].get(option).is_some_and(Value::is_null)
+    }
+
+    /// The whole numbers of a list among the options.
+    pub fn list(&self, option: &str) -> Vec<usize> {
+        let list = self.0["options"][option].as_array();
+        let number = |value: &Value| value.as_u64().unwrap() as usize;
+        list.into_iter().flatten().map(number).collect()
+    }
+
     pub fn pair(&self, option: &str) -> Option<(f64, f64)> {
         let pair = self.0["options"][option].as_array()?;
         Some((pair[0].as_f64().unwrap(), pair[1].as_f64().unwrap()))
@@ -68,6 +85,13 @@ impl Case {
     pub fn ids(&self, name: &str) -> Ids {
         let recorded = &self.0["inputs"][name];
         Ids::from_slice(&integers(recorded), shape(recorded)).unwrap()
+    }
+
+    /// Truth values, recorded as 0 and 1.
+    pub fn mask(&self, name: &str) -> Option<Mask> {
+        let recorded = self.has(name).then(|| self.ids(name))?;
+        let values = recorded.as_slice().iter().map(|&value| value == 1);
+        Some(Mask::new(values.collect(), recorded.shape()).unwrap())
     }
 
     pub fn integers(&self, name: &str) -> Vec<usize> {

@@ -7,5 +7,9 @@
 mod case;
 mod layers;
 mod losses;
+mod models;
+mod module;
+mod modules;
 mod operations;
 mod optimizers;
+mod sequence;

@@ -33,29 +33,63 @@
 extern crate self as lexigrad_nn;
 
 mod activation;
+mod attention;
+mod batch_norm;
+mod bilinear;
+mod conv1d;
 mod dropout;
 mod embedding;
 mod embedding_bag;
 mod layer_norm;
 mod linear;
 mod loss;
+mod pool;
+mod positions;
+mod recurrent;
+mod rms_norm;
+mod sequence;
 mod sequential;
 mod state;
 mod table;
+mod transformer;
 
-pub use activation::{Gelu, Relu, Sigmoid, Tanh};
-pub use dropout::Dropout;
+pub use activation::{
+    Elu, Gelu, GeluTanh, LeakyRelu, LogSigmoid, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus,
+    Tanh,
+};
+pub use attention::{
+    AttentionMask, AttentionOptions, InProjection, KeyValueCache, MultiheadAttention,
+    MultiheadAttentionConfig, attention_weights, scaled_dot_product_attention,
+};
+pub use batch_norm::{BatchNorm1d, BatchNorm1dConfig, RunningStatistics};
+pub use bilinear::{Bilinear, BilinearConfig};
+pub use conv1d::{Conv1d, Conv1dConfig};
+pub use dropout::{Dropout, LockedDropout, WordDropout};
 pub use embedding::{Embedding, EmbeddingConfig};
 pub use embedding_bag::{EmbeddingBag, EmbeddingBagConfig};
 pub use layer_norm::{LayerNorm, LayerNormConfig};
 pub use lexigrad_nn_derive::Module;
 pub use lexigrad_tensor::{
-    BagMode, Bags, Buffer, CrossEntropyOptions, Entry, Module, Reduction, Visitor, cross_entropy,
-    cross_entropy_with,
+    BagMode, Bags, Buffer, Conv1dOptions, CrossEntropyOptions, Entry, Module, Reduction, Visitor,
+    cross_entropy, cross_entropy_with,
 };
 pub use linear::{Linear, LinearConfig};
 pub use loss::bce_with_logits::{BceWithLogitsLoss, BceWithLogitsOptions, bce_with_logits};
 pub use loss::cross_entropy::CrossEntropyLoss;
 pub use loss::mse::{MseLoss, mse};
+pub use pool::PoolOverTime;
+pub use positions::{
+    LearnedPositions, LearnedPositionsConfig, RotaryConfig, RotaryPairs, RotaryPositions,
+    SinusoidalPositions,
+};
+pub use recurrent::{
+    CellConfig, CellParameters, Gru, GruCell, Lstm, LstmCell, LstmState, Nonlinearity,
+    RecurrentConfig, Rnn, RnnCell,
+};
+pub use rms_norm::{RmsNorm, RmsNormConfig};
 pub use sequential::{Layer, Sequential};
 pub use state::{ModuleState, StateDict};
+pub use transformer::{
+    DecoderCache, EncoderCache, FeedForwardActivation, TransformerConfig, TransformerDecoder,
+    TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,
+};

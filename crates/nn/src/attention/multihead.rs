@@ -1,0 +1,351 @@
+//! Attention with several heads, each in a part of the features (Vaswani et al. 2017).
+
+use lexigrad_tensor::{Element, Error, Module, Param, Result, Shape, Tensor, Visitor, linear};
+use rand::Rng;
+
+use super::{AttentionMask, AttentionOptions, KeyValueCache, attention_weights};
+use crate::Linear;
+use crate::dropout::check_probability;
+use crate::sequence::axes;
+
+const NAME: &str = "multihead_attention";
+
+/// `y = concat_h(softmax(q_h k_hᵀ / √(E / heads)) v_h) W_oᵀ + b_o` with `q, k, v = query W_qᵀ + b_q, key W_kᵀ + b_k, value W_vᵀ + b_v`
+/// cut into heads, `query: [Lq, B, E]`, `key: [Lk, B, kdim]`, `value: [Lk, B, vdim]`, `y: [Lq, B, E]`.
+///
+/// A query that may see no key gets `b_o` from the layer, and passes zero gradients.
+///
+/// ```
+/// use lexigrad_nn::{AttentionMask, MultiheadAttention, MultiheadAttentionConfig};
+/// use lexigrad_tensor::{Mask, Tensor};
+/// use rand::{SeedableRng, rngs::StdRng};
+/// let config = MultiheadAttentionConfig { batch_first: true, ..MultiheadAttentionConfig::new(8, 2) };
+/// let attention: MultiheadAttention = config.build(&mut StdRng::seed_from_u64(1))?;
+/// let x = Tensor::ones([3, 5, 8]);
+/// let present = Mask::from_lengths(&[5, 2, 0], 5);
+/// let mask = AttentionMask { keys: Some(&present), ..AttentionMask::causal() };
+/// let (y, weights) = attention.forward_with_weights(&x, &x, &x, &mask)?;
+/// assert_eq!((y.shape().to_vec(), weights.shape().to_vec()), (vec![3, 5, 8], vec![3, 2, 5, 5]));
+/// let averaged = weights.mean_axes(&[1])?;
+/// # assert_eq!(*averaged.shape(), [3, 5, 5]);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// PyTorch: `nn.MultiheadAttention`, with the same names and layout of the parameters and the same initial distribution.
+/// Differences: truth values mean "may be seen" everywhere; a mask of three axes is `[B, Lq, Lk]`; weights come for each head;
+/// where no key may be seen they are 0, not NaN; there is no `add_bias_kv` and no `add_zero_attn`.
+#[derive(Clone, Debug)]
+pub struct MultiheadAttention<T: Element = f32> {
+    /// `W_q`, `W_k` and `W_v`.
+    pub in_proj: InProjection<T>,
+    /// `b_q`, `b_k` and `b_v`, one after another: `[3 E]`, unless the layer has no biases.
+    pub in_proj_bias: Option<Param<T>>,
+    /// `W_o: [E, E]` and `b_o: [E]`
+    pub out_proj: Linear<T>,
+    config: MultiheadAttentionConfig,
+}
+
+/// The weights of the projections of query, key and value.
+#[derive(Clone, Debug)]
+pub enum InProjection<T: Element = f32> {
+    /// All three one above the other, `[3 E, E]`, if key and value have the size of the query: `in_proj_weight`.
+    Packed(Param<T>),
+    /// `q_proj_weight: [E, E]`, `k_proj_weight: [E, kdim]` and `v_proj_weight: [E, vdim]`.
+    Separate([Param<T>; 3]),
+}
+
+/// The sizes and options of a [`MultiheadAttention`], with PyTorch's names and defaults.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MultiheadAttentionConfig {
+    /// E, the size of a query and of an output.
+    pub embed_dim: usize,
+    /// Into how many heads E is cut.
+    pub num_heads: usize,
+    /// The probability that a weight is dropped in training.
+    pub dropout: f64,
+    /// Whether the projections have biases.
+    pub bias: bool,
+    /// The size of a key, E if none is given.
+    pub kdim: Option<usize>,
+    /// The size of a value, E if none is given.
+    pub vdim: Option<usize>,
+    /// Whether sequences are `[B, L, ..]`; else they are `[L, B, ..]`.
+    pub batch_first: bool,
+}
+
+impl MultiheadAttentionConfig {
+    /// Heads with biases, without dropout, for queries, keys and values of one size.
+    pub fn new(embed_dim: usize, num_heads: usize) -> Self {
+        Self {
+            embed_dim,
+            num_heads,
+            dropout: 0.0,
+            bias: true,
+            kdim: None,
+            vdim: None,
+            batch_first: false,
+        }
+    }
+
+    /// The layer; its weights are evenly drawn between ±√(6 / (rows + columns)), those of the output between ±1/√E; biases are 0.
+    ///
+    /// # Errors
+    /// If the heads do not divide E, or `dropout` is not between 0 and 1.
+    pub fn build<T: Element>(
+        &self,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Result<MultiheadAttention<T>> {
+        let size = self.embed_dim;
+        if self.num_heads == 0 || !size.is_multiple_of(self.num_heads) {
+            let rule = format!("a divisor of embed_dim, {size}");
+            return Err(Error::value(NAME, "num_heads", self.num_heads as f64, rule));
+        }
+        check_probability(NAME, "dropout", self.dropout)?;
+        let mut xavier = |rows: usize, columns: usize| {
+            let bound = T::from_f64((6.0 / (rows + columns).max(1) as f64).sqrt());
+            Param::new(Tensor::uniform([rows, columns], -bound, bound, rng))
+        };
+        let [_, keys, values] = self.input_sizes();
+        let in_proj = if (keys, values) == (size, size) {
+            InProjection::Packed(xavier(3 * size, size))
+        } else {
+            let [q, k, v] = self.input_sizes();
+            InProjection::Separate([xavier(size, q), xavier(size, k), xavier(size, v)])
+        };
+        let bound = T::from_f64(1.0 / (size.max(1) as f64).sqrt());
+        let zeros = |size: usize| self.bias.then(|| Param::new(Tensor::zeros([size])));
+        let out_proj = Linear {
+            weight: Param::new(Tensor::uniform([size, size], -bound, bound, rng)),
+            bias: zeros(size),
+        };
+        Ok(MultiheadAttention {
+            in_proj,
+            in_proj_bias: zeros(3 * size),
+            out_proj,
+            config: self.clone(),
+        })
+    }
+
+    /// The sizes of query, key and value.
+    fn input_sizes(&self) -> [usize; 3] {
+        let size = self.embed_dim;
+        [size, self.kdim.unwrap_or(size), self.vdim.unwrap_or(size)]
+    }
+}
+
+impl<T: Element> Module<T> for MultiheadAttention<T> {
+    fn visit(&self, visitor: &mut Visitor<'_, T>) {
+        match &self.in_proj {
+            InProjection::Packed(weight) => visitor.field("in_proj_weight", weight),
+            InProjection::Separate([q, k, v]) => {
+                visitor.field("q_proj_weight", q);
+                visitor.field("k_proj_weight", k);
+                visitor.field("v_proj_weight", v);
+            }
+        }
+        visitor.field("in_proj_bias", &self.in_proj_bias);
+        visitor.field("out_proj", &self.out_proj);
+    }
+}
+
+impl<T: Element> MultiheadAttention<T> {
+    /// What the queries take of the values, in the shape of the query.
+    ///
+    /// # Errors
+    /// If the inputs or the mask do not fit.
+    pub fn forward(
+        &self,
+        query: &Tensor<T>,
+        key: &Tensor<T>,
+        value: &Tensor<T>,
+        mask: &AttentionMask<'_, T>,
+    ) -> Result<Tensor<T>> {
+        Ok(self.forward_with_weights(query, key, value, mask)?.0)
+    }
+
+    /// [`forward`](Self::forward), and the weights `[B, heads, Lq, Lk]`, after dropout.
+    ///
+    /// PyTorch: `average_attn_weights=False`; the average over the heads is `weights.mean_axes(&[1])`.
+    ///
+    /// # Errors
+    /// If the inputs or the mask do not fit.
+    pub fn forward_with_weights(
+        &self,
+        query: &Tensor<T>,
+        key: &Tensor<T>,
+        value: &Tensor<T>,
+        mask: &AttentionMask<'_, T>,
+    ) -> Result<(Tensor<T>, Tensor<T>)> {
+        let [q, k, v] = self.project(query, key, value)?;
+        self.attend(&q, &k, &v, mask, 0)
+    }
+
+    /// The projected keys and values of a memory that many queries will be put to.
+    ///
+    /// # Errors
+    /// If the inputs do not fit.
+    pub fn remember(&self, key: &Tensor<T>, value: &Tensor<T>) -> Result<KeyValueCache<T>> {
+        let (keys, values) = self.project_pair(key, value)?;
+        Ok(KeyValueCache::of(keys, values))
+    }
+
+    /// [`forward`](Self::forward) with the keys and values of a cache.
+    ///
+    /// # Errors
+    /// If the query or the mask does not fit, or the cache is empty.
+    pub fn recall(
+        &self,
+        query: &Tensor<T>,
+        cache: &KeyValueCache<T>,
+        mask: &AttentionMask<'_, T>,
+    ) -> Result<Tensor<T>> {
+        let Some((k, v)) = cache.entries() else {
+            return Err(Error::other(
+                NAME,
+                "the cache is empty; remember or extend it first",
+            ));
+        };
+        let q = self.project_one(query, 0)?;
+        Ok(self.attend(&q, k, v, mask, 0)?.0)
+    }
+
+    /// Causal attention of new positions x to themselves and to those in the cache, to which they are then added.
+    ///
+    /// The outputs are those that [`forward`](Self::forward) of all positions with a causal mask gives for the new ones. The keys
+    /// of `mask` are all positions so far, its queries the new ones. After an error the cache is as it was.
+    ///
+    /// # Errors
+    /// If x or the mask does not fit.
+    pub fn extend(
+        &self,
+        x: &Tensor<T>,
+        cache: &mut KeyValueCache<T>,
+        mask: &AttentionMask<'_, T>,
+    ) -> Result<Tensor<T>> {
+        let [q, k, v] = self.project(x, x, x)?;
+        if let Some((known, _)) = cache.entries() {
+            check_batch(&q, known)?;
+        }
+        let (k, v) = cache.with(k, v)?;
+        let mask = AttentionMask {
+            causal: true,
+            ..*mask
+        };
+        let (output, _) = self.attend(&q, &k, &v, &mask, cache.len())?;
+        *cache = KeyValueCache::of(k, v);
+        Ok(output)
+    }
+
+    /// The layer's sizes and options.
+    pub fn config(&self) -> &MultiheadAttentionConfig {
+        &self.config
+    }
+
+    /// Attention of projected queries, of which the first stands at key `first`.
+    fn attend(
+        &self,
+        q: &Tensor<T>,
+        k: &Tensor<T>,
+        v: &Tensor<T>,
+        mask: &AttentionMask<'_, T>,
+        first: usize,
+    ) -> Result<(Tensor<T>, Tensor<T>)> {
+        check_batch(q, k)?;
+        let (batch, queries) = (q.shape()[0], q.shape()[2]);
+        let scores = Shape::from([batch, self.config.num_heads, queries, k.shape()[2]]);
+        let visible = mask.merged(NAME, &scores, first)?;
+        let bias = mask.bias_for_heads(NAME, &scores)?;
+        let options = AttentionOptions {
+            mask: visible.as_ref(),
+            bias: bias.as_ref(),
+            dropout: self.config.dropout,
+            ..AttentionOptions::default()
+        };
+        let weights = attention_weights(q, k, &options)?;
+        let heads = weights.matmul(v)?.permute(&[0, 2, 1, 3])?;
+        let joined = heads.reshape([batch, queries, self.config.embed_dim])?;
+        let output = self.out_proj.forward(&self.batch_first(&joined)?)?;
+        Ok((output, weights))
+    }
+
+    /// Queries, keys and values `[B, heads, L, E / heads]`; one product if all three are of one tensor.
+    fn project(
+        &self,
+        query: &Tensor<T>,
+        key: &Tensor<T>,
+        value: &Tensor<T>,
+    ) -> Result<[Tensor<T>; 3]> {
+        let same = std::ptr::eq(query, key) && std::ptr::eq(key, value);
+        if let (true, InProjection::Packed(weight)) = (same, &self.in_proj) {
+            self.check(query, 0)?;
+            let bias = self.in_proj_bias.as_ref().map(Param::value);
+            let all = linear(query, &weight.value(), bias.as_ref())?;
+            let size = self.config.embed_dim;
+            let part = |index: usize| self.split_heads(&all.narrow(-1, index * size, size)?);
+            return Ok([part(0)?, part(1)?, part(2)?]);
+        }
+        let (k, v) = self.project_pair(key, value)?;
+        Ok([self.project_one(query, 0)?, k, v])
+    }
+
+    /// Keys and values, of which there must be as many.
+    fn project_pair(&self, key: &Tensor<T>, value: &Tensor<T>) -> Result<(Tensor<T>, Tensor<T>)> {
+        let (keys, values) = (self.project_one(key, 1)?, self.project_one(value, 2)?);
+        if keys.shape() == values.shape() {
+            return Ok((keys, values));
+        }
+        let rule = format!("there must be one for each key of {}", key.shape());
+        Err(Error::shape(NAME, "the value", value.shape(), rule))
+    }
+
+    /// x as queries (part 0), keys (1) or values (2).
+    fn project_one(&self, x: &Tensor<T>, part: usize) -> Result<Tensor<T>> {
+        self.check(x, part)?;
+        let size = self.config.embed_dim;
+        let weight = match &self.in_proj {
+            InProjection::Packed(weight) => weight.value().narrow(0, part * size, size)?,
+            InProjection::Separate(weights) => weights[part].value(),
+        };
+        let bias = self.in_proj_bias.as_ref().map(Param::value);
+        let bias = bias.map(|bias| bias.narrow(0, part * size, size));
+        self.split_heads(&linear(x, &weight, bias.transpose()?.as_ref())?)
+    }
+
+    fn check(&self, x: &Tensor<T>, part: usize) -> Result<()> {
+        let size = self.config.input_sizes()[part];
+        if x.rank() == 3 && x.shape()[2] == size {
+            return Ok(());
+        }
+        let operand = ["the query", "the key", "the value"][part];
+        let rule = format!("it must be [{}, {size}]", axes(self.config.batch_first));
+        Err(Error::shape(NAME, operand, x.shape(), rule))
+    }
+
+    /// `[B, L, E]` or, time first, `[L, B, E]`, as `[B, heads, L, E / heads]`.
+    fn split_heads(&self, x: &Tensor<T>) -> Result<Tensor<T>> {
+        let x = self.batch_first(x)?;
+        let (batch, length) = (x.shape()[0], x.shape()[1]);
+        let heads = self.config.num_heads;
+        x.reshape([batch, length, heads, self.config.embed_dim / heads])?
+            .permute(&[0, 2, 1, 3])
+    }
+
+    /// Exchanges the first two axes of a sequence that is not batch first; its own inverse.
+    fn batch_first(&self, x: &Tensor<T>) -> Result<Tensor<T>> {
+        if self.config.batch_first {
+            Ok(x.clone())
+        } else {
+            x.transpose(0, 1)
+        }
+    }
+}
+
+/// Checks that projected queries and keys are of one batch.
+fn check_batch<T: Element>(q: &Tensor<T>, k: &Tensor<T>) -> Result<()> {
+    let (queries, keys) = (q.shape()[0], k.shape()[0]);
+    if queries == keys {
+        return Ok(());
+    }
+    let message = format!("a batch of {queries} queries for a batch of {keys} keys");
+    Err(Error::other(NAME, message))
+}

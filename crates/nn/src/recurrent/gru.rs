@@ -1,0 +1,177 @@
+//! The gated recurrent unit (Cho et al. 2014).
+
+use lexigrad_tensor::{Element, Module, Result, Tensor, Visitor};
+use rand::Rng;
+
+use super::RecurrentConfig;
+use super::parameters::{CellConfig, CellParameters, Weights};
+use super::stack::{Recurrence, Stack};
+
+/// The recurrence of a [`Gru`].
+struct Gates;
+
+/// How many gates there are: the weights have so many times H rows.
+const GATES: usize = 3;
+
+impl<T: Element> Recurrence<T, 1> for Gates {
+    const NAME: &'static str = "gru";
+
+    fn step(
+        &self,
+        input: &Tensor<T>,
+        [hidden]: &[Tensor<T>; 1],
+        weights: &Weights<T>,
+    ) -> Result<[Tensor<T>; 1]> {
+        let recurrent = weights.of_hidden(hidden)?;
+        let size = hidden.shape()[1];
+        let gate = |of: &Tensor<T>, index: usize| of.narrow(1, index * size, size);
+        let open = |index| {
+            Ok(gate(input, index)?
+                .add(&gate(&recurrent, index)?)?
+                .sigmoid())
+        };
+        let (reset, update) = (open(0)?, open(1)?);
+        let memory = reset.mul(&gate(&recurrent, 2)?)?;
+        let content = gate(input, 2)?.add(&memory)?.tanh();
+        // (1 - z) n + z h = n + z (h - n)
+        Ok([content.add(&update.mul(&hidden.sub(&content)?)?)?])
+    }
+}
+
+/// `h_t = (1 - z) n + z h_{t-1}`, `x: [L, B, I]`, `h: [L, B, directions H]`, with
+/// `r, z = σ of W_ih x_t + b_ih + W_hh h_{t-1} + b_hh` and `n = tanh(W_in x_t + b_in + r (W_hn h_{t-1} + b_hn))`, the weights of
+/// the three gates r, z, n one above the other.
+///
+/// With lengths, padding changes neither a result nor a gradient; a sequence of length 0 ends in its initial state. All
+/// parameters start evenly drawn between ±1/√H.
+///
+/// ```
+/// use lexigrad_nn::Gru;
+/// use lexigrad_tensor::Tensor;
+/// use rand::{SeedableRng, rngs::StdRng};
+/// let gru = Gru::new(3, 4, &mut StdRng::seed_from_u64(1));
+/// let (output, last) = gru.forward(&Tensor::ones([5, 2, 3]))?;
+/// assert_eq!(output.narrow(0, 4, 1)?.to_vec(), last.to_vec());
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// PyTorch: `nn.GRU`, with the same names, layout and order of the parameters. Differences: lengths take the place of packed
+/// sequences and need no order; 0 is a length, and the input may have no step; there is always a batch axis.
+#[derive(Clone, Debug)]
+pub struct Gru<T: Element = f32> {
+    stack: Stack<T>,
+}
+
+impl RecurrentConfig {
+    /// A [`Gru`], with parameters drawn from `rng`.
+    ///
+    /// # Errors
+    /// If there is no layer, or `dropout` is not between 0 and 1.
+    pub fn gru<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Result<Gru<T>> {
+        self.check("gru")?;
+        let stack = Stack::new(self, GATES, rng);
+        Ok(Gru { stack })
+    }
+}
+
+impl Gru {
+    /// One layer in one direction, time first, in `f32`.
+    pub fn new(input_size: usize, hidden_size: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        let config = RecurrentConfig::new(input_size, hidden_size);
+        Self {
+            stack: Stack::new(&config, GATES, rng),
+        }
+    }
+}
+
+impl<T: Element> Gru<T> {
+    /// The hidden states of the last layer and the last states `[layers directions, B, H]`, from a state of zeros.
+    ///
+    /// # Errors
+    /// If x does not fit.
+    pub fn forward(&self, x: &Tensor<T>) -> Result<(Tensor<T>, Tensor<T>)> {
+        self.forward_with(x, None, None)
+    }
+
+    /// [`forward`](Self::forward) of sequences of these lengths `[B]`, from this state `[layers directions, B, H]`.
+    ///
+    /// A state of an ended tape is a constant: handing on the last state from tape to tape truncates back-propagation.
+    ///
+    /// # Errors
+    /// If x or the state does not fit, the lengths are not one for each sequence, or one is beyond x.
+    pub fn forward_with(
+        &self,
+        x: &Tensor<T>,
+        lengths: Option<&[usize]>,
+        state: Option<&Tensor<T>>,
+    ) -> Result<(Tensor<T>, Tensor<T>)> {
+        let state = state.map(|state| [state]);
+        let (output, [last]) = self.stack.forward(&Gates, x, lengths, state)?;
+        Ok((output, last))
+    }
+
+    /// The layer's sizes and options.
+    pub fn config(&self) -> &RecurrentConfig {
+        self.stack.config()
+    }
+
+    /// The cell of a layer in a direction (0 forward, 1 backward), sharing its parameters; `None` if there is no such one.
+    pub fn cell(&self, layer: usize, direction: usize) -> Option<GruCell<T>> {
+        let parameters = self.stack.cell(layer, direction)?.clone();
+        Some(GruCell { parameters })
+    }
+}
+
+impl<T: Element> Module<T> for Gru<T> {
+    fn visit(&self, visitor: &mut Visitor<'_, T>) {
+        self.stack.visit(visitor);
+    }
+}
+
+/// `h' = (1 - z) n + z h`, `x: [B, I]`, `h: [B, H]`: one step of a [`Gru`].
+///
+/// ```
+/// use lexigrad_nn::{CellConfig, GruCell};
+/// use lexigrad_tensor::Tensor;
+/// use rand::{SeedableRng, rngs::StdRng};
+/// let cell: GruCell = CellConfig::new(3, 4).gru(&mut StdRng::seed_from_u64(1));
+/// let mut state = None;
+/// for _word in 0..5 {
+///     state = Some(cell.forward(&Tensor::ones([2, 3]), state.as_ref())?);
+/// }
+/// assert_eq!(*state.unwrap().shape(), [2, 4]);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// PyTorch: `nn.GRUCell`. Difference: there is always a batch axis.
+#[derive(Clone, Debug)]
+pub struct GruCell<T: Element = f32> {
+    /// The weights of the gates r, z, n.
+    pub parameters: CellParameters<T>,
+}
+
+impl CellConfig {
+    /// A [`GruCell`], with parameters drawn from `rng`.
+    pub fn gru<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> GruCell<T> {
+        let parameters = self.parameters(GATES, rng);
+        GruCell { parameters }
+    }
+}
+
+impl<T: Element> GruCell<T> {
+    /// The next hidden state `[B, H]`, from zeros if none is given.
+    ///
+    /// # Errors
+    /// If x or the state does not fit.
+    pub fn forward(&self, x: &Tensor<T>, hidden: Option<&Tensor<T>>) -> Result<Tensor<T>> {
+        let state = hidden.map(|hidden| [hidden]);
+        let [next] = Gates.first_step(x, state, &self.parameters)?;
+        Ok(next)
+    }
+}
+
+impl<T: Element> Module<T> for GruCell<T> {
+    fn visit(&self, visitor: &mut Visitor<'_, T>) {
+        self.parameters.visit(visitor);
+    }
+}

@@ -1,0 +1,101 @@
+//! The parameters of one layer in one direction.
+
+use lexigrad_tensor::{Element, Param, Result, Tensor, Visitor, linear};
+use rand::Rng;
+
+/// The weights of a cell of G gates, stacked in PyTorch's order: they compute `W_ih x + b_ih` and `W_hh h + b_hh`.
+#[derive(Clone, Debug, crate::Module)]
+pub struct CellParameters<T: Element = f32> {
+    /// `W_ih: [G H, I]`
+    pub weight_ih: Param<T>,
+    /// `W_hh: [G H, H]`
+    pub weight_hh: Param<T>,
+    /// `b_ih: [G H]`, unless the cell has no biases.
+    pub bias_ih: Option<Param<T>>,
+    /// `b_hh: [G H]`, unless the cell has no biases.
+    pub bias_hh: Option<Param<T>>,
+}
+
+/// The sizes of an [`RnnCell`](crate::RnnCell), [`LstmCell`](crate::LstmCell) or [`GruCell`](crate::GruCell), and whether it has
+/// biases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CellConfig {
+    /// The size of an input.
+    pub input_size: usize,
+    /// H, the size of a hidden state.
+    pub hidden_size: usize,
+    /// Whether the gates have biases.
+    pub bias: bool,
+}
+
+impl CellConfig {
+    /// A cell of these sizes with biases.
+    pub fn new(input_size: usize, hidden_size: usize) -> Self {
+        Self {
+            input_size,
+            hidden_size,
+            bias: true,
+        }
+    }
+
+    /// All parameters of `gates` gates, evenly drawn between ±1/√H.
+    pub(super) fn parameters<T: Element>(
+        &self,
+        gates: usize,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> CellParameters<T> {
+        let bound = T::from_f64(1.0 / (self.hidden_size.max(1) as f64).sqrt());
+        let rows = gates * self.hidden_size;
+        let mut draw = |shape: &[usize]| Param::new(Tensor::uniform(shape, -bound, bound, rng));
+        CellParameters {
+            weight_ih: draw(&[rows, self.input_size]),
+            weight_hh: draw(&[rows, self.hidden_size]),
+            bias_ih: self.bias.then(|| draw(&[rows])),
+            bias_hh: self.bias.then(|| draw(&[rows])),
+        }
+    }
+}
+
+impl<T: Element> CellParameters<T> {
+    pub(super) fn hidden_size(&self) -> usize {
+        self.weight_hh.shape()[1]
+    }
+
+    /// The values, read once for all steps of a sequence.
+    pub(super) fn read(&self) -> Weights<T> {
+        Weights {
+            weight_ih: self.weight_ih.value(),
+            weight_hh: self.weight_hh.value(),
+            bias_ih: self.bias_ih.as_ref().map(Param::value),
+            bias_hh: self.bias_hh.as_ref().map(Param::value),
+        }
+    }
+
+    /// Shows the parameters under their names followed by `suffix`.
+    pub(super) fn visit_as(&self, suffix: &str, visitor: &mut Visitor<'_, T>) {
+        visitor.field(&format!("weight_ih{suffix}"), &self.weight_ih);
+        visitor.field(&format!("weight_hh{suffix}"), &self.weight_hh);
+        visitor.field(&format!("bias_ih{suffix}"), &self.bias_ih);
+        visitor.field(&format!("bias_hh{suffix}"), &self.bias_hh);
+    }
+}
+
+/// The values of [`CellParameters`].
+pub(super) struct Weights<T: Element> {
+    weight_ih: Tensor<T>,
+    weight_hh: Tensor<T>,
+    bias_ih: Option<Tensor<T>>,
+    bias_hh: Option<Tensor<T>>,
+}
+
+impl<T: Element> Weights<T> {
+    /// `W_ih x + b_ih`, `x: [.., I]` to `[.., G H]`.
+    pub(super) fn of_input(&self, x: &Tensor<T>) -> Result<Tensor<T>> {
+        linear(x, &self.weight_ih, self.bias_ih.as_ref())
+    }
+
+    /// `W_hh h + b_hh`, `h: [B, H]` to `[B, G H]`.
+    pub(super) fn of_hidden(&self, hidden: &Tensor<T>) -> Result<Tensor<T>> {
+        linear(hidden, &self.weight_hh, self.bias_hh.as_ref())
+    }
+}

@@ -1,0 +1,193 @@
+//! The simple recurrent layer.
+
+use lexigrad_tensor::{Element, Module, Result, Tensor, Visitor};
+use rand::Rng;
+
+use super::RecurrentConfig;
+use super::parameters::{CellConfig, CellParameters, Weights};
+use super::stack::{Recurrence, Stack};
+
+/// The function φ of an [`Rnn`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nonlinearity {
+    /// `tanh x`
+    #[default]
+    Tanh,
+    /// `max(x, 0)`
+    Relu,
+}
+
+impl<T: Element> Recurrence<T, 1> for Nonlinearity {
+    const NAME: &'static str = "rnn";
+
+    fn step(
+        &self,
+        input: &Tensor<T>,
+        [hidden]: &[Tensor<T>; 1],
+        weights: &Weights<T>,
+    ) -> Result<[Tensor<T>; 1]> {
+        let sum = input.add(&weights.of_hidden(hidden)?)?;
+        Ok([match self {
+            Self::Tanh => sum.tanh(),
+            Self::Relu => sum.relu(),
+        }])
+    }
+}
+
+/// `h_t = φ(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)`, `x: [L, B, I]`, `h: [L, B, directions H]`, φ being tanh or relu.
+///
+/// With lengths, padding changes neither a result nor a gradient; a sequence of length 0 ends in its initial state. All
+/// parameters start evenly drawn between ±1/√H.
+///
+/// ```
+/// use lexigrad_nn::{Module, Nonlinearity, RecurrentConfig, Rnn};
+/// use lexigrad_tensor::Tensor;
+/// use rand::{SeedableRng, rngs::StdRng};
+/// let config = RecurrentConfig { num_layers: 2, ..RecurrentConfig::new(3, 4) };
+/// let rnn: Rnn = config.rnn(Nonlinearity::Relu, &mut StdRng::seed_from_u64(1))?;
+/// assert_eq!(rnn.named_parameters()[4].0, "weight_ih_l1");
+/// let (output, last) = rnn.forward(&Tensor::ones([5, 2, 3]))?;
+/// assert_eq!((output.shape().to_vec(), last.shape().to_vec()), (vec![5, 2, 4], vec![2, 2, 4]));
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// PyTorch: `nn.RNN`, with the same names, layout and order of the parameters. Differences: lengths take the place of packed
+/// sequences and need no order; 0 is a length, and the input may have no step; there is always a batch axis.
+#[derive(Clone, Debug)]
+pub struct Rnn<T: Element = f32> {
+    stack: Stack<T>,
+    nonlinearity: Nonlinearity,
+}
+
+impl RecurrentConfig {
+    /// An [`Rnn`], with parameters drawn from `rng`.
+    ///
+    /// # Errors
+    /// If there is no layer, or `dropout` is not between 0 and 1.
+    pub fn rnn<T: Element>(
+        &self,
+        nonlinearity: Nonlinearity,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Result<Rnn<T>> {
+        self.check("rnn")?;
+        let stack = Stack::new(self, 1, rng);
+        Ok(Rnn {
+            stack,
+            nonlinearity,
+        })
+    }
+}
+
+impl Rnn {
+    /// One layer in one direction, time first, with tanh, in `f32`.
+    pub fn new(input_size: usize, hidden_size: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        let config = RecurrentConfig::new(input_size, hidden_size);
+        Self {
+            stack: Stack::new(&config, 1, rng),
+            nonlinearity: Nonlinearity::Tanh,
+        }
+    }
+}
+
+impl<T: Element> Rnn<T> {
+    /// The hidden states of the last layer and the last states `[layers directions, B, H]`, from a state of zeros.
+    ///
+    /// # Errors
+    /// If x does not fit.
+    pub fn forward(&self, x: &Tensor<T>) -> Result<(Tensor<T>, Tensor<T>)> {
+        self.forward_with(x, None, None)
+    }
+
+    /// [`forward`](Self::forward) of sequences of these lengths `[B]`, from this state `[layers directions, B, H]`.
+    ///
+    /// A state of an ended tape is a constant: handing on the last state from tape to tape truncates back-propagation.
+    ///
+    /// # Errors
+    /// If x or the state does not fit, the lengths are not one for each sequence, or one is beyond x.
+    pub fn forward_with(
+        &self,
+        x: &Tensor<T>,
+        lengths: Option<&[usize]>,
+        state: Option<&Tensor<T>>,
+    ) -> Result<(Tensor<T>, Tensor<T>)> {
+        let state = state.map(|state| [state]);
+        let (output, [last]) = self.stack.forward(&self.nonlinearity, x, lengths, state)?;
+        Ok((output, last))
+    }
+
+    /// The layer's sizes and options.
+    pub fn config(&self) -> &RecurrentConfig {
+        self.stack.config()
+    }
+
+    /// The cell of a layer in a direction (0 forward, 1 backward), sharing its parameters; `None` if there is no such one.
+    pub fn cell(&self, layer: usize, direction: usize) -> Option<RnnCell<T>> {
+        let parameters = self.stack.cell(layer, direction)?.clone();
+        Some(RnnCell {
+            parameters,
+            nonlinearity: self.nonlinearity,
+        })
+    }
+}
+
+impl<T: Element> Module<T> for Rnn<T> {
+    fn visit(&self, visitor: &mut Visitor<'_, T>) {
+        self.stack.visit(visitor);
+    }
+}
+
+/// `h' = φ(W_ih x + b_ih + W_hh h + b_hh)`, `x: [B, I]`, `h: [B, H]`: one step of an [`Rnn`].
+///
+/// ```
+/// use lexigrad_nn::{CellConfig, RnnCell, Nonlinearity};
+/// use lexigrad_tensor::Tensor;
+/// use rand::{SeedableRng, rngs::StdRng};
+/// let cell: RnnCell = CellConfig::new(3, 4).rnn(Nonlinearity::Tanh, &mut StdRng::seed_from_u64(1));
+/// let mut state = None;
+/// for _word in 0..5 {
+///     state = Some(cell.forward(&Tensor::ones([2, 3]), state.as_ref())?);
+/// }
+/// assert_eq!(*state.unwrap().shape(), [2, 4]);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// PyTorch: `nn.RNNCell`. Difference: there is always a batch axis.
+#[derive(Clone, Debug)]
+pub struct RnnCell<T: Element = f32> {
+    /// The weights.
+    pub parameters: CellParameters<T>,
+    nonlinearity: Nonlinearity,
+}
+
+impl CellConfig {
+    /// An [`RnnCell`], with parameters drawn from `rng`.
+    pub fn rnn<T: Element>(
+        &self,
+        nonlinearity: Nonlinearity,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> RnnCell<T> {
+        let parameters = self.parameters(1, rng);
+        RnnCell {
+            parameters,
+            nonlinearity,
+        }
+    }
+}
+
+impl<T: Element> RnnCell<T> {
+    /// The next hidden state `[B, H]`, from zeros if none is given.
+    ///
+    /// # Errors
+    /// If x or the state does not fit.
+    pub fn forward(&self, x: &Tensor<T>, hidden: Option<&Tensor<T>>) -> Result<Tensor<T>> {
+        let state = hidden.map(|hidden| [hidden]);
+        let [next] = self.nonlinearity.first_step(x, state, &self.parameters)?;
+        Ok(next)
+    }
+}
+
+impl<T: Element> Module<T> for RnnCell<T> {
+    fn visit(&self, visitor: &mut Visitor<'_, T>) {
+        self.parameters.visit(visitor);
+    }
+}

@@ -1,0 +1,270 @@
+//! Layers of a recurrence, in one or two directions, over sequences of different lengths.
+
+use lexigrad_tensor::{
+    Element, Error, Mask, Module, Result, Shape, Tensor, Visitor, cat, dropout, stack,
+};
+use rand::Rng;
+
+use super::parameters::{CellParameters, Weights};
+use super::{CellConfig, RecurrentConfig};
+use crate::sequence::{axes, check_lengths};
+
+/// A recurrence whose state is N tensors `[B, H]`, the hidden state first.
+pub(super) trait Recurrence<T: Element, const N: usize> {
+    /// What errors call it.
+    const NAME: &'static str;
+
+    /// The state after one step, from the state before it and `W_ih x + b_ih: [B, G H]`.
+    fn step(
+        &self,
+        input: &Tensor<T>,
+        state: &[Tensor<T>; N],
+        weights: &Weights<T>,
+    ) -> Result<[Tensor<T>; N]>;
+
+    /// One step from an input `[B, I]`, starting from zeros if there is no state yet.
+    fn first_step(
+        &self,
+        x: &Tensor<T>,
+        state: Option<[&Tensor<T>; N]>,
+        parameters: &CellParameters<T>,
+    ) -> Result<[Tensor<T>; N]> {
+        let [batch, _] = x.shape()[..] else {
+            let rule = "it must be [batch, inputs]";
+            return Err(Error::shape(Self::NAME, "the input", x.shape(), rule));
+        };
+        let shape = Shape::from([batch, parameters.hidden_size()]);
+        let state = initial(Self::NAME, state, &shape)?;
+        let weights = parameters.read();
+        self.step(&weights.of_input(x)?, &state, &weights)
+    }
+}
+
+/// The given state, or zeros.
+fn initial<T: Element, const N: usize>(
+    name: &'static str,
+    state: Option<[&Tensor<T>; N]>,
+    shape: &Shape,
+) -> Result<[Tensor<T>; N]> {
+    let Some(state) = state else {
+        return Ok(std::array::from_fn(|_| Tensor::zeros(shape)));
+    };
+    match state.iter().find(|part| part.shape() != shape) {
+        Some(part) => {
+            let rule = format!("it must be {shape}");
+            Err(Error::shape(name, "the state", part.shape(), rule))
+        }
+        None => Ok(state.map(Tensor::clone)),
+    }
+}
+
+/// The parameters of all layers and directions.
+#[derive(Clone, Debug)]
+pub(super) struct Stack<T: Element> {
+    /// Layer after layer, in each the forward direction first.
+    cells: Vec<CellParameters<T>>,
+    config: RecurrentConfig,
+}
+
+impl<T: Element> Module<T> for Stack<T> {
+    fn visit(&self, visitor: &mut Visitor<'_, T>) {
+        let directions = self.config.directions();
+        for (index, cell) in self.cells.iter().enumerate() {
+            let direction = ["", "_reverse"][index % directions];
+            cell.visit_as(&format!("_l{}{direction}", index / directions), visitor);
+        }
+    }
+}
+
+impl<T: Element> Stack<T> {
+    pub(super) fn new(
+        config: &RecurrentConfig,
+        gates: usize,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Self {
+        let directions = config.directions();
+        let cells = (0..config.num_layers * directions).map(|index| {
+            let input_size = if index < directions {
+                config.input_size
+            } else {
+                directions * config.hidden_size
+            };
+            let cell = CellConfig {
+                input_size,
+                hidden_size: config.hidden_size,
+                bias: config.bias,
+            };
+            cell.parameters(gates, rng)
+        });
+        Self {
+            cells: cells.collect(),
+            config: config.clone(),
+        }
+    }
+
+    pub(super) fn config(&self) -> &RecurrentConfig {
+        &self.config
+    }
+
+    pub(super) fn cell(&self, layer: usize, direction: usize) -> Option<&CellParameters<T>> {
+        let directions = self.config.directions();
+        let exists = direction < directions;
+        self.cells
+            .get(layer * directions + direction)
+            .filter(|_| exists)
+    }
+
+    /// The outputs of the last layer, and the last state of each layer and direction.
+    pub(super) fn forward<R: Recurrence<T, N>, const N: usize>(
+        &self,
+        rule: &R,
+        x: &Tensor<T>,
+        lengths: Option<&[usize]>,
+        state: Option<[&Tensor<T>; N]>,
+    ) -> Result<(Tensor<T>, [Tensor<T>; N])> {
+        let config = &self.config;
+        let batch = self.check(R::NAME, x, lengths)?;
+        let states = Shape::from([self.cells.len(), batch, config.hidden_size]);
+        let initial = initial(R::NAME, state, &states)?;
+        let time_first = |x: &Tensor<T>| {
+            if config.batch_first {
+                x.transpose(0, 1)
+            } else {
+                Ok(x.clone())
+            }
+        };
+        let mut x = without_padding(&time_first(x)?, lengths)?;
+        let mut last = Vec::with_capacity(self.cells.len());
+        for (layer, cells) in self.cells.chunks(config.directions()).enumerate() {
+            let mut outputs = Vec::with_capacity(cells.len());
+            for (direction, cell) in cells.iter().enumerate() {
+                let index = layer * cells.len() + direction;
+                let start = pick(&initial, index)?;
+                let (output, end) = run(rule, cell, &x, lengths, start, direction == 1)?;
+                outputs.push(output);
+                last.push(end);
+            }
+            x = cat(&outputs.iter().collect::<Vec<_>>(), -1)?;
+            if layer + 1 < config.num_layers {
+                x = dropout(&x, config.dropout)?;
+            }
+        }
+        Ok((time_first(&x)?, stack_states(&last)?))
+    }
+
+    /// Checks the input and gives the batch size.
+    fn check(&self, name: &'static str, x: &Tensor<T>, lengths: Option<&[usize]>) -> Result<usize> {
+        let (size, batch_first) = (self.config.input_size, self.config.batch_first);
+        let (length, batch) = match x.shape()[..] {
+            [batch, length, inputs] if batch_first && inputs == size => (length, batch),
+            [length, batch, inputs] if !batch_first && inputs == size => (length, batch),
+            _ => {
+                let rule = format!("it must be [{}, {size}]", axes(batch_first));
+                return Err(Error::shape(name, "the input", x.shape(), rule));
+            }
+        };
+        if let Some(lengths) = lengths {
+            check_lengths(name, lengths, batch, length)?;
+        }
+        Ok(batch)
+    }
+}
+
+/// One layer in one direction over `x: [L, B, I]`: the hidden states `[L, B, H]`, zeros in the padding, and the last state.
+///
+/// A sequence keeps its state in padding. So in reverse, where padding comes first, it starts at its own last element.
+fn run<T: Element, R: Recurrence<T, N>, const N: usize>(
+    rule: &R,
+    cell: &CellParameters<T>,
+    x: &Tensor<T>,
+    lengths: Option<&[usize]>,
+    mut state: [Tensor<T>; N],
+    reverse: bool,
+) -> Result<(Tensor<T>, [Tensor<T>; N])> {
+    let weights = cell.read();
+    let inputs = unbind(&weights.of_input(x)?)?;
+    let mut outputs = Vec::with_capacity(inputs.len());
+    for place in 0..inputs.len() {
+        let time = if reverse {
+            inputs.len() - 1 - place
+        } else {
+            place
+        };
+        let next = rule.step(&inputs[time], &state, &weights)?;
+        let Some(present) = present(lengths, time)? else {
+            outputs.push(next[0].clone());
+            state = next;
+            continue;
+        };
+        outputs.push(next[0].masked_fill(&present.not(), T::zero())?);
+        for (state, next) in state.iter_mut().zip(&next) {
+            *state = next.where_mask(&present, state)?;
+        }
+    }
+    if reverse {
+        outputs.reverse();
+    }
+    if outputs.is_empty() {
+        let batch = x.shape()[1];
+        return Ok((Tensor::zeros([0, batch, cell.hidden_size()]), state));
+    }
+    Ok((stack(&outputs.iter().collect::<Vec<_>>(), 0)?, state))
+}
+
+/// Which sequences have an element at `time`, `[B, 1]`; `None` if all do.
+fn present(lengths: Option<&[usize]>, time: usize) -> Result<Option<Mask>> {
+    let lengths = lengths.unwrap_or_default();
+    if lengths.iter().all(|&length| time < length) {
+        return Ok(None);
+    }
+    let values = lengths.iter().map(|&length| time < length).collect();
+    Mask::new(values, [lengths.len(), 1]).map(Some)
+}
+
+/// x with zeros in the padding, so that not even an infinity there reaches a gradient.
+fn without_padding<T: Element>(x: &Tensor<T>, lengths: Option<&[usize]>) -> Result<Tensor<T>> {
+    let Some(lengths) = lengths else {
+        return Ok(x.clone());
+    };
+    let (length, batch) = (x.shape()[0], x.shape()[1]);
+    let places = (0..length).flat_map(|time| lengths.iter().map(move |&own| time >= own));
+    x.masked_fill(&Mask::new(places.collect(), [length, batch, 1])?, T::zero())
+}
+
+/// `x: [L, ..]` as L tensors `[..]`.
+///
+/// By halves, because the gradient of a part is as large as what it is a part of: all of them cost L ln L and not L².
+fn unbind<T: Element>(x: &Tensor<T>) -> Result<Vec<Tensor<T>>> {
+    match x.shape()[0] {
+        0 => Ok(Vec::new()),
+        1 => Ok(vec![x.squeeze(0)?]),
+        length => {
+            let half = length / 2;
+            let mut parts = unbind(&x.narrow(0, 0, half)?)?;
+            parts.extend(unbind(&x.narrow(0, half, length - half)?)?);
+            Ok(parts)
+        }
+    }
+}
+
+/// The state `[B, H]` of one layer and direction out of `[layers directions, B, H]`.
+fn pick<T: Element, const N: usize>(
+    states: &[Tensor<T>; N],
+    index: usize,
+) -> Result<[Tensor<T>; N]> {
+    let mut picked = states.clone();
+    for part in &mut picked {
+        *part = part.narrow(0, index, 1)?.squeeze(0)?;
+    }
+    Ok(picked)
+}
+
+/// The states of all layers and directions, `[layers directions, B, H]`.
+fn stack_states<T: Element, const N: usize>(states: &[[Tensor<T>; N]]) -> Result<[Tensor<T>; N]> {
+    let mut stacked = states[0].clone();
+    for (part, whole) in stacked.iter_mut().enumerate() {
+        let parts: Vec<&Tensor<T>> = states.iter().map(|state| &state[part]).collect();
+        *whole = stack(&parts, 0)?;
+    }
+    Ok(stacked)
+}
