@@ -37,9 +37,11 @@ mod attention;
 mod batch_norm;
 mod bilinear;
 mod conv1d;
+mod crf;
 mod dropout;
 mod embedding;
 mod embedding_bag;
+mod heads;
 mod layer_norm;
 mod linear;
 mod loss;
@@ -64,9 +66,14 @@ pub use attention::{
 pub use batch_norm::{BatchNorm1d, BatchNorm1dConfig, RunningStatistics};
 pub use bilinear::{Bilinear, BilinearConfig};
 pub use conv1d::{Conv1d, Conv1dConfig};
+pub use crf::{LinearChainCrf, Tagging};
 pub use dropout::{Dropout, LockedDropout, WordDropout};
 pub use embedding::{Embedding, EmbeddingConfig};
 pub use embedding_bag::{EmbeddingBag, EmbeddingBagConfig};
+pub use heads::{
+    AdaptiveSoftmax, AdaptiveSoftmaxConfig, AliasTable, HierarchicalSoftmax, NegativeSampling,
+    NegativeSamplingConfig, SampledSoftmax, SampledSoftmaxConfig,
+};
 pub use layer_norm::{LayerNorm, LayerNormConfig};
 pub use lexigrad_nn_derive::Module;
 pub use lexigrad_tensor::{

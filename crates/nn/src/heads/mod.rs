@@ -1,0 +1,43 @@
+//! Output layers for large vocabularies: a training step costs what the sampled or visited rows cost, never the vocabulary.
+
+mod adaptive_softmax;
+mod alias;
+mod hierarchical_softmax;
+mod negative_sampling;
+mod sampled_softmax;
+
+pub use adaptive_softmax::{AdaptiveSoftmax, AdaptiveSoftmaxConfig};
+pub use alias::AliasTable;
+pub use hierarchical_softmax::HierarchicalSoftmax;
+pub use negative_sampling::{NegativeSampling, NegativeSamplingConfig};
+pub use sampled_softmax::{SampledSoftmax, SampledSoftmaxConfig};
+
+use lexigrad_tensor::{Element, Error, Ids, Result, Tensor, dropout_seed};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+/// Randomness from the tape of this step; the same each time where there is none, so that an evaluation can be repeated.
+fn step_rng() -> StdRng {
+    StdRng::seed_from_u64(dropout_seed().unwrap_or(0))
+}
+
+/// Checks `hidden: [B, D]` with `targets: [B]`, and gives B.
+fn check_batch<T: Element>(
+    operation: &'static str,
+    hidden: &Tensor<T>,
+    targets: &Ids,
+    dim: usize,
+    classes: usize,
+) -> Result<usize> {
+    targets.check_range(operation, classes)?;
+    match hidden.shape()[..] {
+        [batch, size] if size == dim && *targets.shape() == [batch] => Ok(batch),
+        _ => {
+            let rule = format!(
+                "it must be [{}, {dim}], one row for each target",
+                targets.len()
+            );
+            Err(Error::shape(operation, "the input", hidden.shape(), rule))
+        }
+    }
+}
