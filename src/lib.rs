@@ -63,7 +63,8 @@ pub mod prelude {
         LinearConfig, LockedDropout, Lstm, Module, ModuleState, MseLoss, MultiheadAttention,
         PoolOverTime, RecurrentConfig, Reduction, Relu, RmsNorm, Rnn, Sequential, Sigmoid,
         SinusoidalPositions, StateDict, Tanh, TransformerConfig, TransformerDecoder,
-        TransformerEncoder, WordDropout, bce_with_logits, cross_entropy, cross_entropy_with, mse,
+        TransformerEncoder, WordDropout, bce_with_logits, cross_entropy,
+        cross_entropy_probabilities, cross_entropy_with, mse,
     };
     pub use lexigrad_optim::{
         Adagrad, Adam, AdamW, Optimizer, Rule, Sgd, SparseAdam, clip_grad_norm,

@@ -81,9 +81,21 @@ pub use lexigrad_tensor::{
     cross_entropy, cross_entropy_with,
 };
 pub use linear::{Linear, LinearConfig};
+pub use loss::absolute::{HuberLoss, L1Loss, SmoothL1Loss, huber, l1, smooth_l1};
 pub use loss::bce_with_logits::{BceWithLogitsLoss, BceWithLogitsOptions, bce_with_logits};
-pub use loss::cross_entropy::CrossEntropyLoss;
+pub use loss::cross_entropy::{CrossEntropyLoss, cross_entropy_probabilities};
+pub use loss::ctc::{CtcLoss, ctc};
+pub use loss::divergence::{BceLoss, KlDivLoss, bce, kl_div};
+pub use loss::margin::{
+    HingeEmbeddingLoss, MarginRankingLoss, MultiMarginLoss, hinge_embedding, margin_ranking,
+    multi_margin,
+};
 pub use loss::mse::{MseLoss, mse};
+pub use loss::multi_label::{MultiLabelSoftMarginLoss, multi_label_soft_margin};
+pub use loss::nll::{NllLoss, NllOptions, nll};
+pub use loss::similarity::{
+    CosineEmbeddingLoss, TripletMarginLoss, cosine_embedding, triplet_margin,
+};
 pub use pool::PoolOverTime;
 pub use positions::{
     LearnedPositions, LearnedPositionsConfig, RotaryConfig, RotaryPairs, RotaryPositions,

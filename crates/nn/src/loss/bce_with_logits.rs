@@ -2,7 +2,7 @@
 
 use lexigrad_tensor::{Element, Error, Reduction, Result, Tensor};
 
-use super::reduce;
+use super::{check_same_shape, reduce};
 
 /// Options of [`bce_with_logits`], with PyTorch's names and defaults.
 #[derive(Clone, Debug, Default)]
@@ -38,10 +38,7 @@ pub fn bce_with_logits<T: Element>(
     options: &BceWithLogitsOptions<T>,
 ) -> Result<Tensor<T>> {
     const NAME: &str = "bce_with_logits";
-    if x.shape() != y.shape() {
-        let rule = format!("it must have the target's shape, {}", y.shape());
-        return Err(Error::shape(NAME, "the input", x.shape(), rule));
-    }
+    check_same_shape(NAME, x, y)?;
     for (operand, weight) in [
         ("weight", &options.weight),
         ("pos_weight", &options.pos_weight),

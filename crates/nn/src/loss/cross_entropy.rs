@@ -1,6 +1,71 @@
-//! Cross-entropy as a module.
+//! Cross-entropy against probabilities, and as a module.
 
-use lexigrad_tensor::{CrossEntropyOptions, Element, Ids, Result, Tensor, cross_entropy_with};
+use lexigrad_tensor::{
+    CrossEntropyOptions, Element, Error, Ids, Result, Tensor, cross_entropy_with,
+};
+
+use super::{check_same_shape, reduce};
+
+/// `mean of Σ -w[c] p[c] (x[c] - ln Σ e^x)` over the rows, `x` and `p: [.., C]`, `w: [C]`; smoothing s makes p `(1 - s) p + s / C`.
+///
+/// ```
+/// use lexigrad_nn::{CrossEntropyOptions, cross_entropy_probabilities};
+/// use lexigrad_tensor::Tensor;
+/// let (x, p) = (Tensor::zeros([1, 2]), Tensor::new([[0.25, 0.75]]));
+/// let loss = cross_entropy_probabilities(&x, &p, &CrossEntropyOptions::default())?;
+/// assert!((loss.item()? - 2.0_f32.ln()).abs() < 1e-6);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// # Errors
+/// If the shapes do not fit, the smoothing is not between 0 and 1, or a label to ignore is given: there are no labels.
+///
+/// PyTorch: `nn.functional.cross_entropy` with floating-point targets; the classes are the last axis here.
+pub fn cross_entropy_probabilities<T: Element>(
+    x: &Tensor<T>,
+    p: &Tensor<T>,
+    options: &CrossEntropyOptions<T>,
+) -> Result<Tensor<T>> {
+    const NAME: &str = "cross_entropy";
+    check_same_shape(NAME, x, p)?;
+    let Some(&classes) = x.shape().last() else {
+        return Err(Error::shape(
+            NAME,
+            "the input",
+            x.shape(),
+            "it must be [.., classes]",
+        ));
+    };
+    let smoothing = options.label_smoothing;
+    if !(0.0..=1.0).contains(&smoothing) {
+        return Err(Error::value(
+            NAME,
+            "label_smoothing",
+            smoothing,
+            "between 0 and 1",
+        ));
+    }
+    if let Some(label) = options.ignore_index {
+        let message = format!("ignore_index {label} goes with labels, not with probabilities");
+        return Err(Error::other(NAME, message));
+    }
+    let mut p = p.clone();
+    if smoothing > 0.0 {
+        let (kept, spread) = (1.0 - smoothing, smoothing / classes as f64);
+        p = p
+            .mul_scalar(T::from_f64(kept))
+            .add_scalar(T::from_f64(spread));
+    }
+    if let Some(weight) = &options.weight {
+        if *weight.shape() != [classes] {
+            let rule = format!("it must be [{classes}], one for each class");
+            return Err(Error::shape(NAME, "the weight", weight.shape(), rule));
+        }
+        p = p.mul(weight)?;
+    }
+    let losses = x.log_softmax(-1)?.mul(&p)?.sum_axes(&[-1])?.neg();
+    Ok(reduce(losses, options.reduction))
+}
 
 /// `mean of (ln Σ e^x - x[target])`, `x: [.., C]`, `targets: [..]`.
 ///
@@ -32,5 +97,17 @@ impl<T: Element> CrossEntropyLoss<T> {
     /// If the shapes do not fit, or a target is no class.
     pub fn forward(&self, logits: &Tensor<T>, targets: &Ids) -> Result<Tensor<T>> {
         cross_entropy_with(logits, targets, &self.options)
+    }
+
+    /// The loss of `logits: [.., C]` against `probabilities: [.., C]`.
+    ///
+    /// # Errors
+    /// As for [`cross_entropy_probabilities`].
+    pub fn forward_probabilities(
+        &self,
+        logits: &Tensor<T>,
+        probabilities: &Tensor<T>,
+    ) -> Result<Tensor<T>> {
+        cross_entropy_probabilities(logits, probabilities, &self.options)
     }
 }

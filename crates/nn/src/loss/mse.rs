@@ -1,8 +1,8 @@
 //! The mean squared error.
 
-use lexigrad_tensor::{Element, Error, Reduction, Result, Tensor};
+use lexigrad_tensor::{Element, Reduction, Result, Tensor};
 
-use super::reduce;
+use super::{check_same_shape, reduce};
 
 /// `mean of (x - y)²`, x and y of one shape.
 ///
@@ -19,10 +19,7 @@ use super::reduce;
 ///
 /// PyTorch: `nn.functional.mse_loss`.
 pub fn mse<T: Element>(x: &Tensor<T>, y: &Tensor<T>, reduction: Reduction) -> Result<Tensor<T>> {
-    if x.shape() != y.shape() {
-        let rule = format!("it must have the target's shape, {}", y.shape());
-        return Err(Error::shape("mse", "the input", x.shape(), rule));
-    }
+    check_same_shape("mse", x, y)?;
     Ok(reduce(x.sub(y)?.square(), reduction))
 }
 
