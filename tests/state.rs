@@ -191,3 +191,98 @@ fn tied_weights_are_one_parameter() {
     let expected = before.sub(&gradient).unwrap().to_vec();
     assert_eq!(model.out.weight.value().to_vec(), expected);
 }
+
+#[test]
+fn what_fits_is_loaded_in_part_and_the_rest_is_told() {
+    let (small, large) = (model(1, 4), model(2, 5));
+    let before = values(&small);
+    let renamed = large.state_dict().with_prefix_replaced("norm.", "other.");
+    let report = small.load_partial(&renamed).unwrap();
+    assert_eq!(report.matched, ["embed.weight", "layers.1.bias", "seen"]);
+    assert_eq!(report.missing, ["norm.weight", "norm.bias"]);
+    assert_eq!(report.unexpected, ["other.weight", "other.bias"]);
+    assert_eq!(report.misshapen.len(), 3);
+    assert!(!report.is_complete());
+    let (after, given) = (values(&small), values(&large));
+    assert_eq!(
+        (&after[0], &after[4], &after[7]),
+        (&given[0], &given[4], &given[7])
+    );
+    assert_eq!(after[1..4], before[1..4]);
+}
+
+#[test]
+fn a_prefix_is_renamed() {
+    let (trained, fresh) = (model(1, 4), model(2, 4));
+    let wrapped = trained.state_dict().with_prefix_replaced("", "model.");
+    assert!(fresh.load_state_dict(&wrapped).is_err());
+    fresh
+        .load_state_dict(&wrapped.with_prefix_replaced("model.", ""))
+        .unwrap();
+    assert_eq!(values(&fresh), values(&trained));
+}
+
+/// A safetensors file of this header and these bytes.
+fn file(header: &str, data: &[u8]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let length = (header.len() as u64).to_le_bytes();
+    std::fs::write(&path, [&length[..], header.as_bytes(), data].concat()).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn numbers_of_other_types_are_converted() {
+    let header = r#"{"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"BF16","shape":[1],"data_offsets":[4,6]},"c":{"dtype":"I64","shape":[],"data_offsets":[6,14]}}"#;
+    let data = [
+        &[0x00, 0x3c, 0x00, 0xc0, 0xc0, 0x3f][..],
+        &(-7_i64).to_le_bytes(),
+    ]
+    .concat();
+    let (_folder, path) = file(header, &data);
+    let state: StateDict = StateDict::load(&path).unwrap();
+    let read = |name: &str| state.get(name).unwrap().to_vec();
+    assert_eq!(
+        (read("a"), read("b"), read("c")),
+        (vec![1.0, -2.0], vec![1.5], vec![-7.0])
+    );
+    let (_folder, path) = file(
+        r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#,
+        &[1],
+    );
+    let error = StateDict::<f32>::load(&path).unwrap_err().to_string();
+    assert!(
+        error.ends_with("tensor a holds U8; F32, F64, F16, BF16 and I64 are read"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_that_lies_about_itself_is_refused_and_allocates_nothing_of_what_it_claims() {
+    let entry = |shape: &str, offsets: &str| {
+        format!(r#"{{"a":{{"dtype":"F32","shape":{shape},"data_offsets":{offsets}}}}}"#)
+    };
+    let refused = |header: &str, data: &[u8]| {
+        let (_folder, path) = file(header, data);
+        let error = StateDict::<f32>::load(&path).unwrap_err().to_string();
+        assert!(error.starts_with("load: "), "{error}");
+        error
+    };
+    let huge = refused(&entry("[1000000000000]", "[0,4000000000000]"), &[0; 8]);
+    assert!(
+        huge.contains("incomplete") || huge.contains("buffer"),
+        "{huge}"
+    );
+    refused(&entry("[4294967296,4294967296]", "[0,8]"), &[0; 8]);
+    refused(&entry("[3]", "[0,8]"), &[0; 8]);
+    refused(&entry("[2]", "[8,0]"), &[0; 8]);
+    refused(&entry("[1]", "[0,4]"), &[0; 8]);
+    let overlapping = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}"#;
+    refused(overlapping, &[0; 12]);
+    refused("{}x", &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("header.safetensors");
+    std::fs::write(&path, u64::MAX.to_le_bytes()).unwrap();
+    let error = StateDict::<f32>::load(&path).unwrap_err().to_string();
+    assert!(error.to_lowercase().contains("header"), "{error}");
+}

@@ -42,6 +42,7 @@ mod dropout;
 mod embedding;
 mod embedding_bag;
 mod heads;
+pub mod init;
 mod layer_norm;
 mod linear;
 mod loss;
@@ -107,7 +108,7 @@ pub use recurrent::{
 };
 pub use rms_norm::{RmsNorm, RmsNormConfig};
 pub use sequential::{Layer, Sequential};
-pub use state::{ModuleState, StateDict};
+pub use state::{LoadReport, ModuleState, StateDict, describe};
 pub use transformer::{
     DecoderCache, EncoderCache, FeedForwardActivation, TransformerConfig, TransformerDecoder,
     TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,
