@@ -2,7 +2,7 @@
 
 use lexigrad::nn::{
     AttentionOptions, Conv1dConfig, EmbeddingConfig, Gru, LearnedPositions, LearnedPositionsConfig,
-    LinearConfig, scaled_dot_product_attention,
+    LinearChainCrf, LinearConfig, scaled_dot_product_attention,
 };
 use lexigrad::prelude::*;
 
@@ -22,6 +22,7 @@ fn five_steps_of_whole_models() {
             labels: case.ids("labels"),
             target: case.ids("target"),
             next: case.ids("next"),
+            tags: case.ids("tags"),
         };
         match case.name() {
             "Encoder" => train(&case, &Encoder::new().unwrap(), |model| model.loss(&batch)),
@@ -29,6 +30,7 @@ fn five_steps_of_whole_models() {
             "Translator" => train(&case, &Translator::new().unwrap(), |model| {
                 model.loss(&batch)
             }),
+            "Tagger" => train(&case, &Tagger::new().unwrap(), |model| model.loss(&batch)),
             other => panic!("no model {other}"),
         }
     }
@@ -40,6 +42,7 @@ struct Batch {
     labels: Ids,
     target: Ids,
     next: Ids,
+    tags: Ids,
 }
 
 fn train<M: Module<f64>>(case: &Case, model: &M, loss: impl Fn(&M) -> Result<Tensor<f64>>) {
@@ -191,5 +194,41 @@ impl Translator {
             ..CrossEntropyOptions::default()
         };
         cross_entropy_with(&scores, &batch.next, &options)
+    }
+}
+
+/// A tag for each word, from its neighbours on both sides and the tags beside it (Huang et al. 2015).
+#[derive(Module)]
+#[module(element = f64)]
+struct Tagger {
+    embed: Embedding<f64>,
+    lstm: Lstm<f64>,
+    out: Linear<f64>,
+    crf: LinearChainCrf<f64>,
+}
+
+impl Tagger {
+    fn new() -> Result<Self> {
+        let config = RecurrentConfig {
+            batch_first: true,
+            bidirectional: true,
+            ..RecurrentConfig::new(DIM, 4)
+        };
+        Ok(Self {
+            embed: embedding()?,
+            lstm: config.lstm(&mut rng())?,
+            out: out(8, CLASSES),
+            crf: LinearChainCrf::build(CLASSES, &mut rng()),
+        })
+    }
+
+    fn loss(&self, batch: &Batch) -> Result<Tensor<f64>> {
+        let x = self.embed.forward(&batch.source)?;
+        let (states, _) = self.lstm.forward_with(&x, Some(&batch.lengths), None)?;
+        let emissions = self.out.forward(&states)?;
+        let log_p = self
+            .crf
+            .log_likelihood(&emissions, &batch.tags, &batch.lengths)?;
+        Ok(log_p.mean().neg())
     }
 }

@@ -6,6 +6,8 @@ The format is that of record.py: the parameters before the first step are inputs
 output `losses`.
 """
 
+import itertools
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -19,6 +21,7 @@ LENGTHS = ids([4, 2, 3])
 LABELS = ids([2, 0, 1])
 TARGET = ids([[1, 7, 2], [1, 4, 3], [1, 2, 0]])
 NEXT = ids([[7, 2, 8], [4, 3, 8], [2, 8, 0]])
+TAGS = ids([[0, 2, 1, 1], [2, 2, 0, 0], [1, 0, 2, 0]])
 PADDING = torch.arange(SOURCE.shape[1]) >= LENGTHS[:, None]
 
 
@@ -72,8 +75,46 @@ class Translator(nn.Module):
         return F.cross_entropy(scores.transpose(1, 2), NEXT, ignore_index=0)
 
 
+class Field(nn.Module):
+    """A linear-chain conditional random field, by counting out every tagging."""
+
+    def __init__(self):
+        super().__init__()
+        self.start_transitions = nn.Parameter(torch.zeros(CLASSES))
+        self.end_transitions = nn.Parameter(torch.zeros(CLASSES))
+        self.transitions = nn.Parameter(torch.zeros(CLASSES, CLASSES))
+
+    def score(self, emissions, tags):
+        inner = sum(self.transitions[a, b] for a, b in zip(tags, tags[1:]))
+        emitted = sum(emissions[place, tag] for place, tag in enumerate(tags))
+        return self.start_transitions[tags[0]] + emitted + inner + self.end_transitions[tags[-1]]
+
+    def log_likelihood(self, emissions, tags):
+        taggings = itertools.product(range(CLASSES), repeat=len(tags))
+        every = torch.stack([self.score(emissions, tagging) for tagging in taggings])
+        return self.score(emissions, tags) - every.logsumexp(0)
+
+
+class Tagger(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(WORDS, DIM)
+        self.lstm = nn.LSTM(DIM, 4, batch_first=True, bidirectional=True)
+        self.out = nn.Linear(8, CLASSES)
+        self.crf = Field()
+
+    def loss(self):
+        packed = nn.utils.rnn.pack_padded_sequence(
+            self.embed(SOURCE), LENGTHS, batch_first=True, enforce_sorted=False
+        )
+        states, _ = nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
+        emissions = self.out(states)
+        rows = zip(emissions, TAGS.tolist(), LENGTHS.tolist())
+        return -torch.stack([self.crf.log_likelihood(x, tags[:length]) for x, tags, length in rows]).mean()
+
+
 def models():
-    for kind in (Encoder, TextCnn, Translator):
+    for kind in (Encoder, TextCnn, Translator, Tagger):
         model = kind()
         for parameter in model.parameters():
             parameter.data = normal(*parameter.shape, scale=0.5)
@@ -88,7 +129,7 @@ def models():
             optimizer.step()
             losses.append(loss.detach())
         inputs = {"source": SOURCE, "lengths": LENGTHS, "labels": LABELS}
-        inputs |= {"target": TARGET, "next": NEXT}
+        inputs |= {"target": TARGET, "next": NEXT, "tags": TAGS}
         yield case(kind.__name__, {}, {**inputs, **before}, {"losses": torch.stack(losses)})
 
 
