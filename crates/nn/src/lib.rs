@@ -42,6 +42,7 @@ mod dropout;
 mod embedding;
 mod embedding_bag;
 mod heads;
+pub mod guide;
 pub mod init;
 mod layer_norm;
 mod linear;
