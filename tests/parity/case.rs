@@ -1,7 +1,28 @@
 //! A recorded case, and the comparison with it.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use lexigrad::prelude::*;
 use serde_json::Value;
+
+thread_local! {
+    /// The largest error of each case in f64 and in f32, of those that this thread has run.
+    static ERRORS: RefCell<BTreeMap<String, [f64; 2]>> = RefCell::default();
+}
+
+fn note_error<T: Element>(case: &str, error: f64) {
+    ERRORS.with_borrow_mut(|errors| {
+        let worst = errors.entry(case.to_owned()).or_insert([f64::NAN; 2]);
+        let precision = usize::from(T::NAME == "f32");
+        worst[precision] = worst[precision].max(error);
+    });
+}
+
+/// The largest error of each case that this thread has run since the last call, NaN for a precision it was not run in.
+pub fn take_errors() -> BTreeMap<String, [f64; 2]> {
+    ERRORS.take()
+}
 
 /// Settings, inputs and outputs of one case.
 pub struct Case(Value);
@@ -118,9 +139,10 @@ impl Case {
             .zip(expected.values().iter())
             .enumerate()
         {
-            let error = (found.as_f64() - expected).abs();
+            let error = (found.as_f64() - expected).abs() / expected.abs().max(1.0);
+            note_error::<T>(self.name(), error);
             assert!(
-                error <= tolerance * expected.abs().max(1.0),
+                error <= tolerance,
                 "{}: {name}[{i}] is {found}, PyTorch's {expected}",
                 self.name()
             );

@@ -16,7 +16,7 @@ macro_rules! in_both_precisions {
 }
 
 #[test]
-fn embedding() {
+pub fn embedding() {
     in_both_precisions!("embedding.json", check_embedding);
 }
 
@@ -77,7 +77,7 @@ fn check_table_gradient<T: Element>(
 }
 
 #[test]
-fn embedding_bag() {
+pub fn embedding_bag() {
     in_both_precisions!("embedding_bag.json", check_embedding_bag);
 }
 
@@ -141,7 +141,7 @@ fn bags(case: &Case) -> Bags {
 }
 
 #[test]
-fn linear_layer() {
+pub fn linear_layer() {
     in_both_precisions!("linear.json", check_linear);
 }
 
@@ -157,7 +157,7 @@ fn check_linear<T: Element>(case: &Case, tolerance: f64) {
 }
 
 #[test]
-fn layer_normalisation() {
+pub fn layer_normalisation() {
     in_both_precisions!("layer_norm.json", check_layer_norm);
 }
 
@@ -172,7 +172,7 @@ fn check_layer_norm<T: Element>(case: &Case, tolerance: f64) {
 }
 
 #[test]
-fn gelu() {
+pub fn gelu() {
     in_both_precisions!("gelu.json", check_gelu);
 }
 

@@ -11,7 +11,7 @@ use crate::case::{Case, cases};
 use crate::module::{check_module, given, in_both_precisions, rng};
 
 #[test]
-fn cross_entropy_of_labels_and_of_probabilities() {
+pub fn cross_entropy_of_labels_and_of_probabilities() {
     for case in cases(include_str!("cross_entropy.json")) {
         check_cross_entropy::<f64>(&case, 1e-10);
         check_cross_entropy::<f32>(&case, 1e-5);
@@ -34,7 +34,7 @@ fn check_cross_entropy<T: Element>(case: &Case, tolerance: f64) {
 }
 
 #[test]
-fn mean_squared_error() {
+pub fn mean_squared_error() {
     for case in cases(include_str!("mse_loss.json")) {
         check_mse::<f64>(&case, 1e-10);
         check_mse::<f32>(&case, 1e-5);
@@ -48,7 +48,7 @@ fn check_mse<T: Element>(case: &Case, tolerance: f64) {
 }
 
 #[test]
-fn binary_cross_entropy_with_logits() {
+pub fn binary_cross_entropy_with_logits() {
     for case in cases(include_str!("bce_with_logits.json")) {
         check_bce::<f64>(&case, 1e-10);
         check_bce::<f32>(&case, 1e-5);
@@ -67,7 +67,7 @@ fn check_bce<T: Element>(case: &Case, tolerance: f64) {
 }
 
 #[test]
-fn every_other_loss_and_the_adaptive_softmax() {
+pub fn every_other_loss_and_the_adaptive_softmax() {
     in_both_precisions(
         include_str!("losses.json"),
         check_loss::<f64>,

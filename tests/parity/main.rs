@@ -13,3 +13,4 @@ mod modules;
 mod operations;
 mod optimizers;
 mod sequence;
+mod table;

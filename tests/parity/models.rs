@@ -14,7 +14,7 @@ const DIM: usize = 6;
 const CLASSES: usize = 3;
 
 #[test]
-fn five_steps_of_whole_models() {
+pub fn five_steps_of_whole_models() {
     for case in cases(include_str!("models.json")) {
         let batch = Batch {
             source: case.ids("source"),

@@ -10,7 +10,7 @@ use crate::case::Case;
 use crate::module::{check_module, check_module_on, given, in_both_precisions, output, rng};
 
 #[test]
-fn modules() {
+pub fn modules() {
     let json = include_str!("modules.json");
     in_both_precisions(json, check::<f64>, check::<f32>);
 }

@@ -8,7 +8,7 @@ use lexigrad::tensor::{
 use crate::case::{Case, cases};
 
 #[test]
-fn operations() {
+pub fn operations() {
     for case in cases(include_str!("operations.json")) {
         check::<f64>(&case, 1e-10);
         check::<f32>(&case, 1e-5);

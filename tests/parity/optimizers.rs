@@ -6,7 +6,7 @@ use lexigrad::prelude::*;
 use crate::case::{Case, cases};
 
 #[test]
-fn ten_steps_of_every_optimizer() {
+pub fn ten_steps_of_every_optimizer() {
     for case in cases(include_str!("optimizers.json")) {
         let learning_rate = case.number("lr").unwrap();
         let weight_decay = case.number("weight_decay");

@@ -13,7 +13,7 @@ use crate::module::{check_module, given, in_both_precisions, output, rng};
 // ---- Recurrent layers
 
 #[test]
-fn recurrent() {
+pub fn recurrent() {
     let json = include_str!("recurrent.json");
     in_both_precisions(json, check_recurrent::<f64>, check_recurrent::<f32>);
 }
@@ -110,7 +110,7 @@ fn check_cell<T: Element>(case: &Case, tolerance: f64) {
 // ---- Attention
 
 #[test]
-fn attention() {
+pub fn attention() {
     let json = include_str!("attention.json");
     in_both_precisions(json, check_attention::<f64>, check_attention::<f32>);
 }
@@ -171,7 +171,7 @@ fn check_multihead<T: Element>(case: &Case, tolerance: f64) {
 // ---- Transformer
 
 #[test]
-fn transformer() {
+pub fn transformer() {
     let json = include_str!("transformer.json");
     in_both_precisions(json, check_transformer::<f64>, check_transformer::<f32>);
 }
