@@ -6,6 +6,7 @@ use rand::Rng;
 use super::{AttentionMask, AttentionOptions, KeyValueCache, attention_weights};
 use crate::Linear;
 use crate::dropout::check_probability;
+use crate::init::xavier_uniform;
 use crate::sequence::axes;
 
 const NAME: &str = "multihead_attention";
@@ -101,16 +102,16 @@ impl MultiheadAttentionConfig {
             return Err(Error::value(NAME, "num_heads", self.num_heads as f64, rule));
         }
         check_probability(NAME, "dropout", self.dropout)?;
-        let mut xavier = |rows: usize, columns: usize| {
-            let bound = T::from_f64((6.0 / (rows + columns).max(1) as f64).sqrt());
-            Param::new(Tensor::uniform([rows, columns], -bound, bound, rng))
+        let mut xavier = |rows: usize, columns: usize| -> Result<Param<T>> {
+            let shape = Shape::from([rows, columns]);
+            Ok(Param::new(xavier_uniform(&shape, 1.0, rng)?))
         };
         let [_, keys, values] = self.input_sizes();
         let in_proj = if (keys, values) == (size, size) {
-            InProjection::Packed(xavier(3 * size, size))
+            InProjection::Packed(xavier(3 * size, size)?)
         } else {
             let [q, k, v] = self.input_sizes();
-            InProjection::Separate([xavier(size, q), xavier(size, k), xavier(size, v)])
+            InProjection::Separate([xavier(size, q)?, xavier(size, k)?, xavier(size, v)?])
         };
         let bound = T::from_f64(1.0 / (size.max(1) as f64).sqrt());
         let zeros = |size: usize| self.bias.then(|| Param::new(Tensor::zeros([size])));
