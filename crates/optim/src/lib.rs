@@ -28,8 +28,14 @@ mod rules;
 
 pub use clip::{clip_grad_norm, clip_grad_norm_with};
 pub use optimizer::Optimizer;
-pub use rule::Rule;
-pub use rules::adagrad::Adagrad;
+pub use rule::{Descent, Rule};
+pub use rules::adadelta::Adadelta;
+pub use rules::adagrad::{Adagrad, RowWiseAdagrad};
 pub use rules::adam::{Adam, AdamW};
+pub use rules::adamax::Adamax;
+pub use rules::lion::Lion;
+pub use rules::nadam::NAdam;
+pub use rules::radam::RAdam;
+pub use rules::rms_prop::RmsProp;
 pub use rules::sgd::Sgd;
 pub use rules::sparse_adam::SparseAdam;

@@ -27,7 +27,9 @@ pub struct Optimizer<R: Rule<T>, T: Element = f32> {
 struct Slot<T: Element> {
     param: Param<T>,
     steps: u64,
-    /// For each row of the parameter its runs of state, one row after another.
+    /// How many numbers of state each row has.
+    state_size: usize,
+    /// The state of each row, one after another.
     state: Vec<T>,
 }
 
@@ -37,12 +39,14 @@ impl<R: Rule<T>, T: Element> Optimizer<R, T> {
         let mut slots = Vec::new();
         for param in model.parameters() {
             if seen.insert(param.id()) {
-                let size = param.shape().elements() * R::STATES;
-                let state = vec![T::from_f64(rule.initial_state()); size];
+                let (rows, size) = rows(&param);
+                let state_size = rule.state_size(size);
+                let state = vec![T::from_f64(rule.initial_state()); rows * state_size];
                 let steps = 0;
                 slots.push(Slot {
                     param,
                     steps,
+                    state_size,
                     state,
                 });
             }
@@ -111,18 +115,18 @@ impl<R: Rule<T>, T: Element> Optimizer<R, T> {
     }
 }
 
-impl<T: Element> Slot<T> {
-    /// The number of rows and their size: a matrix by its rows, a vector or a number as one row.
-    fn rows(&self) -> (usize, usize) {
-        let shape = self.param.shape();
-        match shape[..] {
-            [rows, ref row @ ..] if !row.is_empty() => (rows, row.iter().product()),
-            _ => (1, shape.elements()),
-        }
+/// The number of rows and their size: a matrix by its rows, a vector or a number as one row.
+fn rows<T: Element>(param: &Param<T>) -> (usize, usize) {
+    let shape = param.shape();
+    match shape[..] {
+        [rows, ref row @ ..] if !row.is_empty() => (rows, row.iter().product()),
+        _ => (1, shape.elements()),
     }
+}
 
+impl<T: Element> Slot<T> {
     fn move_all<R: Rule<T>>(&mut self, factors: &R::Factors, gradient: &Tensor<T>) {
-        let (rows, size) = self.rows();
+        let (rows, size) = rows(&self.param);
         let rows = (0..rows).map(|row| (row, row));
         self.move_each::<R>(factors, size, &gradient.values(), rows);
     }
@@ -144,13 +148,14 @@ impl<T: Element> Slot<T> {
     ) {
         let fixed = self.param.fixed_row();
         let rows = rows.filter(|(_, row)| Some(*row) != fixed);
-        let state = &mut self.state[..];
+        let (state_size, state) = (self.state_size, &mut self.state[..]);
         self.param.update(|values| {
             dispatch(MoveRows::<R, T, _> {
                 factors,
                 size,
                 values,
                 gradient,
+                state_size,
                 state,
                 rows,
             });
@@ -164,6 +169,7 @@ struct MoveRows<'a, R: Rule<T>, T: Element, I> {
     size: usize,
     values: &'a mut [T],
     gradient: &'a [T],
+    state_size: usize,
     state: &'a mut [T],
     rows: I,
 }
@@ -173,7 +179,7 @@ impl<R: Rule<T>, T: Element, I: Iterator<Item = (usize, usize)>> Kernel for Move
 
     #[inline(always)]
     fn run(self) {
-        let (size, run) = (self.size, self.size * R::STATES);
+        let (size, run) = (self.size, self.state_size);
         for (entry, row) in self.rows {
             let value = &mut self.values[row * size..(row + 1) * size];
             let gradient = &self.gradient[entry * size..(entry + 1) * size];

@@ -8,15 +8,12 @@ use crate::optimizer::Optimizer;
 ///
 /// A row is a whole vector parameter, or a row of a matrix. The driver calls [`update`](Self::update) for the rows that have a
 /// gradient; so an update reads nothing but its row.
-pub trait Rule<T: Element>: Clone {
+pub trait Rule<T: Element>: Clone + Send + Sync + 'static {
     /// The optimizer's name in messages.
     const NAME: &'static str;
 
-    /// How many numbers of state there are for each number of the parameter.
-    const STATES: usize;
-
     /// What is the same for all rows of a step, worked out once.
-    type Factors;
+    type Factors: Copy + Send + Sync + 'static;
 
     /// The learning rate that this rule was made with.
     fn learning_rate(&self) -> f64;
@@ -30,7 +27,10 @@ pub trait Rule<T: Element>: Clone {
     /// The factors of a parameter's step number `step`, counted from 1.
     fn factors(&self, learning_rate: f64, step: u64) -> Self::Factors;
 
-    /// Moves a row; `state` holds [`STATES`](Self::STATES) runs of the row's length, one after another.
+    /// How many numbers of state a row of `dim` numbers has.
+    fn state_size(&self, dim: usize) -> usize;
+
+    /// Moves a row of `dim` numbers; `state` holds [`state_size(dim)`](Self::state_size) of its own.
     fn update(factors: &Self::Factors, parameter: &mut [T], gradient: &[T], state: &mut [T]);
 
     /// What the state holds before the first step.
@@ -79,4 +79,45 @@ pub(crate) fn check_rate(operation: &'static str, name: &'static str, value: f64
     } else {
         Err(Error::value(operation, name, value, "from 0 to below 1"))
     }
+}
+
+/// What every rule does first with a gradient: `w ← (1 - η λ') w`, then `g ← ± g + λ w`.
+///
+/// λ is a weight decay that joins the gradient, λ' one that shrinks the parameter apart from it.
+#[derive(Clone, Copy, Debug)]
+pub struct Descent<T> {
+    sign: T,
+    decay: T,
+    shrinkage: T,
+}
+
+impl<T: Element> Descent<T> {
+    /// Downhill, or uphill to maximize, with a weight decay that joins the gradient.
+    pub fn coupled(maximize: bool, weight_decay: f64) -> Self {
+        Self {
+            sign: T::from_f64(if maximize { -1.0 } else { 1.0 }),
+            decay: T::from_f64(weight_decay),
+            shrinkage: T::one(),
+        }
+    }
+
+    /// Downhill, or uphill to maximize, with a weight decay that shrinks the parameter by `learning_rate * weight_decay`.
+    pub fn decoupled(maximize: bool, learning_rate: f64, weight_decay: f64) -> Self {
+        Self {
+            shrinkage: T::from_f64(1.0 - learning_rate * weight_decay),
+            ..Self::coupled(maximize, 0.0)
+        }
+    }
+
+    /// Shrinks the parameter and returns the gradient that the rule goes by.
+    #[inline(always)]
+    pub fn enter(&self, parameter: &mut T, gradient: T) -> T {
+        *parameter *= self.shrinkage;
+        self.sign * gradient + self.decay * *parameter
+    }
+}
+
+/// `1 - βᵗ`, by which an average that began at 0 is too small after t steps.
+pub(crate) fn bias_correction(beta: f64, step: u64) -> f64 {
+    1.0 - beta.powf(step as f64)
 }

@@ -2,7 +2,7 @@
 
 use lexigrad_tensor::{Element, Error, Result};
 
-use crate::rule::{Rule, check_not_negative};
+use crate::rule::{Descent, Rule, check_not_negative};
 
 /// `g ← g + λ w`, `b ← μ b + (1 - d) g` (b = g at the first step), `w ← w - η b`; with Nesterov `w ← w - η (g + μ b)`.
 ///
@@ -62,14 +62,12 @@ pub struct SgdFactors<T> {
     momentum: T,
     /// 1 - d, or 1 at the first step.
     inflow: T,
-    weight_decay: T,
-    sign: T,
+    descent: Descent<T>,
     nesterov: bool,
 }
 
 impl<T: Element> Rule<T> for Sgd {
     const NAME: &'static str = "sgd";
-    const STATES: usize = 1;
     type Factors = SgdFactors<T>;
 
     fn learning_rate(&self) -> f64 {
@@ -95,23 +93,27 @@ impl<T: Element> Rule<T> for Sgd {
             learning_rate: T::from_f64(learning_rate),
             momentum: T::from_f64(self.momentum),
             inflow: T::from_f64(inflow),
-            weight_decay: T::from_f64(self.weight_decay),
-            sign: T::from_f64(if self.maximize { -1.0 } else { 1.0 }),
+            descent: Descent::coupled(self.maximize, self.weight_decay),
             nesterov: self.nesterov,
         }
+    }
+
+    fn state_size(&self, dim: usize) -> usize {
+        if self.momentum == 0.0 { 0 } else { dim }
     }
 
     #[inline(always)]
     fn update(factors: &SgdFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
         let f = *factors;
-        if f.momentum == T::zero() {
+        if state.is_empty() {
             for (w, &g) in parameter.iter_mut().zip(gradient) {
-                *w -= f.learning_rate * (f.sign * g + f.weight_decay * *w);
+                let g = f.descent.enter(w, g);
+                *w -= f.learning_rate * g;
             }
             return;
         }
         for ((w, &g), b) in parameter.iter_mut().zip(gradient).zip(state) {
-            let g = f.sign * g + f.weight_decay * *w;
+            let g = f.descent.enter(w, g);
             *b = f.momentum * *b + f.inflow * g;
             let direction = if f.nesterov { g + f.momentum * *b } else { *b };
             *w -= f.learning_rate * direction;

@@ -2,7 +2,7 @@
 
 use lexigrad_tensor::{Element, Error, Result};
 
-use crate::rule::{Rule, check_not_negative, check_rate};
+use crate::rule::{Descent, Rule, bias_correction, check_not_negative, check_rate};
 
 /// `m ← m + (1 - β1)(g - m)`, `v ← v + (1 - β2)(g² - v)`, `w ← w - η √(1 - β2ᵗ) / (1 - β1ᵗ) m / (√v + ε)`, for the rows touched.
 ///
@@ -29,6 +29,8 @@ pub struct SparseAdam {
     pub betas: (f64, f64),
     /// ε
     pub eps: f64,
+    /// Whether to climb instead.
+    pub maximize: bool,
 }
 
 impl SparseAdam {
@@ -38,6 +40,7 @@ impl SparseAdam {
             learning_rate,
             betas: (0.9, 0.999),
             eps: 1e-8,
+            maximize: false,
         }
     }
 }
@@ -55,11 +58,11 @@ pub struct SparseAdamFactors<T> {
     step_size: T,
     rest: (T, T),
     eps: T,
+    descent: Descent<T>,
 }
 
 impl<T: Element> Rule<T> for SparseAdam {
     const NAME: &'static str = "sparse_adam";
-    const STATES: usize = 2;
     type Factors = SparseAdamFactors<T>;
 
     fn learning_rate(&self) -> f64 {
@@ -73,8 +76,8 @@ impl<T: Element> Rule<T> for SparseAdam {
     }
 
     fn factors(&self, learning_rate: f64, step: u64) -> SparseAdamFactors<T> {
-        let correction = |beta: f64| 1.0 - beta.powf(step as f64);
-        let step_size = learning_rate * correction(self.betas.1).sqrt() / correction(self.betas.0);
+        let root_correction = bias_correction(self.betas.1, step).sqrt();
+        let step_size = learning_rate * root_correction / bias_correction(self.betas.0, step);
         SparseAdamFactors {
             step_size: T::from_f64(step_size),
             rest: (
@@ -82,7 +85,12 @@ impl<T: Element> Rule<T> for SparseAdam {
                 T::from_f64(1.0 - self.betas.1),
             ),
             eps: T::from_f64(self.eps),
+            descent: Descent::coupled(self.maximize, 0.0),
         }
+    }
+
+    fn state_size(&self, dim: usize) -> usize {
+        2 * dim
     }
 
     #[inline(always)]
@@ -96,6 +104,7 @@ impl<T: Element> Rule<T> for SparseAdam {
         let (first, second) = state.split_at_mut(parameter.len());
         let moments = first.iter_mut().zip(second);
         for ((w, &g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
+            let g = f.descent.enter(w, g);
             *m += f.rest.0 * (g - *m);
             *v += f.rest.1 * (g * g - *v);
             *w -= f.step_size * *m / (v.sqrt() + f.eps);
