@@ -36,11 +36,6 @@ impl Case {
         self.0["options"][option].as_bool().unwrap_or(false)
     }
 
-    pub fn pair(&self, option: &str) -> Option<(f64, f64)> {
-        let pair = self.0["options"][option].as_array()?;
-        Some((pair[0].as_f64().unwrap(), pair[1].as_f64().unwrap()))
-    }
-
     pub fn list_length(&self, option: &str) -> usize {
         self.0["options"][option].as_array().unwrap().len()
     }
