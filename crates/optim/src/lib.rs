@@ -21,12 +21,21 @@
 
 #![warn(unreachable_pub)]
 
+mod builder;
 mod clip;
+mod exact;
+mod layout;
 mod optimizer;
+mod register;
 mod rule;
 mod rules;
+pub mod schedule;
+mod slot;
+mod update;
 
+pub use builder::{Builder, SparseMode};
 pub use clip::{clip_grad_norm, clip_grad_norm_with};
+pub use exact::{AdamMissed, LinearMissed, Missed, Replay};
 pub use optimizer::Optimizer;
 pub use rule::{Descent, Rule};
 pub use rules::adadelta::Adadelta;
@@ -39,3 +48,4 @@ pub use rules::radam::RAdam;
 pub use rules::rms_prop::RmsProp;
 pub use rules::sgd::Sgd;
 pub use rules::sparse_adam::SparseAdam;
+pub use schedule::Schedule;

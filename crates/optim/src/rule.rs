@@ -2,6 +2,8 @@
 
 use lexigrad_tensor::{Element, Error, Module, Result};
 
+use crate::builder::Builder;
+use crate::exact::Missed;
 use crate::optimizer::Optimizer;
 
 /// How one row of a parameter moves: `(parameter, state) ← update(parameter, gradient, state)`.
@@ -14,6 +16,9 @@ pub trait Rule<T: Element>: Clone + Send + Sync + 'static {
 
     /// What is the same for all rows of a step, worked out once.
     type Factors: Copy + Send + Sync + 'static;
+
+    /// What is kept of the steps that rows miss in the exact mode; [`Replay`](crate::Replay) suits every rule.
+    type Missed: Missed<T, Self>;
 
     /// The learning rate that this rule was made with.
     fn learning_rate(&self) -> f64;
@@ -46,12 +51,36 @@ pub trait Rule<T: Element>: Clone + Send + Sync + 'static {
         Ok(())
     }
 
+    /// Whether the exact mode has this rule at this learning rate; if not, the message says why.
+    ///
+    /// # Errors
+    /// If it has not.
+    fn check_exact(&self, _learning_rate: f64) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether a step with a zero gradient moves neither a row with this state nor the state.
+    fn rests(&self, _state: &[T]) -> bool {
+        false
+    }
+
     /// An optimizer of all parameters of `model` by this rule, a tied one once.
     ///
     /// State is reserved as zeros here; the system gives it memory as rows are touched.
     fn build(self, model: &(impl Module<T> + ?Sized)) -> Optimizer<Self, T> {
-        Optimizer::new(self, model)
+        self.builder().assemble(model)
     }
+
+    /// An optimizer by this rule with groups of parameters, or in the exact mode.
+    fn builder(self) -> Builder<Self> {
+        Builder::new(self)
+    }
+}
+
+/// Whether nothing is remembered of any gradient.
+#[inline(always)]
+pub(crate) fn is_zero<T: Element>(state: &[T]) -> bool {
+    state.iter().all(|&number| number == T::zero())
 }
 
 /// Checks that an option is a number from 0 on.
@@ -107,6 +136,16 @@ impl<T: Element> Descent<T> {
             shrinkage: T::from_f64(1.0 - learning_rate * weight_decay),
             ..Self::coupled(maximize, 0.0)
         }
+    }
+
+    /// λ
+    pub(crate) fn decay(&self) -> T {
+        self.decay
+    }
+
+    /// What the parameter is multiplied by first.
+    pub(crate) fn shrinkage(&self) -> T {
+        self.shrinkage
     }
 
     /// Shrinks the parameter and returns the gradient that the rule goes by.

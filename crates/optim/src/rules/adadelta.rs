@@ -2,7 +2,8 @@
 
 use lexigrad_tensor::{Element, Result};
 
-use crate::rule::{Descent, Rule, check_not_negative, check_rate};
+use crate::exact::Replay;
+use crate::rule::{Descent, Rule, check_not_negative, check_rate, is_zero};
 
 /// `v ← ρ v + (1 - ρ) g²`, `Δ = √(u + ε) / √(v + ε) g`, `u ← ρ u + (1 - ρ) Δ²`, `w ← w - η Δ`.
 ///
@@ -63,6 +64,7 @@ pub struct AdadeltaFactors<T> {
 impl<T: Element> Rule<T> for Adadelta {
     const NAME: &'static str = "adadelta";
     type Factors = AdadeltaFactors<T>;
+    type Missed = Replay<T, Self>;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -85,6 +87,11 @@ impl<T: Element> Rule<T> for Adadelta {
 
     fn state_size(&self, dim: usize) -> usize {
         2 * dim
+    }
+
+    #[inline(always)]
+    fn rests(&self, state: &[T]) -> bool {
+        self.weight_decay == 0.0 && is_zero(state)
     }
 
     #[inline(always)]

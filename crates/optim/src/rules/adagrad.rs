@@ -2,6 +2,7 @@
 
 use lexigrad_tensor::{Element, Result};
 
+use crate::exact::Replay;
 use crate::rule::{Descent, Rule, check_not_negative};
 
 /// `g ← g + λ w`, `s ← s + g²`, `w ← w - η / (1 + (t - 1) δ) g / (√s + ε)`.
@@ -104,6 +105,7 @@ pub struct AdagradFactors<T> {
 impl<T: Element> Rule<T> for Adagrad {
     const NAME: &'static str = "adagrad";
     type Factors = AdagradFactors<T>;
+    type Missed = Replay<T, Self>;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -134,11 +136,17 @@ impl<T: Element> Rule<T> for Adagrad {
     fn initial_state(&self) -> f64 {
         self.initial_accumulator
     }
+
+    #[inline(always)]
+    fn rests(&self, _state: &[T]) -> bool {
+        self.weight_decay == 0.0
+    }
 }
 
 impl<T: Element> Rule<T> for RowWiseAdagrad {
     const NAME: &'static str = "row_wise_adagrad";
     type Factors = AdagradFactors<T>;
+    type Missed = Replay<T, Self>;
 
     fn learning_rate(&self) -> f64 {
         self.0.learning_rate
@@ -175,5 +183,10 @@ impl<T: Element> Rule<T> for RowWiseAdagrad {
 
     fn initial_state(&self) -> f64 {
         self.0.initial_accumulator
+    }
+
+    #[inline(always)]
+    fn rests(&self, _state: &[T]) -> bool {
+        self.0.weight_decay == 0.0
     }
 }

@@ -1,8 +1,9 @@
 //! Adam, and Adam with the weight decay apart.
 
-use lexigrad_tensor::{Element, Result};
+use lexigrad_tensor::{Element, Error, Result};
 
-use crate::rule::{Descent, Rule, bias_correction, check_not_negative, check_rate};
+use crate::exact::{AdamMissed, AdamRule, AdamStep};
+use crate::rule::{Descent, Rule, bias_correction, check_not_negative, check_rate, is_zero};
 
 /// `m ← β1 m + (1 - β1) g`, `v ← β2 v + (1 - β2) g²`, `w ← w - η m̂ / (√v̂ + ε)`, with `m̂ = m / (1 - β1ᵗ)`, `v̂ = v / (1 - β2ᵗ)`.
 ///
@@ -180,9 +181,33 @@ impl<T: Element> AdamFactors<T> {
     }
 }
 
+impl<T: Element> AdamStep for AdamFactors<T> {
+    fn terms(&self) -> (f64, f64, f64) {
+        (
+            self.step_size.as_f64(),
+            self.root_correction.as_f64(),
+            self.descent.shrinkage().as_f64(),
+        )
+    }
+}
+
+/// A decay that joins the gradient feeds the moments, and AMSGrad's divisor does not shrink.
+impl AdamRule for Adam {
+    fn closed_form(&self) -> Option<((f64, f64), f64)> {
+        (self.weight_decay == 0.0 && !self.amsgrad).then_some((self.betas, self.eps))
+    }
+}
+
+impl AdamRule for AdamW {
+    fn closed_form(&self) -> Option<((f64, f64), f64)> {
+        (!self.amsgrad).then_some((self.betas, self.eps))
+    }
+}
+
 impl<T: Element> Rule<T> for Adam {
     const NAME: &'static str = "adam";
     type Factors = AdamFactors<T>;
+    type Missed = AdamMissed<T, Self>;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -202,6 +227,11 @@ impl<T: Element> Rule<T> for Adam {
     }
 
     #[inline(always)]
+    fn rests(&self, state: &[T]) -> bool {
+        self.weight_decay == 0.0 && is_zero(state)
+    }
+
+    #[inline(always)]
     fn update(factors: &AdamFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
         factors.update(parameter, gradient, state);
     }
@@ -210,6 +240,7 @@ impl<T: Element> Rule<T> for Adam {
 impl<T: Element> Rule<T> for AdamW {
     const NAME: &'static str = "adamw";
     type Factors = AdamFactors<T>;
+    type Missed = AdamMissed<T, Self>;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -226,6 +257,25 @@ impl<T: Element> Rule<T> for AdamW {
 
     fn state_size(&self, dim: usize) -> usize {
         dim * if self.amsgrad { 3 } else { 2 }
+    }
+
+    fn check_exact(&self, learning_rate: f64) -> Result<()> {
+        let shrinkage = learning_rate * self.weight_decay;
+        if shrinkage < 1.0 {
+            return Ok(());
+        }
+        let name = "the learning rate times the weight decay";
+        Err(Error::value(
+            "adamw",
+            name,
+            shrinkage,
+            "below 1 in the exact mode",
+        ))
+    }
+
+    #[inline(always)]
+    fn rests(&self, state: &[T]) -> bool {
+        self.weight_decay == 0.0 && is_zero(state)
     }
 
     #[inline(always)]

@@ -3,6 +3,7 @@
 use lexigrad_tensor::{Element, Result};
 
 use super::adam::check_adam;
+use crate::exact::Replay;
 use crate::rule::{Descent, Rule, bias_correction};
 
 /// `m ← β1 m + (1 - β1) g`, `u ← max(β2 u, |g| + ε)`, `w ← w - η / (1 - β1ᵗ) m / u`.
@@ -65,6 +66,7 @@ pub struct AdamaxFactors<T> {
 impl<T: Element> Rule<T> for Adamax {
     const NAME: &'static str = "adamax";
     type Factors = AdamaxFactors<T>;
+    type Missed = Replay<T, Self>;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate

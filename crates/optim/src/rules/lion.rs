@@ -2,7 +2,8 @@
 
 use lexigrad_tensor::{Element, Result};
 
-use crate::rule::{Descent, Rule, check_not_negative, check_rate};
+use crate::exact::Replay;
+use crate::rule::{Descent, Rule, check_not_negative, check_rate, is_zero};
 
 /// `w ← w - η (sign(β1 m + (1 - β1) g) + λ w)`, `m ← β2 m + (1 - β2) g`; the sign of 0 is 0.
 ///
@@ -59,6 +60,7 @@ pub struct LionFactors<T> {
 impl<T: Element> Rule<T> for Lion {
     const NAME: &'static str = "lion";
     type Factors = LionFactors<T>;
+    type Missed = Replay<T, Self>;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -80,6 +82,11 @@ impl<T: Element> Rule<T> for Lion {
 
     fn state_size(&self, dim: usize) -> usize {
         dim
+    }
+
+    #[inline(always)]
+    fn rests(&self, state: &[T]) -> bool {
+        self.weight_decay == 0.0 && is_zero(state)
     }
 
     #[inline(always)]

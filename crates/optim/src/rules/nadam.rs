@@ -3,7 +3,8 @@
 use lexigrad_tensor::{Element, Result};
 
 use super::adam::check_adam;
-use crate::rule::{Descent, Rule, bias_correction, check_not_negative};
+use crate::exact::Replay;
+use crate::rule::{Descent, Rule, bias_correction, check_not_negative, is_zero};
 
 /// m and v as in [`Adam`](crate::Adam); `w ← w - η ((1 - μₜ) / (1 - Πμ₁..ₜ) g + μₜ₊₁ / (1 - Πμ₁..ₜ₊₁) m) / (√v̂ + ε)`.
 ///
@@ -93,6 +94,7 @@ pub struct NAdamFactors<T> {
 impl<T: Element> Rule<T> for NAdam {
     const NAME: &'static str = "nadam";
     type Factors = NAdamFactors<T>;
+    type Missed = Replay<T, Self>;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -124,6 +126,11 @@ impl<T: Element> Rule<T> for NAdam {
 
     fn state_size(&self, dim: usize) -> usize {
         2 * dim
+    }
+
+    #[inline(always)]
+    fn rests(&self, state: &[T]) -> bool {
+        self.weight_decay == 0.0 && is_zero(state)
     }
 
     #[inline(always)]

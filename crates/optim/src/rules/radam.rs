@@ -3,7 +3,8 @@
 use lexigrad_tensor::{Element, Result};
 
 use super::adam::check_adam;
-use crate::rule::{Descent, Rule, bias_correction};
+use crate::exact::Replay;
+use crate::rule::{Descent, Rule, bias_correction, is_zero};
 
 /// m and v as in [`Adam`](crate::Adam); `w ← w - η m̂` while `ρₜ ≤ 5`, then `w ← w - η rₜ m̂ √(1 - β2ᵗ) / (√v + ε)`.
 ///
@@ -82,6 +83,7 @@ pub struct RAdamFactors<T> {
 impl<T: Element> Rule<T> for RAdam {
     const NAME: &'static str = "radam";
     type Factors = RAdamFactors<T>;
+    type Missed = Replay<T, Self>;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -111,6 +113,11 @@ impl<T: Element> Rule<T> for RAdam {
 
     fn state_size(&self, dim: usize) -> usize {
         2 * dim
+    }
+
+    #[inline(always)]
+    fn rests(&self, state: &[T]) -> bool {
+        self.weight_decay == 0.0 && is_zero(state)
     }
 
     #[inline(always)]

@@ -2,7 +2,8 @@
 
 use lexigrad_tensor::{Element, Result};
 
-use crate::rule::{Descent, Rule, check_not_negative, check_rate};
+use crate::exact::Replay;
+use crate::rule::{Descent, Rule, check_not_negative, check_rate, is_zero};
 
 /// `v ← α v + (1 - α) g²`, `w ← w - η g / (√v + ε)`.
 ///
@@ -87,6 +88,7 @@ impl<T: Element> RmsPropFactors<T> {
 impl<T: Element> Rule<T> for RmsProp {
     const NAME: &'static str = "rms_prop";
     type Factors = RmsPropFactors<T>;
+    type Missed = Replay<T, Self>;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -113,6 +115,11 @@ impl<T: Element> Rule<T> for RmsProp {
     /// v, then a if centered, then b if there is a momentum.
     fn state_size(&self, dim: usize) -> usize {
         dim * (1 + usize::from(self.centered) + usize::from(self.momentum > 0.0))
+    }
+
+    #[inline(always)]
+    fn rests(&self, state: &[T]) -> bool {
+        self.weight_decay == 0.0 && is_zero(state)
     }
 
     #[inline(always)]

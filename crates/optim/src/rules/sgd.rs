@@ -2,6 +2,7 @@
 
 use lexigrad_tensor::{Element, Error, Result};
 
+use crate::exact::{LinearMissed, LinearStep};
 use crate::rule::{Descent, Rule, check_not_negative};
 
 /// `g ← g + λ w`, `b ← μ b + (1 - d) g` (b = g at the first step), `w ← w - η b`; with Nesterov `w ← w - η (g + μ b)`.
@@ -66,9 +67,33 @@ pub struct SgdFactors<T> {
     nesterov: bool,
 }
 
+impl<T: Element> LinearStep for SgdFactors<T> {
+    fn map(&self) -> [f64; 4] {
+        let (rate, decay) = (self.learning_rate.as_f64(), self.descent.decay().as_f64());
+        let (momentum, inflow) = (self.momentum.as_f64(), self.inflow.as_f64());
+        if momentum == 0.0 {
+            return [1.0 - rate * decay, 0.0, 0.0, 0.0];
+        }
+        // g = decay w; b ← momentum b + inflow g; then g + momentum b or b is the direction.
+        let (from_parameter, from_velocity) = (inflow * decay, momentum);
+        let direction = if self.nesterov {
+            (decay + momentum * from_parameter, momentum * from_velocity)
+        } else {
+            (from_parameter, from_velocity)
+        };
+        [
+            1.0 - rate * direction.0,
+            -rate * direction.1,
+            from_parameter,
+            from_velocity,
+        ]
+    }
+}
+
 impl<T: Element> Rule<T> for Sgd {
     const NAME: &'static str = "sgd";
     type Factors = SgdFactors<T>;
+    type Missed = LinearMissed;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate

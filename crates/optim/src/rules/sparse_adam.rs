@@ -2,6 +2,7 @@
 
 use lexigrad_tensor::{Element, Error, Result};
 
+use crate::exact::Replay;
 use crate::rule::{Descent, Rule, bias_correction, check_not_negative, check_rate};
 
 /// `m ← m + (1 - β1)(g - m)`, `v ← v + (1 - β2)(g² - v)`, `w ← w - η √(1 - β2ᵗ) / (1 - β1ᵗ) m / (√v + ε)`, for the rows touched.
@@ -64,6 +65,7 @@ pub struct SparseAdamFactors<T> {
 impl<T: Element> Rule<T> for SparseAdam {
     const NAME: &'static str = "sparse_adam";
     type Factors = SparseAdamFactors<T>;
+    type Missed = Replay<T, Self>;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -109,6 +111,11 @@ impl<T: Element> Rule<T> for SparseAdam {
             *v += f.rest.1 * (g * g - *v);
             *w -= f.step_size * *m / (v.sqrt() + f.eps);
         }
+    }
+
+    fn check_exact(&self, _learning_rate: f64) -> Result<()> {
+        let message = "it is lazy by definition; use Adam for the exact mode";
+        Err(Error::other("sparse_adam", message))
     }
 
     fn check_dense(&self) -> Result<()> {
