@@ -8,3 +8,4 @@ mod case;
 mod layers;
 mod losses;
 mod optimizers;
+mod schedules;

@@ -9,6 +9,9 @@ rows and their values. A case is {"optimizer", "options", "mode", "weights"}, th
 - sparse: what PyTorch does with sparse ones
 - lazy: sparse gradients where PyTorch refuses them: a dense step, after which the rows without an entry are put back, value and state
 - exact: sparse gradients filled up with zeros
+
+schedules.json: {"base", "cases"}; a case is {"schedule", "options", "rates"}, the learning rates of steps 0, 1, 2 ... from the base.
+A plateau's rate is that after each of its "measures".
 """
 
 import json
@@ -183,6 +186,88 @@ def optimizers():
     return {"dense": dense, "sparse": sparse, "cases": cases}
 
 
+BASE = 0.5
+STEPS = 25
+SCHEDULES = [
+    ("ConstantLR", [{}, {"factor": 0.2, "total_iters": 7}]),
+    ("LinearLR", [{}, {"start_factor": 0.1, "end_factor": 0.8, "total_iters": 12}]),
+    ("StepLR", [{"step_size": 4, "gamma": 0.1}]),
+    ("MultiStepLR", [{"milestones": [3, 8, 8, 20], "gamma": 0.5}]),
+    ("ExponentialLR", [{"gamma": 0.9}]),
+    ("PolynomialLR", [{}, {"total_iters": 15, "power": 2.5}]),
+    ("CosineAnnealingLR", [{"T_max": 10}, {"T_max": 30, "eta_min": 0.05}]),
+    (
+        "CosineAnnealingWarmRestarts",
+        [{"T_0": 6}, {"T_0": 3, "T_mult": 2, "eta_min": 0.01}],
+    ),
+    (
+        "OneCycleLR",
+        [
+            {"max_lr": 0.8, "total_steps": STEPS},
+            {"max_lr": 0.8, "total_steps": STEPS, "anneal_strategy": "linear", "pct_start": 0.4},
+            {"max_lr": 0.8, "total_steps": STEPS, "three_phase": True, "div_factor": 10.0, "final_div_factor": 50.0},
+        ],
+    ),
+    (
+        "ReduceLROnPlateau",
+        [
+            {"patience": 2, "factor": 0.5},
+            {"patience": 1, "cooldown": 3, "min_lr": 0.02},
+            {"patience": 1, "mode": "max", "threshold": 0.2, "threshold_mode": "abs"},
+        ],
+    ),
+]
+
+
+def sgd():
+    return optim.SGD([nn.Parameter(torch.zeros(1))], lr=BASE)
+
+
+def follow(make, measures):
+    """The rate of each step of a new optimizer; that after each measure, if there are any."""
+    optimizer = sgd()
+    schedule = make(optimizer)
+    rates = []
+    for step in range(STEPS):
+        if not measures:
+            rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if measures:
+            schedule.step(measures[step])
+            rates.append(optimizer.param_groups[0]["lr"])
+        elif step + 1 < STEPS:
+            schedule.step()
+    return [round(rate, 15) for rate in rates]
+
+
+def schedules():
+    rates = optim.lr_scheduler
+    measures = torch.round(3 * torch.rand(STEPS), decimals=1).tolist()
+    cases = []
+
+    def record(name, options, make, measures=()):
+        measured = {"measures": measures} if measures else {}
+        case = {"schedule": name, "options": options, **measured, "rates": follow(make, measures)}
+        cases.append(case)
+
+    for name, variants in SCHEDULES:
+        for options in variants:
+            fixed = {"cycle_momentum": False} if name == "OneCycleLR" else {}
+            make = lambda optimizer: getattr(rates, name)(optimizer, **options, **fixed)
+            record(name, options, make, measures if name == "ReduceLROnPlateau" else ())
+    record(
+        "ChainedScheduler",
+        {},
+        lambda o: rates.ChainedScheduler([rates.ConstantLR(o, 0.1, 4), rates.ExponentialLR(o, 0.9), rates.StepLR(o, 6)]),
+    )
+    record(
+        "SequentialLR",
+        {},
+        lambda o: rates.SequentialLR(o, [rates.LinearLR(o, 0.1, 1.0, 5), rates.CosineAnnealingLR(o, 20)], [5]),
+    )
+    return {"base": BASE, "cases": cases}
+
+
 def plain(value):
     if isinstance(value, torch.Tensor):
         return value.flatten().tolist()
@@ -203,6 +288,8 @@ def main():
     torch.sparse.check_sparse_tensor_invariants.enable()
     torch.manual_seed(0)
     write("optimizers.json", optimizers())
+    torch.manual_seed(0)
+    write("schedules.json", schedules())
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@
 
 #![warn(unreachable_pub)]
 
+mod average;
 mod builder;
 mod clip;
 mod exact;
@@ -33,8 +34,9 @@ pub mod schedule;
 mod slot;
 mod update;
 
+pub use average::Average;
 pub use builder::{Builder, SparseMode};
-pub use clip::{clip_grad_norm, clip_grad_norm_with};
+pub use clip::{clip_grad_norm, clip_grad_norm_with, clip_grad_value};
 pub use exact::{AdamMissed, LinearMissed, Missed, Replay};
 pub use optimizer::Optimizer;
 pub use rule::{Descent, Rule};
