@@ -1,6 +1,7 @@
 //! An optimizer of groups of parameters, each with options of its own.
 
 use std::collections::HashSet;
+use std::marker::PhantomData;
 
 use lexigrad_tensor::{Element, Error, Module, Result};
 
@@ -43,19 +44,21 @@ pub enum SparseMode {
 ///
 /// PyTorch: parameter groups, which are lists of parameters.
 #[derive(Clone, Debug)]
-pub struct Builder<R> {
+pub struct Builder<R, T: Element = f32> {
     rule: R,
     /// Patterns with the rule of what fits, or none for what is frozen.
     groups: Vec<(String, Option<R>)>,
     mode: SparseMode,
+    element: PhantomData<T>,
 }
 
-impl<R> Builder<R> {
+impl<R: Rule<T>, T: Element> Builder<R, T> {
     pub(crate) fn new(rule: R) -> Self {
         Self {
             rule,
             groups: Vec::new(),
             mode: SparseMode::default(),
+            element: PhantomData,
         }
     }
 
@@ -84,10 +87,7 @@ impl<R> Builder<R> {
     ///
     /// # Errors
     /// If an option is out of its range, or no parameter fits a pattern; then nothing is frozen.
-    pub fn build<T: Element>(self, model: &(impl Module<T> + ?Sized)) -> Result<Optimizer<R, T>>
-    where
-        R: Rule<T>,
-    {
+    pub fn build(self, model: &(impl Module<T> + ?Sized)) -> Result<Optimizer<R, T>> {
         let named = model.named_parameters();
         for (pattern, rule) in &self.groups {
             if !named.iter().any(|(path, _)| fits(pattern, path)) {
@@ -102,10 +102,7 @@ impl<R> Builder<R> {
         Ok(self.assemble(model))
     }
 
-    pub(crate) fn assemble<T: Element>(self, model: &(impl Module<T> + ?Sized)) -> Optimizer<R, T>
-    where
-        R: Rule<T>,
-    {
+    pub(crate) fn assemble(self, model: &(impl Module<T> + ?Sized)) -> Optimizer<R, T> {
         let mut seen = HashSet::new();
         let mut slots = Vec::new();
         for (path, param) in model.named_parameters() {

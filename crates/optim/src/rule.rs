@@ -72,7 +72,7 @@ pub trait Rule<T: Element>: Clone + Send + Sync + 'static {
     }
 
     /// An optimizer by this rule with groups of parameters, or in the exact mode.
-    fn builder(self) -> Builder<Self> {
+    fn builder(self) -> Builder<Self, T> {
         Builder::new(self)
     }
 }
