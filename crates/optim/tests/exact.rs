@@ -65,6 +65,7 @@ fn schedule(rate: f64) -> Sequential {
 struct Pair<R: Rule<T>, T: Element> {
     exact: (Param<T>, Optimizer<R, T>),
     dense: (Param<T>, Optimizer<R, T>),
+    /// Relative to the largest number of a comparison, if that is above 1.
     tolerance: f64,
 }
 
@@ -132,9 +133,11 @@ impl<R: Rule<T>, T: Element> Pair<R, T> {
     }
 
     fn compare(&self, one: &[T], other: &[T]) {
+        let sizes = other.iter().map(|x| x.as_f64().abs());
+        let tolerance = self.tolerance * sizes.fold(1.0, f64::max);
         for (one, other) in one.iter().zip(other) {
             let error = (one.as_f64() - other.as_f64()).abs();
-            assert!(error <= self.tolerance, "{one} is {error:e} from {other}");
+            assert!(error <= tolerance, "{one} is {error:e} from {other}");
         }
     }
 }
@@ -202,52 +205,52 @@ fn trains_usual_rules(weight_decay: f64, trains: &mut Trains<'_>) {
     );
 }
 
-/// Long after its tail was cut, and wherever √v is against ε, a row is where the dense steps have it.
+/// A row that waited since its second step, in the closed form of f32 against dense steps in f64: moved by up to 0.1 in all.
 #[test]
 fn a_row_that_missed_thousands_of_steps_is_where_dense_steps_have_it() {
-    for (betas, size) in [
-        ((0.9, 0.999), 1.0),
-        ((0.9, 0.999), 1e-6),
-        ((0.9, 0.999), 1e-8),
-        ((0.9, 0.98), 1e-3),
-        ((0.0, 0.999), 1.0),
-        ((0.95, 0.95), 1.0),
-        ((0.9, 0.9), 1.0),
+    for betas in [
+        (0.9, 0.999),
+        (0.9, 0.98),
+        (0.0, 0.999),
+        (0.9, 0.95),
+        (0.9, 0.9),
     ] {
-        let rule = AdamW {
-            betas,
-            ..AdamW::new(0.01)
-        };
-        let mut pair = Pair::<_, f64>::new(rule, 1e-12);
-        let gradient = |table: &Param<f64>| {
-            sparse(
-                table,
-                &[3, 4],
-                &[1.0, -0.5, 0.1, 1e-3, 2.0, 0.0].map(|g| g * size),
-            )
-        };
-        for step in 0..3_000 {
-            let form = |table: &Param<f64>| match step {
-                0 | 1 => gradient(table),
-                _ => sparse(table, &[0], &[0.0; 3]),
+        for size in [1.0, 1e-3, 1e-6, 1e-8] {
+            let rule = Adam {
+                betas,
+                ..Adam::new(1e-3)
             };
-            let (one, other) = (&pair.exact.0, &pair.dense.0);
-            pair.exact.1.step(&of(one, form(one))).unwrap();
-            pair.dense
-                .1
-                .step(&of(other, support::dense(&form(other))))
+            let (exact, dense) = (table::<f32>(ROWS, DIM), table::<f64>(ROWS, DIM));
+            let mut by_rows = rule
+                .clone()
+                .builder()
+                .sparse_mode(SparseMode::Exact)
+                .build(&exact)
                 .unwrap();
-            if [5, 50, 500].contains(&step) {
-                let ids = Ids::new([4]).unwrap();
-                drop(one.rows("look", &ids));
+            let mut whole = rule.build(&dense);
+            let touching = [1.0, -0.5, 0.1, 1e-3, 2.0, 0.0].map(|g| g * size);
+            for step in 0..1_500 {
+                let (rows, values): (&[u32], &[f64]) = match step {
+                    1 | 20 => (&[3, 4], &touching),
+                    _ => (&[0], &[0.0; 3]),
+                };
+                by_rows
+                    .step(&of(&exact, sparse(&exact, rows, values)))
+                    .unwrap();
+                let gradient = support::dense(&sparse(&dense, rows, values));
+                whole.step(&of(&dense, gradient)).unwrap();
+                if [2, 5, 50, 200].contains(&step) {
+                    drop(exact.rows("look", &Ids::new([4]).unwrap()));
+                }
+            }
+            for (one, other) in exact.value().to_vec().iter().zip(dense.value().to_vec()) {
+                let error = (f64::from(*one) - other).abs();
+                assert!(
+                    error < 3e-7,
+                    "{betas:?} {size}: {one} is {error:e} from {other}"
+                );
             }
         }
-        // The nodes' bound, 0.42 σ⁴ of the movement, is above rounding where √v is near ε or σ is large.
-        pair.tolerance = if size < 1e-7 { 1e-9 } else { 1e-12 };
-        pair.compare(
-            &pair.exact.0.value().to_vec(),
-            &pair.dense.0.value().to_vec(),
-        );
     }
 }
 

@@ -57,6 +57,8 @@ impl Default for Adadelta {
 pub struct AdadeltaFactors<T> {
     learning_rate: T,
     rho: T,
+    /// 1 - ρ
+    rest: T,
     eps: T,
     descent: Descent<T>,
 }
@@ -80,6 +82,7 @@ impl<T: Element> Rule<T> for Adadelta {
         AdadeltaFactors {
             learning_rate: T::from_f64(learning_rate),
             rho: T::from_f64(self.rho),
+            rest: T::from_f64(1.0 - self.rho),
             eps: T::from_f64(self.eps),
             descent: Descent::coupled(self.maximize, self.weight_decay),
         }
@@ -97,14 +100,13 @@ impl<T: Element> Rule<T> for Adadelta {
     #[inline(always)]
     fn update(factors: &AdadeltaFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
         let f = *factors;
-        let rest = T::one() - f.rho;
         let (gradients, steps) = state.split_at_mut(parameter.len());
         let squares = gradients.iter_mut().zip(steps);
         for ((w, &g), (v, u)) in parameter.iter_mut().zip(gradient).zip(squares) {
             let g = f.descent.enter(w, g);
-            *v = f.rho * *v + rest * g * g;
+            *v = f.rho * *v + f.rest * g * g;
             let step = (*u + f.eps).sqrt() / (*v + f.eps).sqrt() * g;
-            *u = f.rho * *u + rest * step * step;
+            *u = f.rho * *u + f.rest * step * step;
             *w -= f.learning_rate * step;
         }
     }

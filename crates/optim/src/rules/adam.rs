@@ -113,6 +113,8 @@ pub struct AdamFactors<T> {
     /// √(1 - β2ᵗ)
     root_correction: T,
     betas: (T, T),
+    /// 1 - β1 and 1 - β2
+    rests: (T, T),
     eps: T,
     descent: Descent<T>,
 }
@@ -141,6 +143,7 @@ impl<T: Element> AdamFactors<T> {
             step_size: T::from_f64(learning_rate / bias_correction(betas.0, step)),
             root_correction: T::from_f64(bias_correction(betas.1, step).sqrt()),
             betas: (T::from_f64(betas.0), T::from_f64(betas.1)),
+            rests: (T::from_f64(1.0 - betas.0), T::from_f64(1.0 - betas.1)),
             eps: T::from_f64(eps),
             descent,
         }
@@ -171,8 +174,8 @@ impl<T: Element> AdamFactors<T> {
     #[inline(always)]
     fn moments(&self, w: &mut T, g: T, m: &mut T, v: &mut T) {
         let g = self.descent.enter(w, g);
-        *m = self.betas.0 * *m + (T::one() - self.betas.0) * g;
-        *v = self.betas.1 * *v + (T::one() - self.betas.1) * g * g;
+        *m = self.betas.0 * *m + self.rests.0 * g;
+        *v = self.betas.1 * *v + self.rests.1 * g * g;
     }
 
     #[inline(always)]

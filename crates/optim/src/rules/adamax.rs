@@ -59,6 +59,8 @@ pub struct AdamaxFactors<T> {
     /// η / (1 - β1ᵗ)
     step_size: T,
     betas: (T, T),
+    /// 1 - β1 and 1 - β2
+    rests: (T, T),
     eps: T,
     descent: Descent<T>,
 }
@@ -80,6 +82,10 @@ impl<T: Element> Rule<T> for Adamax {
         AdamaxFactors {
             step_size: T::from_f64(learning_rate / bias_correction(self.betas.0, step)),
             betas: (T::from_f64(self.betas.0), T::from_f64(self.betas.1)),
+            rests: (
+                T::from_f64(1.0 - self.betas.0),
+                T::from_f64(1.0 - self.betas.1),
+            ),
             eps: T::from_f64(self.eps),
             descent: Descent::coupled(self.maximize, self.weight_decay),
         }
@@ -96,7 +102,7 @@ impl<T: Element> Rule<T> for Adamax {
         let moments = first.iter_mut().zip(largest);
         for ((w, &g), (m, u)) in parameter.iter_mut().zip(gradient).zip(moments) {
             let g = f.descent.enter(w, g);
-            *m = f.betas.0 * *m + (T::one() - f.betas.0) * g;
+            *m = f.betas.0 * *m + f.rests.0 * g;
             let (faded, size) = (f.betas.1 * *u, g.abs() + f.eps);
             *u = if faded > size { faded } else { size };
             *w -= f.step_size * *m / *u;

@@ -54,6 +54,8 @@ impl Default for Lion {
 pub struct LionFactors<T> {
     learning_rate: T,
     betas: (T, T),
+    /// 1 - β1 and 1 - β2
+    rests: (T, T),
     descent: Descent<T>,
 }
 
@@ -76,6 +78,10 @@ impl<T: Element> Rule<T> for Lion {
         LionFactors {
             learning_rate: T::from_f64(learning_rate),
             betas: (T::from_f64(self.betas.0), T::from_f64(self.betas.1)),
+            rests: (
+                T::from_f64(1.0 - self.betas.0),
+                T::from_f64(1.0 - self.betas.1),
+            ),
             descent: Descent::decoupled(self.maximize, learning_rate, self.weight_decay),
         }
     }
@@ -94,8 +100,8 @@ impl<T: Element> Rule<T> for Lion {
         let f = *factors;
         for ((w, &g), m) in parameter.iter_mut().zip(gradient).zip(state) {
             let g = f.descent.enter(w, g);
-            let direction = f.betas.0 * *m + (T::one() - f.betas.0) * g;
-            *m = f.betas.1 * *m + (T::one() - f.betas.1) * g;
+            let direction = f.betas.0 * *m + f.rests.0 * g;
+            *m = f.betas.1 * *m + f.rests.1 * g;
             let sign = if direction == T::zero() {
                 T::zero()
             } else {

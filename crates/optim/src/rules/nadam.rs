@@ -87,6 +87,8 @@ pub struct NAdamFactors<T> {
     /// √(1 - β2ᵗ)
     root_correction: T,
     betas: (T, T),
+    /// 1 - β1 and 1 - β2
+    rests: (T, T),
     eps: T,
     descent: Descent<T>,
 }
@@ -115,6 +117,10 @@ impl<T: Element> Rule<T> for NAdam {
             moment: T::from_f64(moment),
             root_correction: T::from_f64(bias_correction(self.betas.1, step).sqrt()),
             betas: (T::from_f64(self.betas.0), T::from_f64(self.betas.1)),
+            rests: (
+                T::from_f64(1.0 - self.betas.0),
+                T::from_f64(1.0 - self.betas.1),
+            ),
             eps: T::from_f64(self.eps),
             descent: if self.decoupled_weight_decay {
                 Descent::decoupled(self.maximize, learning_rate, self.weight_decay)
@@ -140,8 +146,8 @@ impl<T: Element> Rule<T> for NAdam {
         let moments = first.iter_mut().zip(second);
         for ((w, &g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
             let g = f.descent.enter(w, g);
-            *m = f.betas.0 * *m + (T::one() - f.betas.0) * g;
-            *v = f.betas.1 * *v + (T::one() - f.betas.1) * g * g;
+            *m = f.betas.0 * *m + f.rests.0 * g;
+            *v = f.betas.1 * *v + f.rests.1 * g * g;
             let direction = f.gradient * g + f.moment * *m;
             *w -= direction / (v.sqrt() / f.root_correction + f.eps);
         }

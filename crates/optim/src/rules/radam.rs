@@ -76,6 +76,8 @@ pub struct RAdamFactors<T> {
     /// Whether it is divided by the second.
     adapts: bool,
     betas: (T, T),
+    /// 1 - β1 and 1 - β2
+    rests: (T, T),
     eps: T,
     descent: Descent<T>,
 }
@@ -102,6 +104,10 @@ impl<T: Element> Rule<T> for RAdam {
             step_size: T::from_f64(unbiased * factor),
             adapts: rectification.is_some(),
             betas: (T::from_f64(self.betas.0), T::from_f64(self.betas.1)),
+            rests: (
+                T::from_f64(1.0 - self.betas.0),
+                T::from_f64(1.0 - self.betas.1),
+            ),
             eps: T::from_f64(self.eps),
             descent: if self.decoupled_weight_decay {
                 Descent::decoupled(self.maximize, learning_rate, self.weight_decay)
@@ -127,8 +133,8 @@ impl<T: Element> Rule<T> for RAdam {
         let moments = first.iter_mut().zip(second);
         for ((w, &g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
             let g = f.descent.enter(w, g);
-            *m = f.betas.0 * *m + (T::one() - f.betas.0) * g;
-            *v = f.betas.1 * *v + (T::one() - f.betas.1) * g * g;
+            *m = f.betas.0 * *m + f.rests.0 * g;
+            *v = f.betas.1 * *v + f.rests.1 * g * g;
             let divisor = if f.adapts { v.sqrt() + f.eps } else { T::one() };
             *w -= f.step_size * *m / divisor;
         }

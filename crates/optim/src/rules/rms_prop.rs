@@ -64,6 +64,8 @@ impl Default for RmsProp {
 pub struct RmsPropFactors<T> {
     learning_rate: T,
     alpha: T,
+    /// 1 - α
+    rest: T,
     eps: T,
     momentum: T,
     centered: bool,
@@ -73,14 +75,14 @@ pub struct RmsPropFactors<T> {
 impl<T: Element> RmsPropFactors<T> {
     #[inline(always)]
     fn mean_square(&self, g: T, v: &mut T) -> T {
-        *v = self.alpha * *v + (T::one() - self.alpha) * g * g;
+        *v = self.alpha * *v + self.rest * g * g;
         *v
     }
 
     #[inline(always)]
     fn variance(&self, g: T, v: &mut T, a: &mut T) -> T {
         let mean_square = self.mean_square(g, v);
-        *a = self.alpha * *a + (T::one() - self.alpha) * g;
+        *a = self.alpha * *a + self.rest * g;
         (mean_square - *a * *a).max(T::zero())
     }
 }
@@ -105,6 +107,7 @@ impl<T: Element> Rule<T> for RmsProp {
         RmsPropFactors {
             learning_rate: T::from_f64(learning_rate),
             alpha: T::from_f64(self.alpha),
+            rest: T::from_f64(1.0 - self.alpha),
             eps: T::from_f64(self.eps),
             momentum: T::from_f64(self.momentum),
             centered: self.centered,

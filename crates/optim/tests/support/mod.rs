@@ -9,9 +9,9 @@ use lexigrad_tensor::{
     Element, EmbeddingOptions, Grad, Gradients, Ids, Param, RowSparse, Tape, Tensor, embedding,
 };
 
-/// A table of `rows` rows whose numbers are between -1 and 1.
+/// A table of `rows` rows whose numbers are between -1/4 and 1/4.
 pub fn table<T: Element>(rows: usize, dim: usize) -> Param<T> {
-    let value = |i: usize| T::from_f64((i as f64 * 0.7).sin());
+    let value = |i: usize| T::from_f64((i as f64 * 0.7).sin() / 4.0);
     let values: Vec<T> = (0..rows * dim).map(value).collect();
     Param::new(Tensor::from_slice(&values, [rows, dim]).unwrap())
 }
