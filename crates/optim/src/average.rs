@@ -3,14 +3,13 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use lexigrad_tensor::{
-    Buffer, Element, Error, Gradients, Ids, Module, Param, Result, Tensor, Visitor,
-};
+use lexigrad_tensor::{Buffer, Element, Gradients, Ids, Module, Param, Result, Tensor, Visitor};
 
 use crate::layout::RowLayout;
 use crate::optimizer::Optimizer;
 use crate::register::Register;
 use crate::rule::{Rule, check_rate};
+use crate::slot::check_shape;
 
 /// `a ← d a + (1 - d) w` after every step, `a = w` after the first, for every number of every parameter.
 ///
@@ -112,11 +111,7 @@ impl<T: Element> Average<T> {
             let Some(gradient) = gradients.get(&slot.param) else {
                 continue;
             };
-            if gradient.shape() != slot.param.shape() {
-                let rule = format!("its parameter has shape {}", slot.param.shape());
-                let operand = format!("the gradient of {}", slot.path);
-                return Err(Error::shape("average", operand, &gradient.shape(), rule));
-            }
+            check_shape("average", &slot.path, &slot.param, gradient)?;
             // What the rows about to move stood at until now.
             self.catch_up(index, gradient.as_row_sparse().map(|sparse| sparse.rows()))?;
         }

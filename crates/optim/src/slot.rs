@@ -67,12 +67,7 @@ impl<R: Rule<T>, T: Element> Slot<R, T> {
 
     /// Checks that this gradient can move the parameter.
     pub(crate) fn check(&self, rule: &R, learning_rate: f64, gradient: &Grad<T>) -> Result<()> {
-        let (shape, found) = (self.param.shape(), gradient.shape());
-        if shape != found {
-            let rule = format!("its parameter has shape {shape}");
-            let operand = format!("the gradient of {}", self.path);
-            return Err(Error::shape(R::NAME, operand, &found, rule));
-        }
+        check_shape(R::NAME, &self.path, &self.param, gradient)?;
         if self.exact.is_some() {
             rule.check_exact(learning_rate)?;
         }
@@ -144,6 +139,26 @@ impl<R: Rule<T>, T: Element> Slot<R, T> {
     pub(crate) fn shape(&self) -> Shape {
         self.param.shape()
     }
+}
+
+/// Checks that a gradient has the shape of its parameter.
+pub(crate) fn check_shape<T: Element>(
+    operation: &'static str,
+    path: &str,
+    param: &Param<T>,
+    gradient: &Grad<T>,
+) -> Result<()> {
+    let (shape, found) = (param.shape(), gradient.shape());
+    if shape == found {
+        return Ok(());
+    }
+    let operand = if path.is_empty() {
+        "the gradient".to_owned()
+    } else {
+        format!("the gradient of {path}")
+    };
+    let rule = format!("its parameter has shape {shape}");
+    Err(Error::shape(operation, operand, &found, rule))
 }
 
 impl<R: Rule<T>, T: Element> Drop for Slot<R, T> {
