@@ -56,6 +56,10 @@ fn sparse_step<R: Rule<f32>>(criterion: &mut Criterion, name: &str, rule: R, mod
         let batches = batches(rows).into_iter();
         let steps: Vec<(Ids, Gradients)> =
             batches.map(|ids| (ids.clone(), gradient(ids))).collect();
+        // The first steps also wait for the system to give the state its memory.
+        for (_, gradients) in &steps {
+            optimizer.step(gradients).unwrap();
+        }
         let mut next = steps.iter().cycle();
         group.bench_function(BenchmarkId::new("rows", rows), |bencher| {
             bencher.iter(|| {

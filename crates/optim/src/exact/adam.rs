@@ -52,12 +52,6 @@ impl Moments {
         self.0.iter_mut().for_each(|moment| *moment *= factor);
     }
 
-    fn merge(mut self, other: &Self) -> Self {
-        let pairs = self.0.iter_mut().zip(other.0);
-        pairs.for_each(|(moment, other)| *moment += other);
-        self
-    }
-
     /// Mean and variance of z.
     fn spread(&self) -> (f64, f64) {
         let [sum, first, second, _] = self.0;
@@ -97,7 +91,9 @@ impl Moments {
 struct Lag {
     /// y₁, the unit of y.
     unit: f64,
-    /// Terms 1 and 2, 3 and 4, 5 to 8, 9 to 16 ...; or all, once there are no more and two nodes are good enough for them.
+    /// All terms.
+    all: Moments,
+    /// Terms 1 and 2, 3 and 4, 5 to 8, 9 to 16 ...; none once there will be no more and two nodes are good enough for all.
     pieces: Vec<Moments>,
     /// The logarithm of the shrinkage before the first of these steps, and after the last.
     log_shrinkage: (f64, f64),
@@ -107,6 +103,7 @@ impl Lag {
     /// Adds term `place`, counted from 0.
     fn add(&mut self, place: usize, weight: f64, y: f64, shrinkage: f64) {
         if shrinkage != 1.0 {
+            self.all.scale(shrinkage);
             self.pieces
                 .iter_mut()
                 .for_each(|piece| piece.scale(shrinkage));
@@ -115,18 +112,24 @@ impl Lag {
         if piece == self.pieces.len() {
             self.pieces.push(Moments::default());
         }
-        self.pieces[piece].add(weight, y / self.unit - 1.0);
-    }
-
-    fn all(&self) -> Moments {
-        self.pieces.iter().fold(Moments::default(), Moments::merge)
+        let z = y / self.unit - 1.0;
+        self.all.add(weight, z);
+        self.pieces[piece].add(weight, z);
     }
 
     /// No term will come.
     fn finish(&mut self) {
-        let all = self.all();
-        if all.is_narrow() {
-            self.pieces = vec![all];
+        if self.all.is_narrow() {
+            self.pieces = Vec::new();
+        }
+    }
+
+    /// What two nodes each are good enough for.
+    fn parts(&self) -> &[Moments] {
+        if self.all.is_narrow() {
+            std::slice::from_ref(&self.all)
+        } else {
+            &self.pieces
         }
     }
 }
@@ -164,6 +167,7 @@ impl Closed {
         self.log_shrinkage += shrinkage.ln();
         self.lags.push(Lag {
             unit: root_correction * self.powers[0].1,
+            all: Moments::default(),
             pieces: Vec::new(),
             log_shrinkage: (before, before),
         });
@@ -178,21 +182,22 @@ impl Closed {
         }
     }
 
+    /// β1ᵏ and β2ᵏ: how far m and v fade in k steps.
+    fn fade(&self, missed: usize) -> (f64, f64) {
+        match self.powers.get(missed - 1) {
+            Some((first, root)) => (*first, 1.0 / (root * root)),
+            None => (0.0, self.betas.1.powf(missed as f64)),
+        }
+    }
+
     #[inline(always)]
     fn replay<T: Element>(&self, had: usize, parameter: &mut [T], state: &mut [T]) {
         let lag = &self.lags[had];
-        let missed = (self.lags.len() - had) as f64;
-        let mut shrinkage = T::from_f64((self.log_shrinkage - lag.log_shrinkage.0).exp());
-        let later = (self.log_shrinkage - lag.log_shrinkage.1).exp();
-        let all = [lag.all()];
-        let pieces = if all[0].is_narrow() {
-            &all[..]
-        } else {
-            &lag.pieces
-        };
+        let mut shrinkage = T::from_f64(exp(self.log_shrinkage - lag.log_shrinkage.0));
+        let later = exp(self.log_shrinkage - lag.log_shrinkage.1);
         let (first, second) = state.split_at_mut(parameter.len());
-        for piece in pieces {
-            let [near, far] = piece.nodes().map(|(weight, z)| {
+        for part in lag.parts() {
+            let [near, far] = part.nodes().map(|(weight, z)| {
                 let y = lag.unit * (1.0 + z);
                 (T::from_f64(later * weight * y), T::from_f64(self.eps * y))
             });
@@ -204,21 +209,18 @@ impl Closed {
             }
             shrinkage = T::one();
         }
-        let fade: (T, T) = (power(self.betas.0, missed), power(self.betas.1, missed));
-        first.iter_mut().for_each(|m| *m *= fade.0);
-        second.iter_mut().for_each(|v| *v *= fade.1);
+        let fade = self.fade(self.lags.len() - had);
+        let fade = (T::from_f64(fade.0), T::from_f64(fade.1));
+        for (m, v) in first.iter_mut().zip(second) {
+            *m *= fade.0;
+            *v *= fade.1;
+        }
     }
 }
 
-/// βᵏ, or 0 where it is too small for a normal number.
-#[inline(always)]
-fn power<T: Element>(beta: f64, exponent: f64) -> T {
-    let power = T::from_f64(beta.powf(exponent));
-    if power < T::min_positive_value() {
-        T::zero()
-    } else {
-        power
-    }
+/// `exp(log)`, mostly of 0.
+fn exp(log: f64) -> f64 {
+    if log == 0.0 { 1.0 } else { log.exp() }
 }
 
 /// Missed steps of [`Adam`](crate::Adam) or [`AdamW`](crate::AdamW), in f32 in closed form.

@@ -168,12 +168,17 @@ impl<T: Element> Rule<T> for RowWiseAdagrad {
     fn update(factors: &AdagradFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
         let f = *factors;
         let dim = T::from_f64(parameter.len() as f64);
-        let mut squares = T::zero();
-        for (w, &g) in parameter.iter_mut().zip(gradient) {
-            let g = f.descent.enter(w, g);
-            squares += g * g;
+        // Sixteen sums side by side, since one would have to be added up in order.
+        let mut squares = [T::zero(); 16];
+        let chunks = parameter.chunks_mut(16).zip(gradient.chunks(16));
+        for (parameter, gradient) in chunks {
+            let pairs = parameter.iter_mut().zip(gradient);
+            for (sum, (w, &g)) in squares.iter_mut().zip(pairs) {
+                let g = f.descent.enter(w, g);
+                *sum += g * g;
+            }
         }
-        state[0] += squares / dim;
+        state[0] += squares.into_iter().sum::<T>() / dim;
         let step_size = f.learning_rate / (state[0].sqrt() + f.eps);
         for (w, &g) in parameter.iter_mut().zip(gradient) {
             let g = f.descent.enter(w, g);

@@ -110,8 +110,8 @@ impl Default for AdamW {
 pub struct AdamFactors<T> {
     /// η / (1 - β1ᵗ)
     step_size: T,
-    /// √(1 - β2ᵗ)
-    root_correction: T,
+    /// 1 / √(1 - β2ᵗ): a product costs less than a division.
+    root_scale: T,
     betas: (T, T),
     /// 1 - β1 and 1 - β2
     rests: (T, T),
@@ -141,7 +141,7 @@ impl<T: Element> AdamFactors<T> {
     ) -> Self {
         Self {
             step_size: T::from_f64(learning_rate / bias_correction(betas.0, step)),
-            root_correction: T::from_f64(bias_correction(betas.1, step).sqrt()),
+            root_scale: T::from_f64(1.0 / bias_correction(betas.1, step).sqrt()),
             betas: (T::from_f64(betas.0), T::from_f64(betas.1)),
             rests: (T::from_f64(1.0 - betas.0), T::from_f64(1.0 - betas.1)),
             eps: T::from_f64(eps),
@@ -180,7 +180,7 @@ impl<T: Element> AdamFactors<T> {
 
     #[inline(always)]
     fn step(&self, w: &mut T, m: T, v: T) {
-        *w -= self.step_size * m / (v.sqrt() / self.root_correction + self.eps);
+        *w -= self.step_size * m / (v.sqrt() * self.root_scale + self.eps);
     }
 }
 
@@ -188,7 +188,7 @@ impl<T: Element> AdamStep for AdamFactors<T> {
     fn terms(&self) -> (f64, f64, f64) {
         (
             self.step_size.as_f64(),
-            self.root_correction.as_f64(),
+            1.0 / self.root_scale.as_f64(),
             self.descent.shrinkage().as_f64(),
         )
     }
