@@ -195,7 +195,7 @@ fn a_foreign_state_is_refused_by_what_differs_and_changes_nothing() {
     let text = refusal(&amsgrad, &path);
     assert!(
         text.contains(
-            "optimizer.v1.adam.parameters.embed.weight.state (model [40, 12], given [40, 8])"
+            "optimizer.v1.adam.parameters.embed.weight.state (model [3, 40, 4], given [2, 40, 4])"
         ),
         "{text}"
     );

@@ -73,7 +73,7 @@ impl<T: Element> Average<T> {
         let slots: Vec<Slot<T>> = trained
             .map(|(path, param)| Slot {
                 path,
-                layout: RowLayout::new(&param.shape(), |dim| dim),
+                layout: RowLayout::new(&param.shape()),
                 average: Buffer::new(Tensor::zeros(param.shape())),
                 param,
             })
@@ -166,7 +166,7 @@ impl<T: Element> Average<T> {
         slot.average.update(|averages| {
             let mut catch_up = |row: usize| {
                 let had = std::mem::replace(&mut had[row], steps);
-                let place = slot.layout.value(row);
+                let place = slot.layout.values(row..row + 1);
                 let pairs = averages[place.clone()].iter_mut().zip(&values[place]);
                 // The first step's value is taken as it is.
                 let first = before + u64::from(had) == 0;

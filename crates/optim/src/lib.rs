@@ -39,7 +39,7 @@ pub use builder::{Builder, SparseMode};
 pub use clip::{clip_grad_norm, clip_grad_norm_with, clip_grad_value};
 pub use exact::{AdamMissed, LinearMissed, Missed, Replay};
 pub use optimizer::Optimizer;
-pub use rule::{Descent, Rule};
+pub use rule::{Descent, Rule, Runs};
 pub use rules::adadelta::Adadelta;
 pub use rules::adagrad::{Adagrad, RowWiseAdagrad};
 pub use rules::adam::{Adam, AdamW};

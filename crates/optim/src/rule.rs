@@ -6,6 +6,9 @@ use crate::builder::Builder;
 use crate::exact::Missed;
 use crate::optimizer::Optimizer;
 
+/// The state of a row, or of several, run by run.
+pub type Runs<'a, T> = [&'a mut [T]; 3];
+
 /// How one row of a parameter moves: `(parameter, state) ← update(parameter, gradient, state)`.
 ///
 /// A row is a whole vector parameter, or a row of a matrix. The driver calls [`update`](Self::update) for the rows that have a
@@ -32,11 +35,16 @@ pub trait Rule<T: Element>: Clone + Send + Sync + 'static {
     /// The factors of a parameter's step number `step`, counted from 1.
     fn factors(&self, learning_rate: f64, step: u64) -> Self::Factors;
 
-    /// How many numbers of state a row of `dim` numbers has.
-    fn state_size(&self, dim: usize) -> usize;
+    /// How many runs of state there are, at most three.
+    fn runs(&self) -> usize;
 
-    /// Moves a row of `dim` numbers; `state` holds [`state_size(dim)`](Self::state_size) of its own.
-    fn update(factors: &Self::Factors, parameter: &mut [T], gradient: &[T], state: &mut [T]);
+    /// Whether a run of state has one number for each row, instead of one for each number of the parameter.
+    const BY_ROW: bool = false;
+
+    /// Moves a row of `dim` numbers, or, unless state is kept [`BY_ROW`](Self::BY_ROW), several rows that follow each other.
+    ///
+    /// Of the state's runs those beyond [`runs`](Self::runs) are empty.
+    fn update(factors: &Self::Factors, parameter: &mut [T], gradient: &[T], state: Runs<'_, T>);
 
     /// What the state holds before the first step.
     fn initial_state(&self) -> f64 {
@@ -60,7 +68,7 @@ pub trait Rule<T: Element>: Clone + Send + Sync + 'static {
     }
 
     /// Whether a step with a zero gradient moves neither a row with this state nor the state.
-    fn rests(&self, _state: &[T]) -> bool {
+    fn rests(&self, _state: &Runs<'_, T>) -> bool {
         false
     }
 
@@ -79,8 +87,9 @@ pub trait Rule<T: Element>: Clone + Send + Sync + 'static {
 
 /// Whether nothing is remembered of any gradient.
 #[inline(always)]
-pub(crate) fn is_zero<T: Element>(state: &[T]) -> bool {
-    state.iter().all(|&number| number == T::zero())
+pub(crate) fn is_zero<T: Element>(state: &Runs<'_, T>) -> bool {
+    let mut numbers = state.iter().flat_map(|run| run.iter());
+    numbers.all(|&number| number == T::zero())
 }
 
 /// Checks that an option is a number from 0 on.

@@ -11,7 +11,7 @@ use crate::exact::ExactRows;
 use crate::layout::RowLayout;
 use crate::register::Register;
 use crate::rule::Rule;
-use crate::update::move_rows;
+use crate::update::{entries, move_all, move_rows};
 
 /// A parameter with its state and step count.
 pub(crate) struct Slot<R: Rule<T>, T: Element> {
@@ -21,7 +21,7 @@ pub(crate) struct Slot<R: Rule<T>, T: Element> {
     pub(crate) group: usize,
     layout: RowLayout,
     steps: Register<T>,
-    /// `[rows, numbers of state]`
+    /// `[runs, rows, dim]`, or `[runs, rows, 1]` for a rule that keeps it by row.
     state: Buffer<T>,
     /// Who makes up for the steps that rows missed, in the exact mode.
     exact: Option<Exact<R, T>>,
@@ -41,9 +41,9 @@ impl<R: Rule<T>, T: Element> Slot<R, T> {
         rule: &R,
         mode: SparseMode,
     ) -> Self {
-        let layout = RowLayout::new(&param.shape(), |dim| rule.state_size(dim));
+        let layout = RowLayout::with_state(&param.shape(), rule);
         let initial = T::from_f64(rule.initial_state());
-        let shape = [layout.rows, layout.state_size];
+        let shape = layout.state_shape();
         let state = Buffer::new(if initial == T::zero() {
             Tensor::zeros(shape)
         } else {
@@ -101,18 +101,13 @@ impl<R: Rule<T>, T: Element> Slot<R, T> {
     /// Moves the rows of a coalesced gradient and no other.
     fn move_rows(&self, factors: &R::Factors, gradient: &Grad<T>, fixed: Option<usize>) {
         let (layout, numbers) = (&self.layout, gradient.stored().values());
-        let moves = |row: &(usize, usize)| Some(row.1) != fixed;
         self.param.update(|values| {
             self.state.update(|state| match gradient {
                 Grad::Dense(_) => {
-                    let rows = (0..layout.rows).map(|row| (row, row)).filter(moves);
-                    move_rows::<R, T>(factors, layout, values, &numbers, state, rows);
+                    move_all::<R, T>(factors, layout, values, &numbers, state, fixed);
                 }
                 Grad::RowSparse(gradient) => {
-                    let rows = gradient.rows().as_slice().iter().enumerate();
-                    let rows = rows
-                        .map(|(entry, &row)| (entry, row as usize))
-                        .filter(moves);
+                    let rows = entries(gradient.rows().as_slice(), fixed);
                     move_rows::<R, T>(factors, layout, values, &numbers, state, rows);
                 }
             });
@@ -131,7 +126,7 @@ impl<R: Rule<T>, T: Element> Slot<R, T> {
         self.settle();
         let path = format!("{prefix}.{}", self.path);
         visitor.field(&format!("{path}.steps"), self.steps.buffer());
-        if self.layout.state_size > 0 {
+        if self.layout.runs > 0 {
             visitor.field(&format!("{path}.state"), &self.state);
         }
     }

@@ -9,7 +9,7 @@
 use lexigrad_tensor::Element;
 
 use super::missed::{Missed, Replay};
-use crate::rule::Rule;
+use crate::rule::{Rule, Runs};
 
 /// Terms that have shrunk below this part of the first are left out.
 const TAIL: f64 = 1e-18;
@@ -191,11 +191,11 @@ impl Closed {
     }
 
     #[inline(always)]
-    fn replay<T: Element>(&self, had: usize, parameter: &mut [T], state: &mut [T]) {
+    fn replay<T: Element>(&self, had: usize, parameter: &mut [T], state: Runs<'_, T>) {
         let lag = &self.lags[had];
         let mut shrinkage = T::from_f64(exp(self.log_shrinkage - lag.log_shrinkage.0));
         let later = exp(self.log_shrinkage - lag.log_shrinkage.1);
-        let (first, second) = state.split_at_mut(parameter.len());
+        let [first, second, _] = state;
         for part in lag.parts() {
             let [near, far] = part.nodes().map(|(weight, z)| {
                 let y = lag.unit * (1.0 + z);
@@ -269,7 +269,7 @@ where
     }
 
     #[inline(always)]
-    fn replay(&self, rule: &R, had: usize, parameter: &mut [T], state: &mut [T]) {
+    fn replay(&self, rule: &R, had: usize, parameter: &mut [T], state: Runs<'_, T>) {
         match &self.closed {
             Some(closed) => closed.replay(had, parameter, state),
             None => self.replay.run(rule, had, parameter, state),

@@ -3,7 +3,7 @@
 use lexigrad_tensor::Element;
 
 use super::missed::Missed;
-use crate::rule::Rule;
+use crate::rule::{Rule, Runs};
 
 /// `(w, b) ← A (w, b)`, the same for every number of a row: `A: [2, 2]`, row by row.
 type Map = [f64; 4];
@@ -89,13 +89,14 @@ impl<T: Element, R: Rule<T, Missed = Self, Factors: LinearStep>> Missed<T, R> fo
     }
 
     #[inline(always)]
-    fn replay(&self, _rule: &R, had: usize, parameter: &mut [T], state: &mut [T]) {
+    fn replay(&self, _rule: &R, had: usize, parameter: &mut [T], state: Runs<'_, T>) {
         let [a, b, c, d] = self.since(had).map(T::from_f64);
-        if state.is_empty() {
+        let [velocity, ..] = state;
+        if velocity.is_empty() {
             parameter.iter_mut().for_each(|w| *w *= a);
             return;
         }
-        for (w, v) in parameter.iter_mut().zip(state) {
+        for (w, v) in parameter.iter_mut().zip(velocity) {
             (*w, *v) = (a * *w + b * *v, c * *w + d * *v);
         }
     }

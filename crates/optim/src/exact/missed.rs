@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use lexigrad_tensor::Element;
 
-use crate::rule::Rule;
+use crate::rule::{Rule, Runs};
 
 /// The steps that rows may have missed, as a [`Rule`] remembers them.
 pub trait Missed<T: Element, R: Rule<T, Missed = Self>>: Send + Sized + 'static {
@@ -26,7 +26,7 @@ pub trait Missed<T: Element, R: Rule<T, Missed = Self>>: Send + Sized + 'static 
     fn clear(&mut self);
 
     /// Gives a row all steps but the first `had`, each with a gradient of zero. To be marked `#[inline(always)]`.
-    fn replay(&self, rule: &R, had: usize, parameter: &mut [T], state: &mut [T]);
+    fn replay(&self, rule: &R, had: usize, parameter: &mut [T], state: Runs<'_, T>);
 }
 
 /// Missed steps that are replayed one by one: the bits of the dense trajectory, whatever the rule.
@@ -59,10 +59,10 @@ impl<T: Element, R: Rule<T>> Replay<T, R> {
 
     /// Gives a row all steps but the first `had`.
     #[inline(always)]
-    pub(crate) fn run(&self, rule: &R, had: usize, parameter: &mut [T], state: &mut [T]) {
+    pub(crate) fn run(&self, rule: &R, had: usize, parameter: &mut [T], mut state: Runs<'_, T>) {
         /// Rows are replayed in pieces, since the zeros for a gradient have to be somewhere.
         const PIECE: usize = 256;
-        if rule.rests(state) {
+        if rule.rests(&state) {
             return;
         }
         let zeros;
@@ -75,6 +75,7 @@ impl<T: Element, R: Rule<T>> Replay<T, R> {
             &allocated[..]
         };
         for factors in &self.steps[had..] {
+            let state = state.each_mut().map(|run| &mut **run);
             R::update(factors, parameter, gradient, state);
         }
     }
@@ -98,7 +99,7 @@ impl<T: Element, R: Rule<T, Missed = Self>> Missed<T, R> for Replay<T, R> {
     }
 
     #[inline(always)]
-    fn replay(&self, rule: &R, had: usize, parameter: &mut [T], state: &mut [T]) {
+    fn replay(&self, rule: &R, had: usize, parameter: &mut [T], state: Runs<'_, T>) {
         self.run(rule, had, parameter, state);
     }
 }

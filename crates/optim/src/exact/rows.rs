@@ -7,7 +7,7 @@ use lexigrad_tensor::{Buffer, Deferred, Element, Ids, Kernel, RowSparse, Tensor,
 use super::missed::Missed;
 use crate::layout::RowLayout;
 use crate::rule::Rule;
-use crate::update::move_rows;
+use crate::update::{entries, move_all, move_rows};
 
 /// From so many missed steps on, all rows are caught up at once, unless the table has more rows than that: so that what is
 /// remembered of steps takes no more room than a number a row, and catching up costs no more than a row a step.
@@ -55,16 +55,8 @@ impl<R: Rule<T>, T: Element> ExactRows<R, T> {
         debts.fixed_row = fixed_row;
         self.state.update(|state| {
             debts.settle(&self.layout, values, state);
-            let rows = (0..self.layout.rows).map(|row| (row, row));
-            let rows = rows.filter(|(_, row)| Some(*row) != fixed_row);
-            move_rows::<R, T>(
-                factors,
-                &self.layout,
-                values,
-                &gradient.values(),
-                state,
-                rows,
-            );
+            let numbers = gradient.values();
+            move_all::<R, T>(factors, &self.layout, values, &numbers, state, fixed_row);
         });
     }
 
@@ -86,9 +78,7 @@ impl<R: Rule<T>, T: Element> ExactRows<R, T> {
                 state,
                 touched.iter().map(|&row| row as usize),
             );
-            let rows = touched.iter().enumerate();
-            let rows = rows.map(|(entry, &row)| (entry, row as usize));
-            let rows = rows.filter(|(_, row)| Some(*row) != fixed_row);
+            let rows = entries(touched, fixed_row);
             let numbers = gradient.values().values();
             move_rows::<R, T>(factors, &self.layout, values, &numbers, state, rows);
             debts.missed.push(factors);
@@ -180,11 +170,12 @@ impl<R: Rule<T>, T: Element, I: Iterator<Item = usize>> Kernel for CatchUp<'_, R
             fixed_row,
         } = self.debts;
         let steps = missed.len();
+        let mut runs = self.layout.split(self.state);
         for row in self.rows {
             let before = std::mem::replace(&mut had[row], steps as u32) as usize;
             if before < steps && Some(row) != *fixed_row {
-                let value = &mut self.values[self.layout.value(row)];
-                let state = &mut self.state[self.layout.state(row)];
+                let value = &mut self.values[self.layout.values(row..row + 1)];
+                let state = self.layout.part(&mut runs, row..row + 1);
                 missed.replay(rule, before, value, state);
             }
         }

@@ -3,7 +3,7 @@
 use lexigrad_tensor::{Element, Result};
 
 use crate::exact::Replay;
-use crate::rule::{Descent, Rule, check_not_negative, check_rate, is_zero};
+use crate::rule::{Descent, Rule, Runs, check_not_negative, check_rate, is_zero};
 
 /// `v ← ρ v + (1 - ρ) g²`, `Δ = √(u + ε) / √(v + ε) g`, `u ← ρ u + (1 - ρ) Δ²`, `w ← w - η Δ`.
 ///
@@ -88,19 +88,24 @@ impl<T: Element> Rule<T> for Adadelta {
         }
     }
 
-    fn state_size(&self, dim: usize) -> usize {
-        2 * dim
+    fn runs(&self) -> usize {
+        2
     }
 
     #[inline(always)]
-    fn rests(&self, state: &[T]) -> bool {
+    fn rests(&self, state: &Runs<'_, T>) -> bool {
         self.weight_decay == 0.0 && is_zero(state)
     }
 
     #[inline(always)]
-    fn update(factors: &AdadeltaFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
+    fn update(
+        factors: &AdadeltaFactors<T>,
+        parameter: &mut [T],
+        gradient: &[T],
+        state: Runs<'_, T>,
+    ) {
         let f = *factors;
-        let (gradients, steps) = state.split_at_mut(parameter.len());
+        let [gradients, steps, _] = state;
         let squares = gradients.iter_mut().zip(steps);
         for ((w, &g), (v, u)) in parameter.iter_mut().zip(gradient).zip(squares) {
             let g = f.descent.enter(w, g);

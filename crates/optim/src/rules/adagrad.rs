@@ -3,7 +3,7 @@
 use lexigrad_tensor::{Element, Result};
 
 use crate::exact::Replay;
-use crate::rule::{Descent, Rule, check_not_negative};
+use crate::rule::{Descent, Rule, Runs, check_not_negative};
 
 /// `g ← g + λ w`, `s ← s + g²`, `w ← w - η / (1 + (t - 1) δ) g / (√s + ε)`.
 ///
@@ -119,14 +119,20 @@ impl<T: Element> Rule<T> for Adagrad {
         self.factors(learning_rate, step)
     }
 
-    fn state_size(&self, dim: usize) -> usize {
-        dim
+    fn runs(&self) -> usize {
+        1
     }
 
     #[inline(always)]
-    fn update(factors: &AdagradFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
+    fn update(
+        factors: &AdagradFactors<T>,
+        parameter: &mut [T],
+        gradient: &[T],
+        state: Runs<'_, T>,
+    ) {
         let f = *factors;
-        for ((w, &g), s) in parameter.iter_mut().zip(gradient).zip(state) {
+        let [sums, ..] = state;
+        for ((w, &g), s) in parameter.iter_mut().zip(gradient).zip(sums) {
             let g = f.descent.enter(w, g);
             *s += g * g;
             *w -= f.learning_rate * g / (s.sqrt() + f.eps);
@@ -138,13 +144,14 @@ impl<T: Element> Rule<T> for Adagrad {
     }
 
     #[inline(always)]
-    fn rests(&self, _state: &[T]) -> bool {
+    fn rests(&self, _state: &Runs<'_, T>) -> bool {
         self.weight_decay == 0.0
     }
 }
 
 impl<T: Element> Rule<T> for RowWiseAdagrad {
     const NAME: &'static str = "row_wise_adagrad";
+    const BY_ROW: bool = true;
     type Factors = AdagradFactors<T>;
     type Missed = Replay<T, Self>;
 
@@ -160,12 +167,17 @@ impl<T: Element> Rule<T> for RowWiseAdagrad {
         self.0.factors(learning_rate, step)
     }
 
-    fn state_size(&self, _dim: usize) -> usize {
+    fn runs(&self) -> usize {
         1
     }
 
     #[inline(always)]
-    fn update(factors: &AdagradFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
+    fn update(
+        factors: &AdagradFactors<T>,
+        parameter: &mut [T],
+        gradient: &[T],
+        state: Runs<'_, T>,
+    ) {
         let f = *factors;
         let dim = T::from_f64(parameter.len() as f64);
         // Sixteen sums side by side, since one would have to be added up in order.
@@ -178,8 +190,9 @@ impl<T: Element> Rule<T> for RowWiseAdagrad {
                 *sum += g * g;
             }
         }
-        state[0] += squares.into_iter().sum::<T>() / dim;
-        let step_size = f.learning_rate / (state[0].sqrt() + f.eps);
+        let [sums, ..] = state;
+        sums[0] += squares.into_iter().sum::<T>() / dim;
+        let step_size = f.learning_rate / (sums[0].sqrt() + f.eps);
         for (w, &g) in parameter.iter_mut().zip(gradient) {
             let g = f.descent.enter(w, g);
             *w -= step_size * g;
@@ -191,7 +204,7 @@ impl<T: Element> Rule<T> for RowWiseAdagrad {
     }
 
     #[inline(always)]
-    fn rests(&self, _state: &[T]) -> bool {
+    fn rests(&self, _state: &Runs<'_, T>) -> bool {
         self.0.weight_decay == 0.0
     }
 }

@@ -3,7 +3,7 @@
 use lexigrad_tensor::{Element, Error, Result};
 
 use crate::exact::{AdamMissed, AdamRule, AdamStep};
-use crate::rule::{Descent, Rule, bias_correction, check_not_negative, check_rate, is_zero};
+use crate::rule::{Descent, Rule, Runs, bias_correction, check_not_negative, check_rate, is_zero};
 
 /// `m ← β1 m + (1 - β1) g`, `v ← β2 v + (1 - β2) g²`, `w ← w - η m̂ / (√v̂ + ε)`, with `m̂ = m / (1 - β1ᵗ)`, `v̂ = v / (1 - β2ᵗ)`.
 ///
@@ -151,10 +151,8 @@ impl<T: Element> AdamFactors<T> {
 
     /// Moves a row; its state is m, v and, for AMSGrad, the largest v.
     #[inline(always)]
-    fn update(&self, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
-        let dim = parameter.len();
-        let (first, rest) = state.split_at_mut(dim);
-        let (second, largest) = rest.split_at_mut(dim);
+    fn update(&self, parameter: &mut [T], gradient: &[T], state: Runs<'_, T>) {
+        let [first, second, largest] = state;
         let moments = first.iter_mut().zip(second);
         let numbers = parameter.iter_mut().zip(gradient).zip(moments);
         if largest.is_empty() {
@@ -225,17 +223,17 @@ impl<T: Element> Rule<T> for Adam {
         AdamFactors::new(learning_rate, step, self.betas, self.eps, descent)
     }
 
-    fn state_size(&self, dim: usize) -> usize {
-        dim * if self.amsgrad { 3 } else { 2 }
+    fn runs(&self) -> usize {
+        if self.amsgrad { 3 } else { 2 }
     }
 
     #[inline(always)]
-    fn rests(&self, state: &[T]) -> bool {
+    fn rests(&self, state: &Runs<'_, T>) -> bool {
         self.weight_decay == 0.0 && is_zero(state)
     }
 
     #[inline(always)]
-    fn update(factors: &AdamFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
+    fn update(factors: &AdamFactors<T>, parameter: &mut [T], gradient: &[T], state: Runs<'_, T>) {
         factors.update(parameter, gradient, state);
     }
 }
@@ -258,8 +256,8 @@ impl<T: Element> Rule<T> for AdamW {
         AdamFactors::new(learning_rate, step, self.betas, self.eps, descent)
     }
 
-    fn state_size(&self, dim: usize) -> usize {
-        dim * if self.amsgrad { 3 } else { 2 }
+    fn runs(&self) -> usize {
+        if self.amsgrad { 3 } else { 2 }
     }
 
     fn check_exact(&self, learning_rate: f64) -> Result<()> {
@@ -277,12 +275,12 @@ impl<T: Element> Rule<T> for AdamW {
     }
 
     #[inline(always)]
-    fn rests(&self, state: &[T]) -> bool {
+    fn rests(&self, state: &Runs<'_, T>) -> bool {
         self.weight_decay == 0.0 && is_zero(state)
     }
 
     #[inline(always)]
-    fn update(factors: &AdamFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
+    fn update(factors: &AdamFactors<T>, parameter: &mut [T], gradient: &[T], state: Runs<'_, T>) {
         factors.update(parameter, gradient, state);
     }
 }

@@ -4,7 +4,7 @@ use lexigrad_tensor::{Element, Result};
 
 use super::adam::check_adam;
 use crate::exact::Replay;
-use crate::rule::{Descent, Rule, bias_correction};
+use crate::rule::{Descent, Rule, Runs, bias_correction};
 
 /// `m ← β1 m + (1 - β1) g`, `u ← max(β2 u, |g| + ε)`, `w ← w - η / (1 - β1ᵗ) m / u`.
 ///
@@ -91,14 +91,14 @@ impl<T: Element> Rule<T> for Adamax {
         }
     }
 
-    fn state_size(&self, dim: usize) -> usize {
-        2 * dim
+    fn runs(&self) -> usize {
+        2
     }
 
     #[inline(always)]
-    fn update(factors: &AdamaxFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
+    fn update(factors: &AdamaxFactors<T>, parameter: &mut [T], gradient: &[T], state: Runs<'_, T>) {
         let f = *factors;
-        let (first, largest) = state.split_at_mut(parameter.len());
+        let [first, largest, _] = state;
         let moments = first.iter_mut().zip(largest);
         for ((w, &g), (m, u)) in parameter.iter_mut().zip(gradient).zip(moments) {
             let g = f.descent.enter(w, g);

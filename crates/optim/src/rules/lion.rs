@@ -3,7 +3,7 @@
 use lexigrad_tensor::{Element, Result};
 
 use crate::exact::Replay;
-use crate::rule::{Descent, Rule, check_not_negative, check_rate, is_zero};
+use crate::rule::{Descent, Rule, Runs, check_not_negative, check_rate, is_zero};
 
 /// `w ← w - η (sign(β1 m + (1 - β1) g) + λ w)`, `m ← β2 m + (1 - β2) g`; the sign of 0 is 0.
 ///
@@ -86,19 +86,20 @@ impl<T: Element> Rule<T> for Lion {
         }
     }
 
-    fn state_size(&self, dim: usize) -> usize {
-        dim
+    fn runs(&self) -> usize {
+        1
     }
 
     #[inline(always)]
-    fn rests(&self, state: &[T]) -> bool {
+    fn rests(&self, state: &Runs<'_, T>) -> bool {
         self.weight_decay == 0.0 && is_zero(state)
     }
 
     #[inline(always)]
-    fn update(factors: &LionFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
+    fn update(factors: &LionFactors<T>, parameter: &mut [T], gradient: &[T], state: Runs<'_, T>) {
         let f = *factors;
-        for ((w, &g), m) in parameter.iter_mut().zip(gradient).zip(state) {
+        let [momentum, ..] = state;
+        for ((w, &g), m) in parameter.iter_mut().zip(gradient).zip(momentum) {
             let g = f.descent.enter(w, g);
             let direction = f.betas.0 * *m + f.rests.0 * g;
             *m = f.betas.1 * *m + f.rests.1 * g;

@@ -4,7 +4,7 @@ use lexigrad_tensor::{Element, Result};
 
 use super::adam::check_adam;
 use crate::exact::Replay;
-use crate::rule::{Descent, Rule, bias_correction, is_zero};
+use crate::rule::{Descent, Rule, Runs, bias_correction, is_zero};
 
 /// m and v as in [`Adam`](crate::Adam); `w ← w - η m̂` while `ρₜ ≤ 5`, then `w ← w - η rₜ m̂ √(1 - β2ᵗ) / (√v + ε)`.
 ///
@@ -117,19 +117,19 @@ impl<T: Element> Rule<T> for RAdam {
         }
     }
 
-    fn state_size(&self, dim: usize) -> usize {
-        2 * dim
+    fn runs(&self) -> usize {
+        2
     }
 
     #[inline(always)]
-    fn rests(&self, state: &[T]) -> bool {
+    fn rests(&self, state: &Runs<'_, T>) -> bool {
         self.weight_decay == 0.0 && is_zero(state)
     }
 
     #[inline(always)]
-    fn update(factors: &RAdamFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
+    fn update(factors: &RAdamFactors<T>, parameter: &mut [T], gradient: &[T], state: Runs<'_, T>) {
         let f = *factors;
-        let (first, second) = state.split_at_mut(parameter.len());
+        let [first, second, _] = state;
         let moments = first.iter_mut().zip(second);
         for ((w, &g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
             let g = f.descent.enter(w, g);

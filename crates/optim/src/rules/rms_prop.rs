@@ -3,7 +3,7 @@
 use lexigrad_tensor::{Element, Result};
 
 use crate::exact::Replay;
-use crate::rule::{Descent, Rule, check_not_negative, check_rate, is_zero};
+use crate::rule::{Descent, Rule, Runs, check_not_negative, check_rate, is_zero};
 
 /// `v ← α v + (1 - α) g²`, `w ← w - η g / (√v + ε)`.
 ///
@@ -116,20 +116,29 @@ impl<T: Element> Rule<T> for RmsProp {
     }
 
     /// v, then a if centered, then b if there is a momentum.
-    fn state_size(&self, dim: usize) -> usize {
-        dim * (1 + usize::from(self.centered) + usize::from(self.momentum > 0.0))
+    fn runs(&self) -> usize {
+        1 + usize::from(self.centered) + usize::from(self.momentum > 0.0)
     }
 
     #[inline(always)]
-    fn rests(&self, state: &[T]) -> bool {
+    fn rests(&self, state: &Runs<'_, T>) -> bool {
         self.weight_decay == 0.0 && is_zero(state)
     }
 
     #[inline(always)]
-    fn update(factors: &RmsPropFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
+    fn update(
+        factors: &RmsPropFactors<T>,
+        parameter: &mut [T],
+        gradient: &[T],
+        state: Runs<'_, T>,
+    ) {
         let f = *factors;
-        let (squares, rest) = state.split_at_mut(parameter.len());
-        let (means, velocities) = rest.split_at_mut(if f.centered { parameter.len() } else { 0 });
+        let [squares, second, third] = state;
+        let (means, velocities) = if f.centered {
+            (second, third)
+        } else {
+            (third, second)
+        };
         for (i, (w, &g)) in parameter.iter_mut().zip(gradient).enumerate() {
             let g = f.descent.enter(w, g);
             let variance = if f.centered {

@@ -3,7 +3,7 @@
 use lexigrad_tensor::{Element, Error, Result};
 
 use crate::exact::{LinearMissed, LinearStep};
-use crate::rule::{Descent, Rule, check_not_negative};
+use crate::rule::{Descent, Rule, Runs, check_not_negative};
 
 /// `g ← g + λ w`, `b ← μ b + (1 - d) g` (b = g at the first step), `w ← w - η b`; with Nesterov `w ← w - η (g + μ b)`.
 ///
@@ -123,21 +123,22 @@ impl<T: Element> Rule<T> for Sgd {
         }
     }
 
-    fn state_size(&self, dim: usize) -> usize {
-        if self.momentum == 0.0 { 0 } else { dim }
+    fn runs(&self) -> usize {
+        usize::from(self.momentum != 0.0)
     }
 
     #[inline(always)]
-    fn update(factors: &SgdFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
+    fn update(factors: &SgdFactors<T>, parameter: &mut [T], gradient: &[T], state: Runs<'_, T>) {
         let f = *factors;
-        if state.is_empty() {
+        let [velocity, ..] = state;
+        if velocity.is_empty() {
             for (w, &g) in parameter.iter_mut().zip(gradient) {
                 let g = f.descent.enter(w, g);
                 *w -= f.learning_rate * g;
             }
             return;
         }
-        for ((w, &g), b) in parameter.iter_mut().zip(gradient).zip(state) {
+        for ((w, &g), b) in parameter.iter_mut().zip(gradient).zip(velocity) {
             let g = f.descent.enter(w, g);
             *b = f.momentum * *b + f.inflow * g;
             let direction = if f.nesterov { g + f.momentum * *b } else { *b };

@@ -3,7 +3,7 @@
 use lexigrad_tensor::{Element, Error, Result};
 
 use crate::exact::Replay;
-use crate::rule::{Descent, Rule, bias_correction, check_not_negative, check_rate};
+use crate::rule::{Descent, Rule, Runs, bias_correction, check_not_negative, check_rate};
 
 /// `m ← m + (1 - β1)(g - m)`, `v ← v + (1 - β2)(g² - v)`, `w ← w - η √(1 - β2ᵗ) / (1 - β1ᵗ) m / (√v + ε)`, for the rows touched.
 ///
@@ -91,8 +91,8 @@ impl<T: Element> Rule<T> for SparseAdam {
         }
     }
 
-    fn state_size(&self, dim: usize) -> usize {
-        2 * dim
+    fn runs(&self) -> usize {
+        2
     }
 
     #[inline(always)]
@@ -100,10 +100,10 @@ impl<T: Element> Rule<T> for SparseAdam {
         factors: &SparseAdamFactors<T>,
         parameter: &mut [T],
         gradient: &[T],
-        state: &mut [T],
+        state: Runs<'_, T>,
     ) {
         let f = *factors;
-        let (first, second) = state.split_at_mut(parameter.len());
+        let [first, second, _] = state;
         let moments = first.iter_mut().zip(second);
         for ((w, &g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
             let g = f.descent.enter(w, g);
