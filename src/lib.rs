@@ -46,7 +46,7 @@
 //!
 //! - [`tensor`]: arrays, the tape, operations, row-sparse gradients, operations of your own
 //! - [`nn`]: layers, losses, state dicts, `#[derive(Module)]`
-//! - [`optim`]: optimizers and gradient clipping
+//! - [`optim`]: optimizers, schedules, gradient clipping, an average of the weights
 
 extern crate self as lexigrad;
 
@@ -67,7 +67,9 @@ pub mod prelude {
         cross_entropy_probabilities, cross_entropy_with, mse,
     };
     pub use lexigrad_optim::{
-        Adagrad, Adam, AdamW, Optimizer, Rule, Sgd, SparseAdam, clip_grad_norm,
+        Adadelta, Adagrad, Adam, AdamW, Adamax, Average, Lion, NAdam, Optimizer, RAdam, RmsProp,
+        RowWiseAdagrad, Rule, Schedule, Sgd, SparseAdam, SparseMode, clip_grad_norm,
+        clip_grad_value,
     };
     pub use lexigrad_tensor::{
         Element, Error, Grad, Gradients, Ids, Mask, Param, Result, RowSparse, Shape, Tape, Tensor,

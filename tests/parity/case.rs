@@ -11,7 +11,8 @@ thread_local! {
     static ERRORS: RefCell<BTreeMap<String, [f64; 2]>> = RefCell::default();
 }
 
-fn note_error<T: Element>(case: &str, error: f64) {
+/// Keeps the error of a case, relative beyond 1, for the table.
+pub fn note_error<T: Element>(case: &str, error: f64) {
     ERRORS.with_borrow_mut(|errors| {
         let worst = errors.entry(case.to_owned()).or_insert([f64::NAN; 2]);
         let precision = usize::from(T::NAME == "f32");
@@ -72,11 +73,6 @@ impl Case {
         let list = self.0["options"][option].as_array();
         let number = |value: &Value| value.as_u64().unwrap() as usize;
         list.into_iter().flatten().map(number).collect()
-    }
-
-    pub fn pair(&self, option: &str) -> Option<(f64, f64)> {
-        let pair = self.0["options"][option].as_array()?;
-        Some((pair[0].as_f64().unwrap(), pair[1].as_f64().unwrap()))
     }
 
     pub fn list_length(&self, option: &str) -> usize {

@@ -12,5 +12,6 @@ mod module;
 mod modules;
 mod operations;
 mod optimizers;
+mod schedules;
 mod sequence;
 mod table;

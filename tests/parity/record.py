@@ -274,74 +274,6 @@ def bce_with_logits():
             yield loss_case(name, F.binary_cross_entropy_with_logits, options, x, inputs, names)
 
 
-# ---- Optimizers
-
-STEPS = 10
-
-DENSE_OPTIMIZERS = [
-    (torch.optim.SGD, {"lr": 0.1}),
-    (torch.optim.SGD, {"lr": 0.1, "weight_decay": 0.05}),
-    (torch.optim.SGD, {"lr": 0.1, "maximize": True}),
-    (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9}),
-    (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "dampening": 0.3}),
-    (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
-    (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.05}),
-    (torch.optim.Adam, {"lr": 0.05}),
-    (torch.optim.Adam, {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1}),
-    (torch.optim.AdamW, {"lr": 0.05}),
-    (torch.optim.AdamW, {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.2}),
-    (torch.optim.Adagrad, {"lr": 0.1}),
-    (torch.optim.Adagrad, {"lr": 0.1, "lr_decay": 0.2, "initial_accumulator_value": 0.5}),
-    (torch.optim.Adagrad, {"lr": 0.1, "weight_decay": 0.05, "eps": 1e-4}),
-]
-
-SPARSE_OPTIMIZERS = [
-    (torch.optim.SGD, {"lr": 0.1}),
-    (torch.optim.SparseAdam, {"lr": 0.05}),
-    (torch.optim.SparseAdam, {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3}),
-    (torch.optim.Adagrad, {"lr": 0.1}),
-    (torch.optim.Adagrad, {"lr": 0.1, "lr_decay": 0.2, "initial_accumulator_value": 0.5}),
-]
-
-# The rows each step's sparse gradient holds: repeats, rows that pause, rows never touched, and a step with none.
-SPARSE_ROWS = [[0, 2, 2], [2], [], [1, 1, 1, 0], [4, 0], [2, 4], [], [0, 1, 2, 4], [4, 4], [1]]
-
-
-def weights_after(optimizer, options, weight, gradients):
-    parameter = nn.Parameter(weight.clone())
-    update = optimizer([parameter], **options)
-    outputs = {}
-    for step, gradient in enumerate(gradients):
-        parameter.grad = gradient
-        update.step()
-        outputs[f"step{step}.weight"] = parameter.detach().clone()
-    return outputs
-
-
-def optimizers():
-    for optimizer, options in DENSE_OPTIMIZERS:
-        weight, gradients = normal(2, 3), [normal(2, 3) for _ in range(STEPS)]
-        inputs = {f"step{step}.grad": gradient for step, gradient in enumerate(gradients)}
-        yield case(
-            label(optimizer.__name__, "dense", **options),
-            {"optimizer": optimizer.__name__, "sparse": False, **options},
-            {"weight": weight, **inputs},
-            weights_after(optimizer, options, weight, gradients),
-        )
-    for optimizer, options in SPARSE_OPTIMIZERS:
-        weight, inputs, gradients = normal(5, 2), {}, []
-        for step, rows in enumerate(SPARSE_ROWS):
-            values = normal(len(rows), 2)
-            inputs |= {f"step{step}.rows": ids(rows), f"step{step}.values": values}
-            gradients.append(torch.sparse_coo_tensor(ids([rows]), values, (5, 2)))
-        yield case(
-            label(optimizer.__name__, "sparse", **options),
-            {"optimizer": optimizer.__name__, "sparse": True, **options},
-            {"weight": weight, **inputs},
-            weights_after(optimizer, options, weight, gradients),
-        )
-
-
 FAMILIES = [
     embedding,
     embedding_bag,
@@ -351,7 +283,6 @@ FAMILIES = [
     cross_entropy,
     mse_loss,
     bce_with_logits,
-    optimizers,
 ]
 
 

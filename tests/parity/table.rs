@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use crate::case::take_errors;
-use crate::{layers, losses, models, modules, operations, optimizers, sequence};
+use crate::{layers, losses, models, modules, operations, optimizers, schedules, sequence};
 
 /// What is compared, and the test that does it.
-const FAMILIES: [(&str, fn()); 16] = [
+const FAMILIES: [(&str, fn()); 17] = [
     ("Embedding", layers::embedding),
     ("EmbeddingBag", layers::embedding_bag),
     ("Linear", layers::linear_layer),
@@ -38,6 +38,7 @@ const FAMILIES: [(&str, fn()); 16] = [
         "Optimizers, ten steps",
         optimizers::ten_steps_of_every_optimizer,
     ),
+    ("Schedules", schedules::every_schedule_step_by_step),
 ];
 
 /// `cargo test --test parity table -- --ignored` writes `docs/parity.md` anew.

@@ -125,7 +125,9 @@ impl TableOptions {
         let mut distinct = ids.as_slice().to_vec();
         distinct.sort_unstable();
         distinct.dedup();
-        let factors = self.factors(table, &mut distinct, max_norm);
+        let read = table.rows(self.operation, ids)?.detach();
+        let factors = self.factors(&read, &mut distinct, max_norm);
+        drop(read);
         let count = Shape::from(distinct.len());
         table.update_rows(&Ids::from_vec(distinct, count)?, |i, row| {
             row.iter_mut().for_each(|x| *x *= factors[i]);
@@ -133,10 +135,9 @@ impl TableOptions {
     }
 
     /// The factor of each row that is too long; `rows` is left with those alone.
-    fn factors<T: Element>(&self, table: &Param<T>, rows: &mut Vec<u32>, max_norm: f64) -> Vec<T> {
-        let frozen = table.value().detach();
-        let dim = frozen.shape()[1];
-        let values = frozen.values();
+    fn factors<T: Element>(&self, table: &Tensor<T>, rows: &mut Vec<u32>, max_norm: f64) -> Vec<T> {
+        let dim = table.shape()[1];
+        let values = table.values();
         let norm = |row: u32| self.norm(&values[row as usize * dim..][..dim]);
         let long: Vec<(u32, f64)> = rows
             .iter()

@@ -1,4 +1,4 @@
-//! Clipping gradients by their norm, sparse ones included.
+//! Clipping gradients by their norm or value, sparse ones included.
 
 use lexigrad_tensor::{Element, Error, Gradients, Result};
 
@@ -65,6 +65,45 @@ pub fn clip_grad_norm_with<T: Element>(
         gradients.scale(T::from_f64(factor));
     }
     Ok(norm)
+}
+
+/// Moves every number of the gradients that is outside into `[-limit, limit]`; returns the largest `|g|` before.
+///
+/// A row-sparse gradient is coalesced first, so that a row's sum is clipped and not its parts.
+///
+/// ```
+/// use lexigrad_optim::clip_grad_value;
+/// use lexigrad_tensor::{Param, Tape, Tensor};
+/// let weight: Param = Param::new(Tensor::new([3.0, 0.25]));
+/// let tape = Tape::new();
+/// let mut grads = tape.backward(&weight.value().square().sum())?;
+/// assert_eq!(clip_grad_value(&mut grads, 1.0)?, 6.0);
+/// assert_eq!(grads.dense(&weight)?.unwrap().to_vec(), [1.0, 0.5]);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// # Errors
+/// If `limit` is negative or NaN, or a gradient is not finite; then the gradients are as they were.
+///
+/// PyTorch: `clip_grad_value_`, which refuses sparse gradients, passes NaN on and returns nothing.
+pub fn clip_grad_value<T: Element>(gradients: &mut Gradients<T>, limit: f64) -> Result<f64> {
+    let name = "clip_grad_value";
+    if limit.is_nan() || limit < 0.0 {
+        return Err(Error::value(name, "limit", limit, "0 or more"));
+    }
+    gradients.coalesce();
+    let largest = norm(gradients, f64::INFINITY);
+    if !largest.is_finite() {
+        return Err(Error::value(
+            name,
+            "the largest gradient",
+            largest,
+            "finite",
+        ));
+    }
+    let limit = T::from_f64(limit);
+    gradients.map_in_place(|g| g.max(-limit).min(limit));
+    Ok(largest)
 }
 
 fn norm<T: Element>(gradients: &Gradients<T>, p: f64) -> f64 {

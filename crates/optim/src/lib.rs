@@ -21,15 +21,33 @@
 
 #![warn(unreachable_pub)]
 
+mod average;
+mod builder;
 mod clip;
+mod exact;
+mod layout;
 mod optimizer;
+mod register;
 mod rule;
 mod rules;
+pub mod schedule;
+mod slot;
+mod update;
 
-pub use clip::{clip_grad_norm, clip_grad_norm_with};
+pub use average::Average;
+pub use builder::{Builder, SparseMode};
+pub use clip::{clip_grad_norm, clip_grad_norm_with, clip_grad_value};
+pub use exact::{AdamMissed, LinearMissed, Missed, Replay};
 pub use optimizer::Optimizer;
-pub use rule::Rule;
-pub use rules::adagrad::Adagrad;
+pub use rule::{Descent, Rule, Runs};
+pub use rules::adadelta::Adadelta;
+pub use rules::adagrad::{Adagrad, RowWiseAdagrad};
 pub use rules::adam::{Adam, AdamW};
+pub use rules::adamax::Adamax;
+pub use rules::lion::Lion;
+pub use rules::nadam::NAdam;
+pub use rules::radam::RAdam;
+pub use rules::rms_prop::RmsProp;
 pub use rules::sgd::Sgd;
 pub use rules::sparse_adam::SparseAdam;
+pub use schedule::Schedule;

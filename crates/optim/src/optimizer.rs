@@ -1,67 +1,127 @@
 //! The driver: one step of a rule over the parameters of a model, dense or by the rows that have a gradient.
 
-use std::collections::HashSet;
+use std::fmt;
 
-use lexigrad_tensor::{
-    Element, Error, Grad, Gradients, Kernel, Module, Param, Result, RowSparse, Tensor, dispatch,
-};
+use lexigrad_tensor::{Element, Error, Gradients, Module, Result, Visitor};
 
+use crate::register::Register;
 use crate::rule::Rule;
+use crate::schedule::Schedule;
+use crate::slot::Slot;
+
+/// The version of the state's format, part of each of its paths: a file of another version does not fit, by name.
+const FORMAT: &str = "v1";
 
 /// Moves the parameters of a model by a [`Rule`], in place.
 ///
-/// A row-sparse gradient moves the rows it holds and no other, in value or state: momentum, decay and moments of the rest stand
-/// still until they are touched. A parameter's fixed row (the padding of an embedding) never moves. A frozen parameter, or one
-/// without a gradient, costs nothing.
+/// What a row-sparse gradient does to the rows that it does not hold is the [`SparseMode`](crate::SparseMode). A parameter's
+/// fixed row (the padding of an embedding) never moves. A frozen parameter, or one without a gradient, costs nothing; an empty
+/// sparse gradient counts as a step.
 ///
-/// Made by [`Rule::build`].
-#[derive(Debug)]
+/// An optimizer is a [`Module`] without parameters: its buffers are its state, step counts and learning rates. So a struct of a
+/// model and its optimizer is saved and loaded as one, into one file, and a training that goes on from there has the same bits. A
+/// state of another model, rule or format is refused by the names that differ.
+///
+/// ```
+/// use lexigrad_optim::{Adam, Optimizer, Rule};
+/// use lexigrad_tensor::{Module, Param, Tensor, Visitor};
+///
+/// struct Training { model: Vec<Param>, optimizer: Optimizer<Adam> }
+///
+/// impl Module for Training {
+///     fn visit(&self, visitor: &mut Visitor<'_>) {
+///         visitor.field("model", &self.model);
+///         visitor.field("optimizer", &self.optimizer);
+///     }
+/// }
+///
+/// let model = vec![Param::new(Tensor::zeros([3, 2]))];
+/// let optimizer = Adam::new(1e-3).build(&model);
+/// assert_eq!(Training { model, optimizer }.parameter_count(), 6);
+/// ```
+///
+/// Made by [`Rule::build`] or [`Rule::builder`].
 pub struct Optimizer<R: Rule<T>, T: Element = f32> {
-    rule: R,
-    learning_rate: f64,
-    slots: Vec<Slot<T>>,
+    groups: Vec<Group<R, T>>,
+    slots: Vec<Slot<R, T>>,
+    steps: Register<T>,
 }
 
-/// A parameter with what the rule remembers of it.
-#[derive(Debug)]
-struct Slot<T: Element> {
-    param: Param<T>,
-    steps: u64,
-    /// For each row of the parameter its runs of state, one row after another.
-    state: Vec<T>,
+/// Parameters that share a rule.
+pub(crate) struct Group<R: Rule<T>, T: Element> {
+    rule: R,
+    /// The bits of the learning rate.
+    learning_rate: Register<T>,
+}
+
+impl<R: Rule<T>, T: Element> Group<R, T> {
+    pub(crate) fn new(rule: R) -> Self {
+        let learning_rate = Register::new(rule.learning_rate().to_bits());
+        Self {
+            rule,
+            learning_rate,
+        }
+    }
+
+    fn learning_rate(&self) -> f64 {
+        f64::from_bits(self.learning_rate.get())
+    }
+
+    fn check(&self) -> Result<()> {
+        self.rule.check()?;
+        let rate = self.learning_rate();
+        if rate.is_finite() && rate >= 0.0 {
+            return Ok(());
+        }
+        let rule = "finite and not negative";
+        Err(Error::value(R::NAME, "the learning rate", rate, rule))
+    }
 }
 
 impl<R: Rule<T>, T: Element> Optimizer<R, T> {
-    pub(crate) fn new(rule: R, model: &(impl Module<T> + ?Sized)) -> Self {
-        let mut seen = HashSet::new();
-        let mut slots = Vec::new();
-        for param in model.parameters() {
-            if seen.insert(param.id()) {
-                let size = param.shape().elements() * R::STATES;
-                let state = vec![T::from_f64(rule.initial_state()); size];
-                let steps = 0;
-                slots.push(Slot {
-                    param,
-                    steps,
-                    state,
-                });
-            }
-        }
+    pub(crate) fn new(groups: Vec<Group<R, T>>, slots: Vec<Slot<R, T>>) -> Self {
+        let steps = Register::new(0);
         Self {
-            learning_rate: rule.learning_rate(),
-            rule,
+            groups,
             slots,
+            steps,
         }
     }
 
-    /// The learning rate of the next step.
+    /// The learning rate of the next step, of the parameters that are in no group of their own.
     pub fn learning_rate(&self) -> f64 {
-        self.learning_rate
+        self.groups[0].learning_rate()
     }
 
-    /// Sets the learning rate of the next steps, as a schedule does.
+    /// Sets the learning rate of the next steps, of every group.
     pub fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.learning_rate = learning_rate;
+        for group in &self.groups {
+            group.learning_rate.set(learning_rate.to_bits());
+        }
+    }
+
+    /// Sets the learning rate of the next step as `schedule` has it, from each group's own: the rate that its rule was made with.
+    ///
+    /// PyTorch: `scheduler.step()`, which comes after the optimizer's; this comes before.
+    pub fn follow(&mut self, schedule: &(impl Schedule + ?Sized)) {
+        let step = self.steps();
+        for group in &self.groups {
+            let rate = schedule.learning_rate(group.rule.learning_rate(), step);
+            group.learning_rate.set(rate.to_bits());
+        }
+    }
+
+    /// Sets the learning rate of each group to a function of what it is.
+    pub fn change_learning_rates(&mut self, change: impl Fn(f64) -> f64) {
+        for group in &self.groups {
+            let rate = change(group.learning_rate());
+            group.learning_rate.set(rate.to_bits());
+        }
+    }
+
+    /// The number of steps so far.
+    pub fn steps(&self) -> u64 {
+        self.steps.get()
     }
 
     /// Moves every parameter that has a gradient.
@@ -70,115 +130,50 @@ impl<R: Rule<T>, T: Element> Optimizer<R, T> {
     /// If an option is out of its range, a gradient does not have its parameter's shape, or the rule does not take it. Then
     /// nothing has moved.
     pub fn step(&mut self, gradients: &Gradients<T>) -> Result<()> {
-        self.rule.check()?;
-        if !self.learning_rate.is_finite() || self.learning_rate < 0.0 {
-            let rule = "finite and not negative";
-            return Err(Error::value(
-                R::NAME,
-                "the learning rate",
-                self.learning_rate,
-                rule,
-            ));
+        self.groups.iter().try_for_each(Group::check)?;
+        let moved: Vec<_> = self
+            .slots
+            .iter()
+            .filter_map(|slot| Some((slot, gradients.get(&slot.param)?)))
+            .map(|(slot, gradient)| (slot, &self.groups[slot.group], gradient))
+            .collect();
+        for (slot, group, gradient) in &moved {
+            slot.check(&group.rule, group.learning_rate(), gradient)?;
         }
-        for slot in &self.slots {
-            if let Some(gradient) = gradients.get(&slot.param) {
-                self.check(&slot.param, gradient)?;
-            }
+        for (slot, group, gradient) in moved {
+            slot.step(&group.rule, group.learning_rate(), gradient);
         }
-        for slot in &mut self.slots {
-            if let Some(gradient) = gradients.get(&slot.param) {
-                slot.steps += 1;
-                let factors = self.rule.factors(self.learning_rate, slot.steps);
-                match gradient {
-                    Grad::Dense(gradient) => slot.move_all::<R>(&factors, gradient),
-                    Grad::RowSparse(gradient) => slot.move_rows::<R>(&factors, gradient),
-                }
-            }
-        }
+        self.steps.set(self.steps() + 1);
         Ok(())
     }
+}
 
-    fn check(&self, param: &Param<T>, gradient: &Grad<T>) -> Result<()> {
-        let (shape, found) = (param.shape(), gradient.shape());
-        if shape != found {
-            let rule = format!("its parameter has shape {shape}");
-            return Err(Error::shape(R::NAME, "a gradient", &found, rule));
+impl<R: Rule<T>, T: Element> Module<T> for Optimizer<R, T> {
+    fn visit(&self, visitor: &mut Visitor<'_, T>) {
+        let prefix = format!("{FORMAT}.{}", R::NAME);
+        visitor.field(&format!("{prefix}.steps"), self.steps.buffer());
+        for (index, group) in self.groups.iter().enumerate() {
+            let path = format!("{prefix}.learning_rates.{index}");
+            visitor.field(&path, group.learning_rate.buffer());
         }
-        match gradient {
-            Grad::Dense(_) => self.rule.check_dense(),
-            Grad::RowSparse(_) => Ok(()),
+        for slot in &self.slots {
+            slot.visit(visitor, &format!("{prefix}.parameters"));
         }
     }
 }
 
-impl<T: Element> Slot<T> {
-    /// The number of rows and their size: a matrix by its rows, a vector or a number as one row.
-    fn rows(&self) -> (usize, usize) {
-        let shape = self.param.shape();
-        match shape[..] {
-            [rows, ref row @ ..] if !row.is_empty() => (rows, row.iter().product()),
-            _ => (1, shape.elements()),
-        }
-    }
-
-    fn move_all<R: Rule<T>>(&mut self, factors: &R::Factors, gradient: &Tensor<T>) {
-        let (rows, size) = self.rows();
-        let rows = (0..rows).map(|row| (row, row));
-        self.move_each::<R>(factors, size, &gradient.values(), rows);
-    }
-
-    fn move_rows<R: Rule<T>>(&mut self, factors: &R::Factors, gradient: &RowSparse<T>) {
-        let gradient = gradient.coalesce();
-        let rows = gradient.rows().as_slice().iter().enumerate();
-        let rows = rows.map(|(entry, &row)| (entry, row as usize));
-        self.move_each::<R>(factors, gradient.dim(), &gradient.values().values(), rows);
-    }
-
-    /// Moves row `row` by entry `entry` of the gradient, for each pair; one pass over all that is touched.
-    fn move_each<R: Rule<T>>(
-        &mut self,
-        factors: &R::Factors,
-        size: usize,
-        gradient: &[T],
-        rows: impl Iterator<Item = (usize, usize)>,
-    ) {
-        let fixed = self.param.fixed_row();
-        let rows = rows.filter(|(_, row)| Some(*row) != fixed);
-        let state = &mut self.state[..];
-        self.param.update(|values| {
-            dispatch(MoveRows::<R, T, _> {
-                factors,
-                size,
-                values,
-                gradient,
-                state,
-                rows,
-            });
-        });
-    }
-}
-
-/// Moves the rows of a parameter; `rows` are pairs of the entry in the gradient and the row it moves.
-struct MoveRows<'a, R: Rule<T>, T: Element, I> {
-    factors: &'a R::Factors,
-    size: usize,
-    values: &'a mut [T],
-    gradient: &'a [T],
-    state: &'a mut [T],
-    rows: I,
-}
-
-impl<R: Rule<T>, T: Element, I: Iterator<Item = (usize, usize)>> Kernel for MoveRows<'_, R, T, I> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let (size, run) = (self.size, self.size * R::STATES);
-        for (entry, row) in self.rows {
-            let value = &mut self.values[row * size..(row + 1) * size];
-            let gradient = &self.gradient[entry * size..(entry + 1) * size];
-            let state = &mut self.state[row * run..(row + 1) * run];
-            R::update(self.factors, value, gradient, state);
-        }
+impl<R: Rule<T> + fmt::Debug, T: Element> fmt::Debug for Optimizer<R, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rules: Vec<&R> = self.groups.iter().map(|group| &group.rule).collect();
+        let parameters: Vec<(&str, String)> = self
+            .slots
+            .iter()
+            .map(|slot| (slot.path.as_str(), slot.shape().to_string()))
+            .collect();
+        f.debug_struct("Optimizer")
+            .field("rules", &rules)
+            .field("parameters", &parameters)
+            .field("steps", &self.steps())
+            .finish()
     }
 }

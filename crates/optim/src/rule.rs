@@ -2,21 +2,26 @@
 
 use lexigrad_tensor::{Element, Error, Module, Result};
 
+use crate::builder::Builder;
+use crate::exact::Missed;
 use crate::optimizer::Optimizer;
+
+/// The state of a row, or of several, run by run.
+pub type Runs<'a, T> = [&'a mut [T]; 3];
 
 /// How one row of a parameter moves: `(parameter, state) ← update(parameter, gradient, state)`.
 ///
 /// A row is a whole vector parameter, or a row of a matrix. The driver calls [`update`](Self::update) for the rows that have a
 /// gradient; so an update reads nothing but its row.
-pub trait Rule<T: Element>: Clone {
+pub trait Rule<T: Element>: Clone + Send + Sync + 'static {
     /// The optimizer's name in messages.
     const NAME: &'static str;
 
-    /// How many numbers of state there are for each number of the parameter.
-    const STATES: usize;
-
     /// What is the same for all rows of a step, worked out once.
-    type Factors;
+    type Factors: Copy + Send + Sync + 'static;
+
+    /// What is kept of the steps that rows miss in the exact mode; [`Replay`](crate::Replay) suits every rule.
+    type Missed: Missed<T, Self>;
 
     /// The learning rate that this rule was made with.
     fn learning_rate(&self) -> f64;
@@ -30,8 +35,16 @@ pub trait Rule<T: Element>: Clone {
     /// The factors of a parameter's step number `step`, counted from 1.
     fn factors(&self, learning_rate: f64, step: u64) -> Self::Factors;
 
-    /// Moves a row; `state` holds [`STATES`](Self::STATES) runs of the row's length, one after another.
-    fn update(factors: &Self::Factors, parameter: &mut [T], gradient: &[T], state: &mut [T]);
+    /// How many runs of state there are, at most three.
+    fn runs(&self) -> usize;
+
+    /// Whether a run of state has one number for each row, instead of one for each number of the parameter.
+    const BY_ROW: bool = false;
+
+    /// Moves a row of `dim` numbers, or, unless state is kept [`BY_ROW`](Self::BY_ROW), several rows that follow each other.
+    ///
+    /// Of the state's runs those beyond [`runs`](Self::runs) are empty.
+    fn update(factors: &Self::Factors, parameter: &mut [T], gradient: &[T], state: Runs<'_, T>);
 
     /// What the state holds before the first step.
     fn initial_state(&self) -> f64 {
@@ -46,12 +59,37 @@ pub trait Rule<T: Element>: Clone {
         Ok(())
     }
 
+    /// Whether the exact mode has this rule at this learning rate; if not, the message says why.
+    ///
+    /// # Errors
+    /// If it has not.
+    fn check_exact(&self, _learning_rate: f64) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether a step with a zero gradient moves neither a row with this state nor the state.
+    fn rests(&self, _state: &Runs<'_, T>) -> bool {
+        false
+    }
+
     /// An optimizer of all parameters of `model` by this rule, a tied one once.
     ///
     /// State is reserved as zeros here; the system gives it memory as rows are touched.
     fn build(self, model: &(impl Module<T> + ?Sized)) -> Optimizer<Self, T> {
-        Optimizer::new(self, model)
+        self.builder().assemble(model)
     }
+
+    /// An optimizer by this rule with groups of parameters, or in the exact mode.
+    fn builder(self) -> Builder<Self, T> {
+        Builder::new(self)
+    }
+}
+
+/// Whether nothing is remembered of any gradient.
+#[inline(always)]
+pub(crate) fn is_zero<T: Element>(state: &Runs<'_, T>) -> bool {
+    let mut numbers = state.iter().flat_map(|run| run.iter());
+    numbers.all(|&number| number == T::zero())
 }
 
 /// Checks that an option is a number from 0 on.
@@ -79,4 +117,55 @@ pub(crate) fn check_rate(operation: &'static str, name: &'static str, value: f64
     } else {
         Err(Error::value(operation, name, value, "from 0 to below 1"))
     }
+}
+
+/// What every rule does first with a gradient: `w ← (1 - η λ') w`, then `g ← ± g + λ w`.
+///
+/// λ is a weight decay that joins the gradient, λ' one that shrinks the parameter apart from it.
+#[derive(Clone, Copy, Debug)]
+pub struct Descent<T> {
+    sign: T,
+    decay: T,
+    shrinkage: T,
+}
+
+impl<T: Element> Descent<T> {
+    /// Downhill, or uphill to maximize, with a weight decay that joins the gradient.
+    pub fn coupled(maximize: bool, weight_decay: f64) -> Self {
+        Self {
+            sign: T::from_f64(if maximize { -1.0 } else { 1.0 }),
+            decay: T::from_f64(weight_decay),
+            shrinkage: T::one(),
+        }
+    }
+
+    /// Downhill, or uphill to maximize, with a weight decay that shrinks the parameter by `learning_rate * weight_decay`.
+    pub fn decoupled(maximize: bool, learning_rate: f64, weight_decay: f64) -> Self {
+        Self {
+            shrinkage: T::from_f64(1.0 - learning_rate * weight_decay),
+            ..Self::coupled(maximize, 0.0)
+        }
+    }
+
+    /// λ
+    pub(crate) fn decay(&self) -> T {
+        self.decay
+    }
+
+    /// What the parameter is multiplied by first.
+    pub(crate) fn shrinkage(&self) -> T {
+        self.shrinkage
+    }
+
+    /// Shrinks the parameter and returns the gradient that the rule goes by.
+    #[inline(always)]
+    pub fn enter(&self, parameter: &mut T, gradient: T) -> T {
+        *parameter *= self.shrinkage;
+        self.sign * gradient + self.decay * *parameter
+    }
+}
+
+/// `1 - βᵗ`, by which an average that began at 0 is too small after t steps.
+pub(crate) fn bias_correction(beta: f64, step: u64) -> f64 {
+    1.0 - beta.powf(step as f64)
 }

@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod support;
+
 use lexigrad_optim::{
-    Adagrad, Adam, AdamW, Rule, Sgd, SparseAdam, clip_grad_norm, clip_grad_norm_with,
+    AdamW, Rule, Sgd, SparseAdam, clip_grad_norm, clip_grad_norm_with, clip_grad_value,
 };
-use lexigrad_tensor::{EmbeddingOptions, Gradients, Ids, Param, Tape, Tensor, embedding};
+use lexigrad_tensor::{Element, Grad, Module, Param, Tape, Tensor};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use support::{WithRule, dense, every_rule, of, sparse, table};
 
 const ROWS: usize = 5;
 const DIM: usize = 2;
@@ -23,157 +26,231 @@ fn steps() -> impl Strategy<Value = Steps> {
     vec(step, 1..6)
 }
 
-fn table() -> Param<f64> {
-    let values: Vec<f64> = (0..ROWS * DIM).map(|i| i as f64 * 0.3 - 1.0).collect();
-    Param::new(Tensor::from_slice(&values, [ROWS, DIM]).unwrap())
+fn values<T: Element>(table: &Param<T>) -> Vec<T> {
+    table.value().to_vec()
 }
 
-fn gradients(
-    table: &Param<f64>,
-    (ids, values): &(Vec<u32>, Vec<f64>),
-    dense_grad: bool,
-) -> Gradients<f64> {
-    let ids = Ids::new(ids).unwrap();
-    let values = Tensor::from_slice(values, [ids.len(), DIM]).unwrap();
-    let options = EmbeddingOptions {
-        dense_grad,
-        ..EmbeddingOptions::default()
-    };
-    let tape = Tape::new();
-    let rows = embedding(&table.value(), &ids, &options).unwrap();
-    tape.backward(&rows.mul(&values).unwrap().sum()).unwrap()
-}
-
-/// Trains two tables, one by sparse and one by dense gradients, each step on every row once: then the two must agree.
-fn sparse_equals_dense(rule: impl Rule<f64>, steps: &Steps) {
-    let (sparse, dense) = (table(), table());
-    let mut by_rows = rule.clone().build(&sparse);
-    let mut whole = rule.build(&dense);
-    for (ids, values) in steps {
-        // Every row occurs, so that no row is left behind by the sparse step.
-        let ids: Vec<u32> = ids.iter().copied().chain(0..ROWS as u32).collect();
-        let values: Vec<f64> = values
-            .iter()
-            .copied()
-            .chain((0..ROWS * DIM).map(|i| (i as f64).cos()))
-            .collect();
-        let step = (ids, values);
-        by_rows.step(&gradients(&sparse, &step, false)).unwrap();
-        whole.step(&gradients(&dense, &step, true)).unwrap();
-    }
-    let (sparse, dense) = (sparse.value().to_vec(), dense.value().to_vec());
+fn assert_close(one: &[f64], other: &[f64], what: &dyn std::fmt::Debug) {
+    let close = |(x, y): (&f64, &f64)| (x - y).abs() < 1e-12;
     assert!(
-        sparse
-            .iter()
-            .zip(&dense)
-            .all(|(x, y)| (x - y).abs() < 1e-12),
-        "{sparse:?}\n{dense:?}"
+        one.iter().zip(other).all(close),
+        "{what:?}: {one:?} {other:?}"
     );
 }
 
-/// Rows without a gradient stand still; the rest move as if they were a table of their own.
-fn untouched_rows_stand_still(rule: impl Rule<f64>, steps: &Steps) {
-    let table = table();
-    let before = table.value().to_vec();
-    let mut optimizer = rule.build(&table);
-    let mut touched = [false; ROWS];
-    for step in steps {
-        step.0.iter().for_each(|&row| touched[row as usize] = true);
-        optimizer.step(&gradients(&table, step, false)).unwrap();
+/// Trains a table by the gradients that `form` makes of each step's.
+fn train<R: Rule<f64>>(rule: &R, steps: &Steps, form: impl Fn(Grad<f64>) -> Grad<f64>) -> Vec<f64> {
+    let table = table(ROWS, DIM);
+    let mut optimizer = rule.clone().build(&table);
+    for (ids, values) in steps {
+        let gradient = form(sparse(&table, ids, values));
+        optimizer.step(&of(&table, gradient)).unwrap();
     }
-    let after = table.value().to_vec();
-    for row in (0..ROWS).filter(|&row| !touched[row]) {
-        assert_eq!(after[row * DIM..][..DIM], before[row * DIM..][..DIM]);
+    values(&table)
+}
+
+/// Each step on every row once at least, so that no row is left behind by a sparse step: then it is the dense one.
+struct SparseIsDense<'a>(&'a Steps);
+
+impl WithRule<f64> for SparseIsDense<'_> {
+    fn run<R: Rule<f64> + std::fmt::Debug>(&mut self, rule: R) {
+        let all = |(ids, values): &(Vec<u32>, Vec<f64>)| {
+            let ids = ids.iter().copied().chain(0..ROWS as u32).collect();
+            let more = (0..ROWS * DIM).map(|i| (i as f64).cos());
+            (ids, values.iter().copied().chain(more).collect())
+        };
+        let steps: Steps = self.0.iter().map(all).collect();
+        let by_rows = train(&rule, &steps, |gradient| gradient);
+        assert_close(&by_rows, &train(&rule, &steps, |g| dense(&g)), &rule);
     }
 }
 
-fn momentum() -> Sgd {
-    Sgd {
-        momentum: 0.9,
-        nesterov: true,
-        weight_decay: 0.1,
-        ..Sgd::new(0.1)
+/// The same bits whether or not the gradient was coalesced before, and again; rows in another order move the same.
+struct FormsAgree<'a>(&'a Steps);
+
+impl WithRule<f64> for FormsAgree<'_> {
+    fn run<R: Rule<f64> + std::fmt::Debug>(&mut self, rule: R) {
+        let first = train(&rule, self.0, |gradient| gradient);
+        assert_eq!(train(&rule, self.0, |gradient| gradient), first);
+        assert_eq!(train(&rule, self.0, |gradient| gradient.coalesce()), first);
+        let reversed = |(ids, values): &(Vec<u32>, Vec<f64>)| {
+            let rows = values.chunks(DIM).rev();
+            (
+                ids.iter().rev().copied().collect(),
+                rows.flatten().copied().collect(),
+            )
+        };
+        let steps: Steps = self.0.iter().map(reversed).collect();
+        assert_close(&train(&rule, &steps, |gradient| gradient), &first, &rule);
+    }
+}
+
+/// Rows without a gradient stand still.
+struct OthersStandStill<'a>(&'a Steps);
+
+impl WithRule<f64> for OthersStandStill<'_> {
+    fn run<R: Rule<f64> + std::fmt::Debug>(&mut self, rule: R) {
+        let before = values(&table::<f64>(ROWS, DIM));
+        let after = train(&rule, self.0, |gradient| gradient);
+        let touched = |row: usize| self.0.iter().any(|(ids, _)| ids.contains(&(row as u32)));
+        for row in (0..ROWS).filter(|&row| !touched(row)) {
+            assert_eq!(
+                after[row * DIM..][..DIM],
+                before[row * DIM..][..DIM],
+                "{rule:?}"
+            );
+        }
+    }
+}
+
+/// The fixed row does not move by gradient, momentum or decay; the others do.
+struct FixedRowStays;
+
+impl WithRule<f64> for FixedRowStays {
+    fn run<R: Rule<f64> + std::fmt::Debug>(&mut self, rule: R) {
+        let table = table::<f64>(ROWS, DIM).with_fixed_row(2).unwrap();
+        let before = values(&table);
+        let mut optimizer = rule.clone().build(&table);
+        let gradient = sparse(&table, &[1, 2], &[1.0; 4]);
+        optimizer.step(&of(&table, dense(&gradient))).unwrap();
+        optimizer.step(&of(&table, gradient)).unwrap();
+        let after = values(&table);
+        assert_eq!(after[4..6], before[4..6], "{rule:?}");
+        assert_ne!(after[2..4], before[2..4], "{rule:?}");
+    }
+}
+
+/// A step that is refused leaves no trace: the next one is as if it had not been.
+struct RefusedStepsLeaveNoTrace;
+
+impl WithRule<f64> for RefusedStepsLeaveNoTrace {
+    fn run<R: Rule<f64> + std::fmt::Debug>(&mut self, rule: R) {
+        let step = |table: &Param<f64>| of(table, sparse(table, &[1, 3], &[0.5, -1.0, 2.0, 0.1]));
+        let (plain, tried) = (table(ROWS, DIM), table(ROWS, DIM));
+        let mut unspoilt = rule.clone().build(&plain);
+        let mut spoilt = rule.clone().build(&tried);
+        unspoilt.step(&step(&plain)).unwrap();
+        spoilt.step(&step(&tried)).unwrap();
+        let before = values(&tried);
+        let misshapen = of(&tried, Grad::Dense(Tensor::ones([ROWS, DIM + 1])));
+        let text = spoilt.step(&misshapen).unwrap_err().to_string();
+        assert!(
+            text.ends_with("has shape [5, 3]; its parameter has shape [5, 2]"),
+            "{text}"
+        );
+        let mut not_finite = of(&tried, sparse(&tried, &[1], &[f64::NAN, 1.0]));
+        assert!(clip_grad_norm(&mut not_finite, 1.0).is_err());
+        assert_eq!(values(&tried), before);
+        unspoilt.step(&step(&plain)).unwrap();
+        spoilt.step(&step(&tried)).unwrap();
+        assert_eq!(values(&tried), values(&plain), "{rule:?}");
+        assert_eq!(spoilt.steps(), 2);
     }
 }
 
 proptest! {
     #[test]
-    fn sparse_is_dense_by_rows(steps in steps()) {
-        sparse_equals_dense(Sgd::new(0.1), &steps);
-        sparse_equals_dense(momentum(), &steps);
-        sparse_equals_dense(Adam { weight_decay: 0.1, ..Adam::new(0.1) }, &steps);
-        sparse_equals_dense(AdamW::new(0.1), &steps);
-        sparse_equals_dense(Adagrad { weight_decay: 0.1, ..Adagrad::new(0.1) }, &steps);
+    fn sparse_is_dense_by_rows(steps in steps(), decay in 0.0..0.2) {
+        every_rule(0.1, decay, &mut SparseIsDense(&steps));
     }
 
     #[test]
-    fn a_step_touches_the_rows_of_its_gradient_alone(steps in steps()) {
-        untouched_rows_stand_still(Sgd::new(0.1), &steps);
-        untouched_rows_stand_still(momentum(), &steps);
-        untouched_rows_stand_still(AdamW::new(0.1), &steps);
-        untouched_rows_stand_still(SparseAdam::new(0.1), &steps);
-        untouched_rows_stand_still(Adagrad::new(0.1), &steps);
+    fn the_form_of_a_gradient_does_not_matter(steps in steps(), decay in 0.0..0.2) {
+        every_rule(0.1, decay, &mut FormsAgree(&steps));
     }
 
     #[test]
-    fn clipping_is_the_same_for_sparse_and_dense(steps in steps(), max_norm in 0.1..3.0f64, p in 1.0..4.0f64) {
-        let table = table();
-        let (mut sparse, mut dense) = (gradients(&table, &steps[0], false), gradients(&table, &steps[0], true));
-        let norm = clip_grad_norm_with(&mut sparse, max_norm, p).unwrap();
-        let dense_norm = clip_grad_norm_with(&mut dense, max_norm, p).unwrap();
+    fn a_step_touches_the_rows_of_its_gradient_alone(steps in steps(), decay in 0.0..0.2) {
+        every_rule(0.1, decay, &mut OthersStandStill(&steps));
+        OthersStandStill(&steps).run(SparseAdam::new(0.1));
+    }
+
+    #[test]
+    fn clipping_is_the_same_for_sparse_and_dense(steps in steps(), limit in 0.1..3.0f64, p in 1.0..4.0f64) {
+        let table = table::<f64>(ROWS, DIM);
+        let gradient = sparse(&table, &steps[0].0, &steps[0].1);
+        let both = || (of(&table, gradient.clone()), of(&table, dense(&gradient)));
+        let (mut sparse, mut whole) = both();
+        let norm = clip_grad_norm_with(&mut sparse, limit, p).unwrap();
+        let dense_norm = clip_grad_norm_with(&mut whole, limit, p).unwrap();
         prop_assert!((norm - dense_norm).abs() < 1e-9);
         let clipped = sparse.dense(&table).unwrap().unwrap();
         let total = clipped.to_vec().iter().map(|x| x.abs().powf(p)).sum::<f64>().powf(1.0 / p);
-        prop_assert!(total <= max_norm + 1e-9);
+        prop_assert!(total <= limit + 1e-9);
+
+        let (mut sparse, mut whole) = both();
+        let largest = clip_grad_value(&mut sparse, limit).unwrap();
+        prop_assert!((largest - clip_grad_value(&mut whole, limit).unwrap()).abs() < 1e-12);
+        let (sparse, whole) = (sparse.dense(&table).unwrap(), whole.dense(&table).unwrap());
+        let (sparse, whole) = (sparse.unwrap().to_vec(), whole.unwrap().to_vec());
+        assert_close(&sparse, &whole, &limit);
+        prop_assert!(sparse.iter().all(|x| x.abs() <= limit));
     }
 }
 
 #[test]
 fn the_padding_row_never_moves() {
-    let table = table().with_fixed_row(2).unwrap();
-    let before = table.value().to_vec();
-    let mut optimizer = AdamW {
-        weight_decay: 0.5,
-        ..AdamW::new(0.1)
-    }
-    .build(&table);
-    for dense in [false, true] {
-        let step = (vec![1, 2], vec![1.0; 4]);
-        optimizer.step(&gradients(&table, &step, dense)).unwrap();
-    }
-    let after = table.value().to_vec();
-    assert_eq!(after[4..6], before[4..6]);
-    assert_ne!(after[2..4], before[2..4]);
+    every_rule(0.1, 0.5, &mut FixedRowStays);
+}
+
+#[test]
+fn a_step_after_a_refused_one_works() {
+    every_rule(0.1, 0.1, &mut RefusedStepsLeaveNoTrace);
+}
+
+#[test]
+fn an_empty_gradient_counts_as_a_step_and_none_does_not() {
+    let (table, unused) = (table::<f64>(ROWS, DIM), table::<f64>(ROWS, DIM));
+    let model = vec![table.clone(), unused];
+    let mut optimizer = SparseAdam::new(0.1).build(&model);
+    let before = values(&table);
+    optimizer
+        .step(&of(&table, sparse(&table, &[], &[])))
+        .unwrap();
+    assert_eq!(values(&table), before);
+    let mut counts = Vec::new();
+    let mut see = |path: &str, entry: lexigrad_tensor::Entry<'_, f64>| {
+        if let (true, lexigrad_tensor::Entry::Buffer(count)) = (path.ends_with("steps"), entry) {
+            counts.push((path.to_owned(), count.value().to_vec()[0]));
+        }
+    };
+    optimizer.visit(&mut lexigrad_tensor::Visitor::new(&mut see));
+    let expected = [
+        ("v1.sparse_adam.steps", 1.0),
+        ("v1.sparse_adam.parameters.0.steps", 1.0),
+        ("v1.sparse_adam.parameters.1.steps", 0.0),
+    ];
+    assert_eq!(
+        counts,
+        expected.map(|(path, count)| (path.to_owned(), count))
+    );
 }
 
 #[test]
 fn a_frozen_parameter_gets_no_gradient_and_stands_still() {
-    let (frozen, trained) = (table(), table());
+    let (frozen, trained) = (table::<f64>(ROWS, DIM), table::<f64>(ROWS, DIM));
     frozen.set_requires_grad(false);
     let model = vec![frozen.clone(), trained.clone()];
     let mut optimizer = Sgd::new(0.1).build(&model);
-    let before = frozen.value().to_vec();
+    let before = values(&frozen);
     let tape = Tape::new();
     let loss = frozen.value().mul(&trained.value()).unwrap().sum();
     let grads = tape.backward(&loss).unwrap();
     assert!(grads.get(&frozen).is_none() && grads.missing(&model).is_empty());
     optimizer.step(&grads).unwrap();
-    assert_eq!(frozen.value().to_vec(), before);
-    assert_ne!(trained.value().to_vec(), before);
+    assert_eq!(values(&frozen), before);
+    assert_ne!(values(&trained), before);
 }
 
 #[test]
-fn a_refused_step_changes_nothing() {
-    let table = table();
-    let before = table.value().to_vec();
-    let step = (vec![1], vec![1.0, f64::NAN]);
+fn errors_name_the_option_its_value_and_the_rule() {
+    let table = table::<f64>(ROWS, DIM);
+    let before = values(&table);
+    let step = of(&table, sparse(&table, &[1], &[1.0, f64::NAN]));
     let refused = |rule: Sgd, text: &str| {
-        let error = rule
-            .build(&table)
-            .step(&gradients(&table, &step, false))
-            .unwrap_err();
+        let error = rule.build(&table).step(&step).unwrap_err();
         assert_eq!(error.to_string(), text);
-        assert_eq!(table.value().to_vec(), before);
+        assert_eq!(values(&table), before);
     };
     refused(
         Sgd::new(-1.0),
@@ -193,10 +270,25 @@ fn a_refused_step_changes_nothing() {
         },
         "sgd: nesterov with momentum 0 and dampening 0; it needs a momentum and no dampening",
     );
-    let mut grads = gradients(&table, &step, false);
-    let error = clip_grad_norm(&mut grads, 1.0).unwrap_err();
+    let error = clip_grad_norm(&mut step.clone(), 1.0).unwrap_err();
     assert_eq!(
         error.to_string(),
         "clip_grad_norm: the norm of the gradients is NaN; it must be finite"
+    );
+    let error = clip_grad_value(&mut step.clone(), 1.0).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "clip_grad_value: the largest gradient is NaN; it must be finite"
+    );
+    let error = AdamW {
+        betas: (0.9, 1.0),
+        ..AdamW::default()
+    }
+    .builder()
+    .build(&table)
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "adamw: beta2 is 1; it must be from 0 to below 1"
     );
 }

@@ -172,3 +172,22 @@ impl<T: Element> Default for Gradients<T> {
         Self { by_leaf, paths }
     }
 }
+
+/// Gradients that were worked out by hand, or read from elsewhere.
+///
+/// ```
+/// use lexigrad_tensor::{Grad, Gradients, Param, Tensor};
+/// let weight: Param = Param::new(Tensor::new([1.0, 2.0]));
+/// let grads: Gradients = [(&weight, Grad::Dense(Tensor::new([0.5, 0.5])))].into_iter().collect();
+/// assert!(grads.get(&weight).is_some());
+/// ```
+impl<'a, T: Element> FromIterator<(&'a Param<T>, Grad<T>)> for Gradients<T> {
+    fn from_iter<I: IntoIterator<Item = (&'a Param<T>, Grad<T>)>>(pairs: I) -> Self {
+        let pairs = pairs.into_iter();
+        let by_leaf = pairs.map(|(param, gradient)| (Leaf::Param(param.id()), gradient));
+        Self {
+            by_leaf: by_leaf.collect(),
+            paths: None,
+        }
+    }
+}

@@ -130,6 +130,12 @@ impl<T: Element> Buffer<T> {
         *own = value.dense();
         Ok(())
     }
+
+    /// Changes the value in place; it is copied first if a tensor still shares it.
+    pub fn update<R>(&self, change: impl FnOnce(&mut [T]) -> R) -> R {
+        let mut own = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        change(own.values_mut())
+    }
 }
 
 /// Another handle on the same buffer.

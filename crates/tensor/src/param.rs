@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::deferred::Deferred;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
@@ -42,6 +43,23 @@ struct State<T: Element> {
     value: Tensor<T>,
     requires_grad: bool,
     fixed_row: Option<usize>,
+    deferred: Option<Arc<dyn Deferred<T>>>,
+}
+
+impl<T: Element> State<T> {
+    fn is_behind(&self, rows: Option<&Ids>) -> bool {
+        let deferred = self.deferred.as_ref();
+        deferred.is_some_and(|deferred| deferred.is_behind(rows))
+    }
+
+    /// Brings `rows`, or all, up to date.
+    fn catch_up(&mut self, rows: Option<&Ids>) {
+        if self.is_behind(rows)
+            && let Some(deferred) = &self.deferred
+        {
+            deferred.catch_up(rows, self.value.values_mut());
+        }
+    }
 }
 
 impl<T: Element> Param<T> {
@@ -52,6 +70,7 @@ impl<T: Element> Param<T> {
             value: value.dense(),
             requires_grad: true,
             fixed_row: None,
+            deferred: None,
         });
         Self(Arc::new(Inner { id, state }))
     }
@@ -66,7 +85,10 @@ impl<T: Element> Param<T> {
             let rule = format!("it has no row {row} to fix");
             return Err(Error::shape("param", "the table", &shape, rule));
         }
-        self.write().fixed_row = Some(row);
+        let mut state = self.write();
+        state.catch_up(None);
+        state.fixed_row = Some(row);
+        drop(state);
         Ok(self)
     }
 
@@ -99,7 +121,10 @@ impl<T: Element> Param<T> {
     ///
     /// The returned tensor keeps these values: a later update copies them first, unless the tensor was dropped before.
     pub fn value(&self) -> Tensor<T> {
-        let state = self.read();
+        self.leaf(self.read_current(None))
+    }
+
+    fn leaf(&self, state: RwLockReadGuard<'_, State<T>>) -> Tensor<T> {
         let mut value = state.value.clone();
         if state.requires_grad && tape::is_recording() {
             drop(state);
@@ -110,13 +135,16 @@ impl<T: Element> Param<T> {
 
     /// The table `[V, dim]`, of which only the rows `ids` will be read; a leaf like [`value`](Self::value).
     ///
+    /// If somebody [defers](Deferred) updates, the rows `ids` are up to date and the others may not be.
+    ///
     /// # Errors
     /// If an id is beyond the table, in the name of `operation`.
     pub fn rows(&self, operation: &'static str, ids: &Ids) -> Result<Tensor<T>> {
-        let table = self.value();
-        let rows = table.shape().first().copied().unwrap_or(0);
+        let state = self.read();
+        let rows = state.value.shape().first().copied().unwrap_or(0);
+        drop(state);
         ids.check_range(operation, rows)?;
-        Ok(table)
+        Ok(self.leaf(self.read_current(Some(ids))))
     }
 
     /// Replaces the value.
@@ -129,13 +157,41 @@ impl<T: Element> Param<T> {
             let rule = format!("the parameter has shape {}", state.value.shape());
             return Err(Error::shape("param", "the new value", value.shape(), rule));
         }
+        state.catch_up(None);
         state.value = value.dense();
         Ok(())
     }
 
     /// Changes the value in place; it is copied first if a tensor still shares it.
     pub fn update<R>(&self, change: impl FnOnce(&mut [T]) -> R) -> R {
-        change(self.write().value.values_mut())
+        let mut state = self.write();
+        state.catch_up(None);
+        change(state.value.values_mut())
+    }
+
+    /// Changes the value in place as it stands, with rows that are behind; for the one who defers their updates.
+    ///
+    /// `by` takes the place of whoever deferred updates of this parameter before, which first brings every row up to date.
+    pub fn update_deferred<R>(
+        &self,
+        by: &Arc<dyn Deferred<T>>,
+        change: impl FnOnce(&mut [T]) -> R,
+    ) -> R {
+        let mut state = self.write();
+        if !state.deferred.as_ref().is_some_and(|own| is_same(own, by)) {
+            state.catch_up(None);
+            state.deferred = Some(by.clone());
+        }
+        change(state.value.values_mut())
+    }
+
+    /// Brings every row up to date and forgets `by`, if it is the one who defers updates of this parameter.
+    pub fn settle(&self, by: &Arc<dyn Deferred<T>>) {
+        let mut state = self.write();
+        if state.deferred.as_ref().is_some_and(|own| is_same(own, by)) {
+            state.catch_up(None);
+            state.deferred = None;
+        }
     }
 
     /// Changes the rows `rows` of a table in place, one after another: `change(i, row)` gets row `rows[i]`.
@@ -146,6 +202,7 @@ impl<T: Element> Param<T> {
         let mut state = self.write();
         let shape = state.value.shape().clone();
         rows.check_range("param", shape.first().copied().unwrap_or(0))?;
+        state.catch_up(Some(rows));
         let dim: usize = shape.iter().skip(1).product();
         let values = state.value.values_mut();
         for (i, &row) in rows.as_slice().iter().enumerate() {
@@ -153,6 +210,18 @@ impl<T: Element> Param<T> {
             change(i, &mut values[start..start + dim]);
         }
         Ok(())
+    }
+
+    /// The state with `rows`, or all, up to date.
+    fn read_current(&self, rows: Option<&Ids>) -> RwLockReadGuard<'_, State<T>> {
+        loop {
+            let state = self.read();
+            if !state.is_behind(rows) {
+                return state;
+            }
+            drop(state);
+            self.write().catch_up(rows);
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State<T>> {
@@ -164,6 +233,10 @@ impl<T: Element> Param<T> {
     }
 }
 
+fn is_same<T: Element>(one: &Arc<dyn Deferred<T>>, other: &Arc<dyn Deferred<T>>) -> bool {
+    std::ptr::addr_eq(Arc::as_ptr(one), Arc::as_ptr(other))
+}
+
 /// Another handle on the same parameter.
 impl<T: Element> Clone for Param<T> {
     fn clone(&self) -> Self {
@@ -173,7 +246,7 @@ impl<T: Element> Clone for Param<T> {
 
 impl<T: Element> fmt::Debug for Param<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.read();
+        let state = self.read_current(None);
         write!(f, "Param {}", state.value)?;
         if !state.requires_grad {
             write!(f, " (frozen)")?;

@@ -1,12 +1,14 @@
 //! Adam, and Adam with the weight decay apart.
 
-use lexigrad_tensor::{Element, Result};
+use lexigrad_tensor::{Element, Error, Result};
 
-use crate::rule::{Rule, check_not_negative, check_rate};
+use crate::exact::{AdamMissed, AdamRule, AdamStep};
+use crate::rule::{Descent, Rule, Runs, bias_correction, check_not_negative, check_rate, is_zero};
 
 /// `m ← β1 m + (1 - β1) g`, `v ← β2 v + (1 - β2) g²`, `w ← w - η m̂ / (√v̂ + ε)`, with `m̂ = m / (1 - β1ᵗ)`, `v̂ = v / (1 - β2ᵗ)`.
 ///
-/// The weight decay λ is added to the gradient: `g ← g + λ w` (Kingma and Ba 2014).
+/// The weight decay λ is added to the gradient: `g ← g + λ w` (Kingma and Ba 2014). AMSGrad puts the largest v so far in its
+/// place (Reddi, Kale and Kumar 2018).
 ///
 /// ```
 /// use lexigrad_optim::{Adam, Rule};
@@ -28,6 +30,10 @@ pub struct Adam {
     pub eps: f64,
     /// λ
     pub weight_decay: f64,
+    /// Whether v never shrinks in the denominator.
+    pub amsgrad: bool,
+    /// Whether to climb instead.
+    pub maximize: bool,
 }
 
 impl Adam {
@@ -38,6 +44,8 @@ impl Adam {
             betas: (0.9, 0.999),
             eps: 1e-8,
             weight_decay: 0.0,
+            amsgrad: false,
+            maximize: false,
         }
     }
 }
@@ -70,6 +78,10 @@ pub struct AdamW {
     pub eps: f64,
     /// λ
     pub weight_decay: f64,
+    /// Whether v never shrinks in the denominator.
+    pub amsgrad: bool,
+    /// Whether to climb instead.
+    pub maximize: bool,
 }
 
 impl AdamW {
@@ -80,6 +92,8 @@ impl AdamW {
             betas: (0.9, 0.999),
             eps: 1e-8,
             weight_decay: 1e-2,
+            amsgrad: false,
+            maximize: false,
         }
     }
 }
@@ -96,17 +110,21 @@ impl Default for AdamW {
 pub struct AdamFactors<T> {
     /// η / (1 - β1ᵗ)
     step_size: T,
-    /// √(1 - β2ᵗ)
-    root_correction: T,
+    /// 1 / √(1 - β2ᵗ): a product costs less than a division.
+    root_scale: T,
     betas: (T, T),
+    /// 1 - β1 and 1 - β2
+    rests: (T, T),
     eps: T,
-    /// What is added to the gradient for each unit of the parameter: λ in Adam.
-    coupled_decay: T,
-    /// What the parameter is multiplied by first: 1 - η λ in AdamW.
-    shrinkage: T,
+    descent: Descent<T>,
 }
 
-fn check(name: &'static str, betas: (f64, f64), eps: f64, weight_decay: f64) -> Result<()> {
+pub(crate) fn check_adam(
+    name: &'static str,
+    betas: (f64, f64),
+    eps: f64,
+    weight_decay: f64,
+) -> Result<()> {
     check_rate(name, "beta1", betas.0)?;
     check_rate(name, "beta2", betas.1)?;
     check_not_negative(name, "eps", eps)?;
@@ -114,82 +132,155 @@ fn check(name: &'static str, betas: (f64, f64), eps: f64, weight_decay: f64) -> 
 }
 
 impl<T: Element> AdamFactors<T> {
-    fn new(learning_rate: f64, step: u64, betas: (f64, f64), eps: f64) -> Self {
-        let correction = |beta: f64| 1.0 - beta.powf(step as f64);
+    fn new(
+        learning_rate: f64,
+        step: u64,
+        betas: (f64, f64),
+        eps: f64,
+        descent: Descent<T>,
+    ) -> Self {
         Self {
-            step_size: T::from_f64(learning_rate / correction(betas.0)),
-            root_correction: T::from_f64(correction(betas.1).sqrt()),
+            step_size: T::from_f64(learning_rate / bias_correction(betas.0, step)),
+            root_scale: T::from_f64(1.0 / bias_correction(betas.1, step).sqrt()),
             betas: (T::from_f64(betas.0), T::from_f64(betas.1)),
+            rests: (T::from_f64(1.0 - betas.0), T::from_f64(1.0 - betas.1)),
             eps: T::from_f64(eps),
-            coupled_decay: T::zero(),
-            shrinkage: T::one(),
+            descent,
+        }
+    }
+
+    /// Moves a row; its state is m, v and, for AMSGrad, the largest v.
+    #[inline(always)]
+    fn update(&self, parameter: &mut [T], gradient: &[T], state: Runs<'_, T>) {
+        let [first, second, largest] = state;
+        let moments = first.iter_mut().zip(second);
+        let numbers = parameter.iter_mut().zip(gradient).zip(moments);
+        if largest.is_empty() {
+            for ((w, &g), (m, v)) in numbers {
+                self.moments(w, g, m, v);
+                self.step(w, *m, *v);
+            }
+        } else {
+            for (((w, &g), (m, v)), top) in numbers.zip(largest) {
+                self.moments(w, g, m, v);
+                *top = if *v > *top { *v } else { *top };
+                self.step(w, *m, *top);
+            }
         }
     }
 
     #[inline(always)]
-    fn update(&self, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
-        let f = *self;
-        let rest = (T::one() - f.betas.0, T::one() - f.betas.1);
-        let (first, second) = state.split_at_mut(parameter.len());
-        let moments = first.iter_mut().zip(second);
-        for ((w, &g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
-            let shrunk = *w * f.shrinkage;
-            let g = g + f.coupled_decay * shrunk;
-            *m = f.betas.0 * *m + rest.0 * g;
-            *v = f.betas.1 * *v + rest.1 * g * g;
-            *w = shrunk - f.step_size * *m / (v.sqrt() / f.root_correction + f.eps);
-        }
+    fn moments(&self, w: &mut T, g: T, m: &mut T, v: &mut T) {
+        let g = self.descent.enter(w, g);
+        *m = self.betas.0 * *m + self.rests.0 * g;
+        *v = self.betas.1 * *v + self.rests.1 * g * g;
+    }
+
+    #[inline(always)]
+    fn step(&self, w: &mut T, m: T, v: T) {
+        *w -= self.step_size * m / (v.sqrt() * self.root_scale + self.eps);
+    }
+}
+
+impl<T: Element> AdamStep for AdamFactors<T> {
+    fn terms(&self) -> (f64, f64, f64) {
+        (
+            self.step_size.as_f64(),
+            1.0 / self.root_scale.as_f64(),
+            self.descent.shrinkage().as_f64(),
+        )
+    }
+}
+
+/// A decay that joins the gradient feeds the moments, and AMSGrad's divisor does not shrink.
+impl AdamRule for Adam {
+    fn closed_form(&self) -> Option<((f64, f64), f64)> {
+        (self.weight_decay == 0.0 && !self.amsgrad).then_some((self.betas, self.eps))
+    }
+}
+
+impl AdamRule for AdamW {
+    fn closed_form(&self) -> Option<((f64, f64), f64)> {
+        (!self.amsgrad).then_some((self.betas, self.eps))
     }
 }
 
 impl<T: Element> Rule<T> for Adam {
     const NAME: &'static str = "adam";
-    const STATES: usize = 2;
     type Factors = AdamFactors<T>;
+    type Missed = AdamMissed<T, Self>;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
     }
 
     fn check(&self) -> Result<()> {
-        check("adam", self.betas, self.eps, self.weight_decay)
+        check_adam("adam", self.betas, self.eps, self.weight_decay)
     }
 
     fn factors(&self, learning_rate: f64, step: u64) -> AdamFactors<T> {
-        AdamFactors {
-            coupled_decay: T::from_f64(self.weight_decay),
-            ..AdamFactors::new(learning_rate, step, self.betas, self.eps)
-        }
+        let descent = Descent::coupled(self.maximize, self.weight_decay);
+        AdamFactors::new(learning_rate, step, self.betas, self.eps, descent)
+    }
+
+    fn runs(&self) -> usize {
+        if self.amsgrad { 3 } else { 2 }
     }
 
     #[inline(always)]
-    fn update(factors: &AdamFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
+    fn rests(&self, state: &Runs<'_, T>) -> bool {
+        self.weight_decay == 0.0 && is_zero(state)
+    }
+
+    #[inline(always)]
+    fn update(factors: &AdamFactors<T>, parameter: &mut [T], gradient: &[T], state: Runs<'_, T>) {
         factors.update(parameter, gradient, state);
     }
 }
 
 impl<T: Element> Rule<T> for AdamW {
     const NAME: &'static str = "adamw";
-    const STATES: usize = 2;
     type Factors = AdamFactors<T>;
+    type Missed = AdamMissed<T, Self>;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
     }
 
     fn check(&self) -> Result<()> {
-        check("adamw", self.betas, self.eps, self.weight_decay)
+        check_adam("adamw", self.betas, self.eps, self.weight_decay)
     }
 
     fn factors(&self, learning_rate: f64, step: u64) -> AdamFactors<T> {
-        AdamFactors {
-            shrinkage: T::from_f64(1.0 - learning_rate * self.weight_decay),
-            ..AdamFactors::new(learning_rate, step, self.betas, self.eps)
+        let descent = Descent::decoupled(self.maximize, learning_rate, self.weight_decay);
+        AdamFactors::new(learning_rate, step, self.betas, self.eps, descent)
+    }
+
+    fn runs(&self) -> usize {
+        if self.amsgrad { 3 } else { 2 }
+    }
+
+    fn check_exact(&self, learning_rate: f64) -> Result<()> {
+        let shrinkage = learning_rate * self.weight_decay;
+        if shrinkage < 1.0 {
+            return Ok(());
         }
+        let name = "the learning rate times the weight decay";
+        Err(Error::value(
+            "adamw",
+            name,
+            shrinkage,
+            "below 1 in the exact mode",
+        ))
     }
 
     #[inline(always)]
-    fn update(factors: &AdamFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
+    fn rests(&self, state: &Runs<'_, T>) -> bool {
+        self.weight_decay == 0.0 && is_zero(state)
+    }
+
+    #[inline(always)]
+    fn update(factors: &AdamFactors<T>, parameter: &mut [T], gradient: &[T], state: Runs<'_, T>) {
         factors.update(parameter, gradient, state);
     }
 }

@@ -2,7 +2,8 @@
 
 use lexigrad_tensor::{Element, Error, Result};
 
-use crate::rule::{Rule, check_not_negative};
+use crate::exact::{LinearMissed, LinearStep};
+use crate::rule::{Descent, Rule, Runs, check_not_negative};
 
 /// `g ← g + λ w`, `b ← μ b + (1 - d) g` (b = g at the first step), `w ← w - η b`; with Nesterov `w ← w - η (g + μ b)`.
 ///
@@ -62,15 +63,37 @@ pub struct SgdFactors<T> {
     momentum: T,
     /// 1 - d, or 1 at the first step.
     inflow: T,
-    weight_decay: T,
-    sign: T,
+    descent: Descent<T>,
     nesterov: bool,
+}
+
+impl<T: Element> LinearStep for SgdFactors<T> {
+    fn map(&self) -> [f64; 4] {
+        let (rate, decay) = (self.learning_rate.as_f64(), self.descent.decay().as_f64());
+        let (momentum, inflow) = (self.momentum.as_f64(), self.inflow.as_f64());
+        if momentum == 0.0 {
+            return [1.0 - rate * decay, 0.0, 0.0, 0.0];
+        }
+        // g = decay w; b ← momentum b + inflow g; then g + momentum b or b is the direction.
+        let (from_parameter, from_velocity) = (inflow * decay, momentum);
+        let direction = if self.nesterov {
+            (decay + momentum * from_parameter, momentum * from_velocity)
+        } else {
+            (from_parameter, from_velocity)
+        };
+        [
+            1.0 - rate * direction.0,
+            -rate * direction.1,
+            from_parameter,
+            from_velocity,
+        ]
+    }
 }
 
 impl<T: Element> Rule<T> for Sgd {
     const NAME: &'static str = "sgd";
-    const STATES: usize = 1;
     type Factors = SgdFactors<T>;
+    type Missed = LinearMissed;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -95,23 +118,28 @@ impl<T: Element> Rule<T> for Sgd {
             learning_rate: T::from_f64(learning_rate),
             momentum: T::from_f64(self.momentum),
             inflow: T::from_f64(inflow),
-            weight_decay: T::from_f64(self.weight_decay),
-            sign: T::from_f64(if self.maximize { -1.0 } else { 1.0 }),
+            descent: Descent::coupled(self.maximize, self.weight_decay),
             nesterov: self.nesterov,
         }
     }
 
+    fn runs(&self) -> usize {
+        usize::from(self.momentum != 0.0)
+    }
+
     #[inline(always)]
-    fn update(factors: &SgdFactors<T>, parameter: &mut [T], gradient: &[T], state: &mut [T]) {
+    fn update(factors: &SgdFactors<T>, parameter: &mut [T], gradient: &[T], state: Runs<'_, T>) {
         let f = *factors;
-        if f.momentum == T::zero() {
+        let [velocity, ..] = state;
+        if velocity.is_empty() {
             for (w, &g) in parameter.iter_mut().zip(gradient) {
-                *w -= f.learning_rate * (f.sign * g + f.weight_decay * *w);
+                let g = f.descent.enter(w, g);
+                *w -= f.learning_rate * g;
             }
             return;
         }
-        for ((w, &g), b) in parameter.iter_mut().zip(gradient).zip(state) {
-            let g = f.sign * g + f.weight_decay * *w;
+        for ((w, &g), b) in parameter.iter_mut().zip(gradient).zip(velocity) {
+            let g = f.descent.enter(w, g);
             *b = f.momentum * *b + f.inflow * g;
             let direction = if f.nesterov { g + f.momentum * *b } else { *b };
             *w -= f.learning_rate * direction;

@@ -2,7 +2,8 @@
 
 use lexigrad_tensor::{Element, Error, Result};
 
-use crate::rule::{Rule, check_not_negative, check_rate};
+use crate::exact::Replay;
+use crate::rule::{Descent, Rule, Runs, bias_correction, check_not_negative, check_rate};
 
 /// `m ← m + (1 - β1)(g - m)`, `v ← v + (1 - β2)(g² - v)`, `w ← w - η √(1 - β2ᵗ) / (1 - β1ᵗ) m / (√v + ε)`, for the rows touched.
 ///
@@ -29,6 +30,8 @@ pub struct SparseAdam {
     pub betas: (f64, f64),
     /// ε
     pub eps: f64,
+    /// Whether to climb instead.
+    pub maximize: bool,
 }
 
 impl SparseAdam {
@@ -38,6 +41,7 @@ impl SparseAdam {
             learning_rate,
             betas: (0.9, 0.999),
             eps: 1e-8,
+            maximize: false,
         }
     }
 }
@@ -55,12 +59,13 @@ pub struct SparseAdamFactors<T> {
     step_size: T,
     rest: (T, T),
     eps: T,
+    descent: Descent<T>,
 }
 
 impl<T: Element> Rule<T> for SparseAdam {
     const NAME: &'static str = "sparse_adam";
-    const STATES: usize = 2;
     type Factors = SparseAdamFactors<T>;
+    type Missed = Replay<T, Self>;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -73,8 +78,8 @@ impl<T: Element> Rule<T> for SparseAdam {
     }
 
     fn factors(&self, learning_rate: f64, step: u64) -> SparseAdamFactors<T> {
-        let correction = |beta: f64| 1.0 - beta.powf(step as f64);
-        let step_size = learning_rate * correction(self.betas.1).sqrt() / correction(self.betas.0);
+        let root_correction = bias_correction(self.betas.1, step).sqrt();
+        let step_size = learning_rate * root_correction / bias_correction(self.betas.0, step);
         SparseAdamFactors {
             step_size: T::from_f64(step_size),
             rest: (
@@ -82,7 +87,12 @@ impl<T: Element> Rule<T> for SparseAdam {
                 T::from_f64(1.0 - self.betas.1),
             ),
             eps: T::from_f64(self.eps),
+            descent: Descent::coupled(self.maximize, 0.0),
         }
+    }
+
+    fn runs(&self) -> usize {
+        2
     }
 
     #[inline(always)]
@@ -90,16 +100,22 @@ impl<T: Element> Rule<T> for SparseAdam {
         factors: &SparseAdamFactors<T>,
         parameter: &mut [T],
         gradient: &[T],
-        state: &mut [T],
+        state: Runs<'_, T>,
     ) {
         let f = *factors;
-        let (first, second) = state.split_at_mut(parameter.len());
+        let [first, second, _] = state;
         let moments = first.iter_mut().zip(second);
         for ((w, &g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
+            let g = f.descent.enter(w, g);
             *m += f.rest.0 * (g - *m);
             *v += f.rest.1 * (g * g - *v);
             *w -= f.step_size * *m / (v.sqrt() + f.eps);
         }
+    }
+
+    fn check_exact(&self, _learning_rate: f64) -> Result<()> {
+        let message = "it is lazy by definition; use Adam for the exact mode";
+        Err(Error::other("sparse_adam", message))
     }
 
     fn check_dense(&self) -> Result<()> {

@@ -1,0 +1,169 @@
+//! An optimizer of groups of parameters, each with options of its own.
+
+use std::collections::HashSet;
+use std::marker::PhantomData;
+
+use lexigrad_tensor::{Element, Error, Module, Result};
+
+use crate::optimizer::{Group, Optimizer};
+use crate::rule::Rule;
+use crate::slot::Slot;
+
+/// What a row-sparse gradient does to the rows that it does not hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SparseMode {
+    /// Nothing: momentum, decay and moments of a row stand still until it is touched.
+    #[default]
+    Lazy,
+    /// What a dense gradient with zeros there does: rows move by their momentum and decay, as in the dense step, but not before they
+    /// are looked up, saved, read or moved.
+    Exact,
+}
+
+/// Options of an [`Optimizer`] beyond those of its rule: groups of parameters by their paths, and the [`SparseMode`].
+///
+/// A pattern is a path in which `*` stands for any characters; of several that fit, the first counts.
+///
+/// ```
+/// use lexigrad_optim::{AdamW, Rule, SparseMode};
+/// use lexigrad_tensor::{Param, Tensor};
+/// let layer = || vec![Param::<f32>::new(Tensor::zeros([3, 2])), Param::new(Tensor::zeros([3]))];
+/// let model = vec![layer(), layer(), layer()];
+/// let rule = AdamW::new(1e-3);
+/// let optimizer = rule.clone().builder()
+///     .freeze("0.*")
+///     .group("*.1", AdamW { weight_decay: 0.0, ..rule })
+///     .sparse_mode(SparseMode::Exact)
+///     .build(&model)?;
+/// assert!(!model[0][0].requires_grad());
+///
+/// let error = AdamW::new(1e-3).builder().freeze("3.*").build(&model).unwrap_err();
+/// assert_eq!(error.to_string(), "adamw: no parameter fits 3.*; the model has 0.0, 0.1, 1.0, 1.1, 2.0, 2.1");
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
+/// PyTorch: parameter groups, which are lists of parameters.
+#[derive(Clone, Debug)]
+pub struct Builder<R, T: Element = f32> {
+    rule: R,
+    /// Patterns with the rule of what fits, or none for what is frozen.
+    groups: Vec<(String, Option<R>)>,
+    mode: SparseMode,
+    element: PhantomData<T>,
+}
+
+impl<R: Rule<T>, T: Element> Builder<R, T> {
+    pub(crate) fn new(rule: R) -> Self {
+        Self {
+            rule,
+            groups: Vec::new(),
+            mode: SparseMode::default(),
+            element: PhantomData,
+        }
+    }
+
+    /// Moves the parameters that fit `pattern` by `rule`.
+    #[must_use]
+    pub fn group(mut self, pattern: impl Into<String>, rule: R) -> Self {
+        self.groups.push((pattern.into(), Some(rule)));
+        self
+    }
+
+    /// Freezes the parameters that fit `pattern`: no gradient is worked out for them, and no state is kept.
+    #[must_use]
+    pub fn freeze(mut self, pattern: impl Into<String>) -> Self {
+        self.groups.push((pattern.into(), None));
+        self
+    }
+
+    /// Says what sparse gradients do to the other rows.
+    #[must_use]
+    pub fn sparse_mode(mut self, mode: SparseMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// The optimizer of all parameters of `model` that are not frozen here, a tied one once, under its first path.
+    ///
+    /// # Errors
+    /// If an option is out of its range, or no parameter fits a pattern; then nothing is frozen.
+    pub fn build(self, model: &(impl Module<T> + ?Sized)) -> Result<Optimizer<R, T>> {
+        let named = model.named_parameters();
+        for (pattern, rule) in &self.groups {
+            if !named.iter().any(|(path, _)| fits(pattern, path)) {
+                let paths: Vec<&str> = named.iter().map(|(path, _)| path.as_str()).collect();
+                let paths = paths.join(", ");
+                let message = format!("no parameter fits {pattern}; the model has {paths}");
+                return Err(Error::other(R::NAME, message));
+            }
+            rule.iter().try_for_each(R::check)?;
+        }
+        self.rule.check()?;
+        Ok(self.assemble(model))
+    }
+
+    pub(crate) fn assemble(self, model: &(impl Module<T> + ?Sized)) -> Optimizer<R, T> {
+        let mut seen = HashSet::new();
+        let mut slots = Vec::new();
+        for (path, param) in model.named_parameters() {
+            if !seen.insert(param.id()) {
+                continue;
+            }
+            let place = self
+                .groups
+                .iter()
+                .position(|(pattern, _)| fits(pattern, &path));
+            // Group 0 is that of the parameters that no pattern fits.
+            let (group, rule) = match place {
+                None => (0, Some(&self.rule)),
+                Some(place) => (place + 1, self.groups[place].1.as_ref()),
+            };
+            match rule {
+                None => param.set_requires_grad(false),
+                Some(rule) => slots.push(Slot::new(path, param, group, rule, self.mode)),
+            }
+        }
+        // A frozen group has no slots, and its rule is never asked.
+        let others = self.groups.into_iter().map(|(_, rule)| rule);
+        let first = std::iter::once(Group::new(self.rule.clone()));
+        let others = others.map(|rule| Group::new(rule.unwrap_or_else(|| self.rule.clone())));
+        Optimizer::new(first.chain(others).collect(), slots)
+    }
+}
+
+/// Whether `path` is `pattern`, with any characters for each `*`.
+fn fits(pattern: &str, path: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == path,
+        Some((start, rest)) => path.strip_prefix(start).is_some_and(|path| {
+            let ends = path.char_indices().map(|(end, _)| end);
+            ends.chain([path.len()]).any(|end| fits(rest, &path[end..]))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn a_star_stands_for_any_characters() {
+        for (pattern, path) in [
+            ("embed.weight", "embed.weight"),
+            ("*", ""),
+            ("*.bias", "layers.0.bias"),
+            ("layers.*.weight", "layers.10.norm.weight"),
+            ("*a*a", "banana"),
+        ] {
+            assert!(fits(pattern, path), "{pattern} {path}");
+        }
+        for (pattern, path) in [
+            ("embed", "embed.weight"),
+            ("*.bias", "bias"),
+            ("*.bias", "layers.bias.0"),
+            ("", "embed"),
+        ] {
+            assert!(!fits(pattern, path), "{pattern} {path}");
+        }
+    }
+}

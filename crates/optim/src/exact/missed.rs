@@ -1,0 +1,105 @@
+//! Steps that a row has missed, and giving them to it one after another.
+
+use std::marker::PhantomData;
+
+use lexigrad_tensor::Element;
+
+use crate::rule::{Rule, Runs};
+
+/// The steps that rows may have missed, as a [`Rule`] remembers them.
+pub trait Missed<T: Element, R: Rule<T, Missed = Self>>: Send + Sized + 'static {
+    /// No steps.
+    fn new(rule: &R) -> Self;
+
+    /// The number of steps.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds a step.
+    fn push(&mut self, factors: &R::Factors);
+
+    /// Forgets all steps.
+    fn clear(&mut self);
+
+    /// Gives a row all steps but the first `had`, each with a gradient of zero. To be marked `#[inline(always)]`.
+    fn replay(&self, rule: &R, had: usize, parameter: &mut [T], state: Runs<'_, T>);
+}
+
+/// Missed steps that are replayed one by one: the bits of the dense trajectory, whatever the rule.
+///
+/// A row that [rests](Rule::rests) costs nothing.
+pub struct Replay<T: Element, R: Rule<T>> {
+    steps: Vec<R::Factors>,
+    element: PhantomData<T>,
+}
+
+impl<T: Element, R: Rule<T>> Replay<T, R> {
+    pub(crate) fn empty() -> Self {
+        Self {
+            steps: Vec::new(),
+            element: PhantomData,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    pub(crate) fn push(&mut self, factors: &R::Factors) {
+        self.steps.push(*factors);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.steps.clear();
+    }
+
+    /// Gives a row all steps but the first `had`.
+    #[inline(always)]
+    pub(crate) fn run(&self, rule: &R, had: usize, parameter: &mut [T], mut state: Runs<'_, T>) {
+        /// Rows are replayed in pieces, since the zeros for a gradient have to be somewhere.
+        const PIECE: usize = 256;
+        if rule.rests(&state) {
+            return;
+        }
+        let zeros;
+        let allocated;
+        let gradient = if parameter.len() <= PIECE {
+            zeros = [T::zero(); PIECE];
+            &zeros[..parameter.len()]
+        } else {
+            allocated = vec![T::zero(); parameter.len()];
+            &allocated[..]
+        };
+        for factors in &self.steps[had..] {
+            let state = state.each_mut().map(|run| &mut **run);
+            R::update(factors, parameter, gradient, state);
+        }
+    }
+}
+
+impl<T: Element, R: Rule<T, Missed = Self>> Missed<T, R> for Replay<T, R> {
+    fn new(_rule: &R) -> Self {
+        Self::empty()
+    }
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn push(&mut self, factors: &R::Factors) {
+        self.push(factors);
+    }
+
+    fn clear(&mut self) {
+        self.clear();
+    }
+
+    #[inline(always)]
+    fn replay(&self, rule: &R, had: usize, parameter: &mut [T], state: Runs<'_, T>) {
+        self.run(rule, had, parameter, state);
+    }
+}

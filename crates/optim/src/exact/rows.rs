@@ -1,0 +1,183 @@
+//! The rows of one table, some of which are behind.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lexigrad_tensor::{Buffer, Deferred, Element, Ids, Kernel, RowSparse, Tensor, dispatch};
+
+use super::missed::Missed;
+use crate::layout::RowLayout;
+use crate::rule::Rule;
+use crate::update::{entries, move_all, move_rows};
+
+/// From so many missed steps on, all rows are caught up at once, unless the table has more rows than that: so that what is
+/// remembered of steps takes no more room than a number a row, and catching up costs no more than a row a step.
+const LEAST_STEPS_KEPT: usize = 1024;
+
+/// Rows that are brought up to date when they are looked at.
+pub(crate) struct ExactRows<R: Rule<T>, T: Element> {
+    layout: RowLayout,
+    state: Buffer<T>,
+    debts: Mutex<Debts<R, T>>,
+}
+
+struct Debts<R: Rule<T>, T: Element> {
+    rule: R,
+    missed: R::Missed,
+    /// How many of the missed steps each row has had.
+    had: Vec<u32>,
+    fixed_row: Option<usize>,
+}
+
+impl<R: Rule<T>, T: Element> ExactRows<R, T> {
+    pub(crate) fn new(rule: R, layout: RowLayout, state: Buffer<T>) -> Arc<Self> {
+        let debts = Mutex::new(Debts {
+            missed: R::Missed::new(&rule),
+            rule,
+            had: vec![0; layout.rows],
+            fixed_row: None,
+        });
+        Arc::new(Self {
+            layout,
+            state,
+            debts,
+        })
+    }
+
+    /// Moves every row of the table `values`.
+    pub(crate) fn step_all(
+        &self,
+        factors: &R::Factors,
+        gradient: &Tensor<T>,
+        fixed_row: Option<usize>,
+        values: &mut [T],
+    ) {
+        let mut debts = self.debts();
+        debts.fixed_row = fixed_row;
+        self.state.update(|state| {
+            debts.settle(&self.layout, values, state);
+            let numbers = gradient.values();
+            move_all::<R, T>(factors, &self.layout, values, &numbers, state, fixed_row);
+        });
+    }
+
+    /// Moves the rows of a coalesced gradient; the others have missed this step.
+    pub(crate) fn step_rows(
+        &self,
+        factors: &R::Factors,
+        gradient: &RowSparse<T>,
+        fixed_row: Option<usize>,
+        values: &mut [T],
+    ) {
+        let mut debts = self.debts();
+        debts.fixed_row = fixed_row;
+        let touched = gradient.rows().as_slice();
+        self.state.update(|state| {
+            debts.catch_up(
+                &self.layout,
+                values,
+                state,
+                touched.iter().map(|&row| row as usize),
+            );
+            let rows = entries(touched, fixed_row);
+            let numbers = gradient.values().values();
+            move_rows::<R, T>(factors, &self.layout, values, &numbers, state, rows);
+            debts.missed.push(factors);
+            let steps = debts.missed.len() as u32;
+            touched
+                .iter()
+                .for_each(|&row| debts.had[row as usize] = steps);
+            if debts.missed.len() >= self.layout.rows.max(LEAST_STEPS_KEPT) {
+                debts.settle(&self.layout, values, state);
+            }
+        });
+    }
+
+    fn debts(&self) -> MutexGuard<'_, Debts<R, T>> {
+        self.debts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<R: Rule<T>, T: Element> Debts<R, T> {
+    /// Brings every row up to date and forgets the steps.
+    fn settle(&mut self, layout: &RowLayout, values: &mut [T], state: &mut [T]) {
+        if !self.missed.is_empty() {
+            self.catch_up(layout, values, state, 0..layout.rows);
+            self.missed.clear();
+            self.had.fill(0);
+        }
+    }
+
+    fn catch_up(
+        &mut self,
+        layout: &RowLayout,
+        values: &mut [T],
+        state: &mut [T],
+        rows: impl Iterator<Item = usize>,
+    ) {
+        dispatch(CatchUp {
+            debts: self,
+            layout,
+            values,
+            state,
+            rows,
+        });
+    }
+}
+
+impl<R: Rule<T>, T: Element> Deferred<T> for ExactRows<R, T> {
+    fn is_behind(&self, rows: Option<&Ids>) -> bool {
+        let debts = self.debts();
+        let steps = debts.missed.len() as u32;
+        match rows {
+            None => steps > 0,
+            Some(rows) => {
+                let mut rows = rows.as_slice().iter();
+                rows.any(|&row| debts.had[row as usize] < steps)
+            }
+        }
+    }
+
+    fn catch_up(&self, rows: Option<&Ids>, values: &mut [T]) {
+        let mut debts = self.debts();
+        self.state.update(|state| match rows {
+            None => debts.settle(&self.layout, values, state),
+            Some(rows) => {
+                let rows = rows.as_slice().iter().map(|&row| row as usize);
+                debts.catch_up(&self.layout, values, state, rows);
+            }
+        });
+    }
+}
+
+/// Gives rows the steps they missed.
+struct CatchUp<'a, R: Rule<T>, T: Element, I> {
+    debts: &'a mut Debts<R, T>,
+    layout: &'a RowLayout,
+    values: &'a mut [T],
+    state: &'a mut [T],
+    rows: I,
+}
+
+impl<R: Rule<T>, T: Element, I: Iterator<Item = usize>> Kernel for CatchUp<'_, R, T, I> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Debts {
+            rule,
+            missed,
+            had,
+            fixed_row,
+        } = self.debts;
+        let steps = missed.len();
+        let mut runs = self.layout.split(self.state);
+        for row in self.rows {
+            let before = std::mem::replace(&mut had[row], steps as u32) as usize;
+            if before < steps && Some(row) != *fixed_row {
+                let value = &mut self.values[self.layout.values(row..row + 1)];
+                let state = self.layout.part(&mut runs, row..row + 1);
+                missed.replay(rule, before, value, state);
+            }
+        }
+    }
+}

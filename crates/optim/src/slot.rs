@@ -1,0 +1,163 @@
+//! A parameter with what the optimizer remembers of it.
+
+use std::sync::Arc;
+
+use lexigrad_tensor::{
+    Buffer, Deferred, Element, Error, Grad, Param, Result, Shape, Tensor, Visitor,
+};
+
+use crate::builder::SparseMode;
+use crate::exact::ExactRows;
+use crate::layout::RowLayout;
+use crate::register::Register;
+use crate::rule::Rule;
+use crate::update::{entries, move_all, move_rows};
+
+/// A parameter with its state and step count.
+pub(crate) struct Slot<R: Rule<T>, T: Element> {
+    pub(crate) path: String,
+    pub(crate) param: Param<T>,
+    /// The index of the group whose rule moves it.
+    pub(crate) group: usize,
+    layout: RowLayout,
+    steps: Register<T>,
+    /// `[runs, rows, dim]`, or `[runs, rows, 1]` for a rule that keeps it by row.
+    state: Buffer<T>,
+    /// Who makes up for the steps that rows missed, in the exact mode.
+    exact: Option<Exact<R, T>>,
+}
+
+/// The rows that may be behind; the parameter knows them as what they are to it.
+struct Exact<R: Rule<T>, T: Element> {
+    rows: Arc<ExactRows<R, T>>,
+    deferred: Arc<dyn Deferred<T>>,
+}
+
+impl<R: Rule<T>, T: Element> Slot<R, T> {
+    pub(crate) fn new(
+        path: String,
+        param: Param<T>,
+        group: usize,
+        rule: &R,
+        mode: SparseMode,
+    ) -> Self {
+        let layout = RowLayout::with_state(&param.shape(), rule);
+        let initial = T::from_f64(rule.initial_state());
+        let shape = layout.state_shape();
+        let state = Buffer::new(if initial == T::zero() {
+            Tensor::zeros(shape)
+        } else {
+            Tensor::full(shape, initial)
+        });
+        let exact = (mode == SparseMode::Exact).then(|| {
+            let rows = ExactRows::new(rule.clone(), layout, state.clone());
+            let deferred = rows.clone();
+            Exact { rows, deferred }
+        });
+        Self {
+            path,
+            param,
+            group,
+            layout,
+            steps: Register::new(0),
+            state,
+            exact,
+        }
+    }
+
+    /// Checks that this gradient can move the parameter.
+    pub(crate) fn check(&self, rule: &R, learning_rate: f64, gradient: &Grad<T>) -> Result<()> {
+        check_shape(R::NAME, &self.path, &self.param, gradient)?;
+        if self.exact.is_some() {
+            rule.check_exact(learning_rate)?;
+        }
+        match gradient {
+            Grad::Dense(_) => rule.check_dense(),
+            Grad::RowSparse(_) => Ok(()),
+        }
+    }
+
+    /// Moves the parameter by one step.
+    pub(crate) fn step(&self, rule: &R, learning_rate: f64, gradient: &Grad<T>) {
+        let step = self.steps.get() + 1;
+        self.steps.set(step);
+        let factors = rule.factors(learning_rate, step);
+        let fixed = self.param.fixed_row();
+        match (&self.exact, gradient.coalesce()) {
+            (None, gradient) => self.move_rows(&factors, &gradient, fixed),
+            (Some(exact), Grad::Dense(gradient)) => {
+                self.param.update_deferred(&exact.deferred, |values| {
+                    exact.rows.step_all(&factors, &gradient, fixed, values);
+                });
+            }
+            (Some(exact), Grad::RowSparse(gradient)) => {
+                self.param.update_deferred(&exact.deferred, |values| {
+                    exact.rows.step_rows(&factors, &gradient, fixed, values);
+                });
+            }
+        }
+    }
+
+    /// Moves the rows of a coalesced gradient and no other.
+    fn move_rows(&self, factors: &R::Factors, gradient: &Grad<T>, fixed: Option<usize>) {
+        let (layout, numbers) = (&self.layout, gradient.stored().values());
+        self.param.update(|values| {
+            self.state.update(|state| match gradient {
+                Grad::Dense(_) => {
+                    move_all::<R, T>(factors, layout, values, &numbers, state, fixed);
+                }
+                Grad::RowSparse(gradient) => {
+                    let rows = entries(gradient.rows().as_slice(), fixed);
+                    move_rows::<R, T>(factors, layout, values, &numbers, state, rows);
+                }
+            });
+        });
+    }
+
+    /// Brings every row up to date.
+    pub(crate) fn settle(&self) {
+        if let Some(exact) = &self.exact {
+            self.param.settle(&exact.deferred);
+        }
+    }
+
+    /// Shows the step count and the state, up to date.
+    pub(crate) fn visit(&self, visitor: &mut Visitor<'_, T>, prefix: &str) {
+        self.settle();
+        let path = format!("{prefix}.{}", self.path);
+        visitor.field(&format!("{path}.steps"), self.steps.buffer());
+        if self.layout.runs > 0 {
+            visitor.field(&format!("{path}.state"), &self.state);
+        }
+    }
+
+    pub(crate) fn shape(&self) -> Shape {
+        self.param.shape()
+    }
+}
+
+/// Checks that a gradient has the shape of its parameter.
+pub(crate) fn check_shape<T: Element>(
+    operation: &'static str,
+    path: &str,
+    param: &Param<T>,
+    gradient: &Grad<T>,
+) -> Result<()> {
+    let (shape, found) = (param.shape(), gradient.shape());
+    if shape == found {
+        return Ok(());
+    }
+    let operand = if path.is_empty() {
+        "the gradient".to_owned()
+    } else {
+        format!("the gradient of {path}")
+    };
+    let rule = format!("its parameter has shape {shape}");
+    Err(Error::shape(operation, operand, &found, rule))
+}
+
+impl<R: Rule<T>, T: Element> Drop for Slot<R, T> {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
