@@ -10,7 +10,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use lexigrad::optim::{Optimizer, Rule, Sgd};
+use lexigrad::optim::{Optimizer, Rule, Sgd, SparseMode};
 use lexigrad::tensor::{
     EmbeddingOptions, Ids, Param, Tape, Tensor, checkpoint, copies_on_write, cross_entropy,
     embedding, linear, trim_pool,
@@ -177,6 +177,27 @@ fn many_steps_on_a_million_rows_leave_nothing_behind() {
 
     assert_eq!(ten.copies, 0);
     assert!(ten.peak < after.peak + ROWS_READ, "{ten:?} {after:?}");
+}
+
+/// The rows that a step of the exact mode leaves behind cost nothing until they are looked at.
+#[test]
+fn an_exact_step_on_a_million_rows_allocates_what_its_rows_cost() {
+    let _alone = alone();
+    let (table, ids) = (table(TABLE_ROWS), spread(TOKENS, TABLE_ROWS));
+    let exact = Sgd {
+        momentum: 0.9,
+        ..Sgd::new(1.0)
+    };
+    let exact = exact.builder().sparse_mode(SparseMode::Exact);
+    let mut optimizer = exact.build(&table).unwrap();
+    step_towards_ones(&table, &ids, &mut optimizer);
+    let others = spread(TOKENS / 4, TABLE_ROWS / 2);
+    step_towards_ones(&table, &others, &mut optimizer);
+
+    let usage = measure(|| step_towards_ones(&table, &ids, &mut optimizer));
+
+    assert_eq!(usage.copies, 0);
+    assert!(usage.peak < 5 * ROWS_READ, "{usage:?}");
 }
 
 /// Logits for a few candidate words, with the table that the words were looked up in.

@@ -1,7 +1,12 @@
 //! Optimizers whose updates are row-sparse: a step costs what the rows with a gradient cost, whatever the size of the table.
 //!
 //! The mathematics of an optimizer is a [`Rule`], an update on slices. One driver, [`Optimizer`], applies it to a whole parameter
-//! or to the rows of a coalesced row-sparse gradient, so that sparse equals dense, restricted to rows, by construction.
+//! or to the rows of a coalesced row-sparse gradient, so that sparse equals dense, restricted to rows, by construction. What
+//! happens to the other rows is the [`SparseMode`]: nothing, or what the dense step does, at the price of the touched rows.
+//!
+//! Beside it: groups of parameters and frozen ones ([`Builder`]), learning rates by the step ([`schedule`]), clipping
+//! ([`clip_grad_norm`], [`clip_grad_value`]) and an [`Average`] of the weights. Optimizer, average and plateau are modules whose
+//! buffers are their state, so that a training is saved and resumed as one.
 //!
 //! ```
 //! use lexigrad_optim::{Rule, Sgd};

@@ -13,6 +13,46 @@ pub type Runs<'a, T> = [&'a mut [T]; 3];
 ///
 /// A row is a whole vector parameter, or a row of a matrix. The driver calls [`update`](Self::update) for the rows that have a
 /// gradient; so an update reads nothing but its row.
+///
+/// A rule of your own, the sign of the gradient:
+///
+/// ```
+/// use lexigrad_optim::{Replay, Rule, Runs};
+/// use lexigrad_tensor::{Param, Result, Tape, Tensor};
+///
+/// #[derive(Clone)]
+/// struct Sign { learning_rate: f64 }
+///
+/// impl Rule<f32> for Sign {
+///     const NAME: &'static str = "sign";
+///     type Factors = f32;
+///     type Missed = Replay<f32, Self>;
+///
+///     fn learning_rate(&self) -> f64 {
+///         self.learning_rate
+///     }
+///     fn check(&self) -> Result<()> {
+///         Ok(())
+///     }
+///     fn factors(&self, learning_rate: f64, _step: u64) -> f32 {
+///         learning_rate as f32
+///     }
+///     fn runs(&self) -> usize {
+///         0
+///     }
+///     #[inline(always)]
+///     fn update(factor: &f32, parameter: &mut [f32], gradient: &[f32], _state: Runs<'_, f32>) {
+///         parameter.iter_mut().zip(gradient).for_each(|(w, g)| *w -= factor * g.signum());
+///     }
+/// }
+///
+/// let weight: Param = Param::new(Tensor::new([1.0, -1.0]));
+/// let mut optimizer = Sign { learning_rate: 0.25 }.build(&weight);
+/// let tape = Tape::new();
+/// optimizer.step(&tape.backward(&weight.value().square().sum())?)?;
+/// assert_eq!(weight.value().to_vec(), [0.75, -0.75]);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
 pub trait Rule<T: Element>: Clone + Send + Sync + 'static {
     /// The optimizer's name in messages.
     const NAME: &'static str;

@@ -2,10 +2,13 @@
 
 use std::ops::Range;
 
-use lexigrad_tensor::{Element, Kernel, dispatch};
+use lexigrad_tensor::{Element, Kernel, dispatch, prefetch};
 
 use crate::layout::RowLayout;
 use crate::rule::Rule;
+
+/// How many rows ahead the memory is asked for them.
+pub(crate) const ROWS_AHEAD: usize = 8;
 
 /// Moves rows of a parameter; `rows` are the first of some entries in the gradient, and the rows that they move.
 pub(crate) fn move_rows<R: Rule<T>, T: Element>(
@@ -14,7 +17,7 @@ pub(crate) fn move_rows<R: Rule<T>, T: Element>(
     values: &mut [T],
     gradient: &[T],
     state: &mut [T],
-    rows: impl Iterator<Item = (usize, Range<usize>)>,
+    rows: impl Iterator<Item = (usize, Range<usize>)> + Clone,
 ) {
     dispatch(MoveRows::<R, T, _> {
         factors,
@@ -30,7 +33,7 @@ pub(crate) fn move_rows<R: Rule<T>, T: Element>(
 pub(crate) fn entries(
     rows: &[u32],
     fixed: Option<usize>,
-) -> impl Iterator<Item = (usize, Range<usize>)> + '_ {
+) -> impl Iterator<Item = (usize, Range<usize>)> + Clone {
     let rows = rows.iter().map(|&row| row as usize).enumerate();
     let moves = rows.filter(move |(_, row)| Some(*row) != fixed);
     moves.map(|(entry, row)| (entry, row..row + 1))
@@ -63,8 +66,9 @@ struct MoveRows<'a, R: Rule<T>, T: Element, I> {
     rows: I,
 }
 
-impl<R: Rule<T>, T: Element, I: Iterator<Item = (usize, Range<usize>)>> Kernel
-    for MoveRows<'_, R, T, I>
+impl<R: Rule<T>, T: Element, I> Kernel for MoveRows<'_, R, T, I>
+where
+    I: Iterator<Item = (usize, Range<usize>)> + Clone,
 {
     type Output = ();
 
@@ -72,7 +76,16 @@ impl<R: Rule<T>, T: Element, I: Iterator<Item = (usize, Range<usize>)>> Kernel
     fn run(self) {
         let layout = self.layout;
         let mut state = layout.split(self.state);
+        let mut ahead = self.rows.clone().skip(ROWS_AHEAD);
         for (entry, rows) in self.rows {
+            if let Some((_, next)) = ahead.next()
+                && next.len() == 1
+            {
+                prefetch(&self.values[layout.values(next.clone())]);
+                for run in layout.part(&mut state, next) {
+                    prefetch(run);
+                }
+            }
             let gradient = &self.gradient[layout.values(entry..entry + rows.len())];
             let values = &mut self.values[layout.values(rows.clone())];
             R::update(

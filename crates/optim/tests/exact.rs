@@ -6,7 +6,9 @@ mod support;
 
 use lexigrad_optim::schedule::{Cosine, Linear, Sequential};
 use lexigrad_optim::{Adam, AdamW, Optimizer, Rule, Sgd, SparseAdam, SparseMode};
-use lexigrad_tensor::{Element, Entry, Ids, Module, Param, Visitor};
+use lexigrad_tensor::{
+    Element, EmbeddingOptions, Entry, Ids, Module, Param, Visitor, data_parallel, embedding,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use support::{WithRule, every_rule, of, pull, sparse, table};
@@ -322,6 +324,40 @@ fn a_table_that_many_steps_passed_by_forgets_them() {
             .1
             .step(&of(other, support::dense(&gradient(other))))
             .unwrap();
+    }
+    pair.compare(
+        &pair.exact.0.value().to_vec(),
+        &pair.dense.0.value().to_vec(),
+    );
+}
+
+/// Shards on several threads look rows up, and so bring them up to date, at the same time.
+#[test]
+fn shards_of_a_batch_see_rows_up_to_date() {
+    let mut pair = Pair::<_, f64>::new(AdamW::new(0.01), 1e-12);
+    for step in 0..40_u32 {
+        let shards: Vec<[u32; 3]> = (0..4)
+            .map(|shard| [0, 1, 2].map(|i| (step * 5 + shard * 3 + i) % 7))
+            .collect();
+        let gradients = |table: &Param<f64>| {
+            let loss = |ids: &[u32; 3]| {
+                let ids = Ids::new(*ids)?;
+                let rows = embedding(
+                    &table.rows("embedding", &ids)?,
+                    &ids,
+                    &EmbeddingOptions::default(),
+                )?;
+                Ok(rows.square().sum())
+            };
+            data_parallel(&shards[..1 + step as usize % 4], loss)
+                .unwrap()
+                .1
+        };
+        let (one, other) = (&pair.exact.0, &pair.dense.0);
+        let (sparse, whole) = (gradients(one), gradients(other));
+        pair.exact.1.step(&sparse).unwrap();
+        let whole = support::dense(whole.get(other).unwrap());
+        pair.dense.1.step(&of(other, whole)).unwrap();
     }
     pair.compare(
         &pair.exact.0.value().to_vec(),

@@ -225,9 +225,9 @@ fn exp(log: f64) -> f64 {
 
 /// Missed steps of [`Adam`](crate::Adam) or [`AdamW`](crate::AdamW), in f32 in closed form.
 ///
-/// The movement that a row has missed is wrong by less than 1e-5 of itself, and that only where √v is near ε: where it is a hundred
-/// times ε, by less than 1e-10. The cut tail is below 1e-18 of the movement. In f64, with weight decay that joins the gradient, with AMSGrad, and with
-/// β1 near β2^(3/2) or above, steps are replayed one by one.
+/// What the nodes leave out of the movement that a row has missed is less than 2e-5 of it where √v is near ε, and less than 2e-7 of
+/// it where √v is a hundred times ε (with the usual betas 2e-6 and 2e-13). Terms below 1e-18 of the first are cut. In f64, with a
+/// weight decay that joins the gradient, with AMSGrad, and with β1 near β2^(3/2) or above, steps are replayed one by one.
 pub struct AdamMissed<T: Element, R: Rule<T>> {
     closed: Option<Closed>,
     replay: Replay<T, R>,

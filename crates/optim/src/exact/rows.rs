@@ -2,12 +2,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lexigrad_tensor::{Buffer, Deferred, Element, Ids, Kernel, RowSparse, Tensor, dispatch};
+use lexigrad_tensor::{
+    Buffer, Deferred, Element, Ids, Kernel, RowSparse, Tensor, dispatch, prefetch,
+};
 
 use super::missed::Missed;
 use crate::layout::RowLayout;
 use crate::rule::Rule;
-use crate::update::{entries, move_all, move_rows};
+use crate::update::{ROWS_AHEAD, entries, move_all, move_rows};
 
 /// From so many missed steps on, all rows are caught up at once, unless the table has more rows than that: so that what is
 /// remembered of steps takes no more room than a number a row, and catching up costs no more than a row a step.
@@ -112,7 +114,7 @@ impl<R: Rule<T>, T: Element> Debts<R, T> {
         layout: &RowLayout,
         values: &mut [T],
         state: &mut [T],
-        rows: impl Iterator<Item = usize>,
+        rows: impl Iterator<Item = usize> + Clone,
     ) {
         dispatch(CatchUp {
             debts: self,
@@ -158,7 +160,7 @@ struct CatchUp<'a, R: Rule<T>, T: Element, I> {
     rows: I,
 }
 
-impl<R: Rule<T>, T: Element, I: Iterator<Item = usize>> Kernel for CatchUp<'_, R, T, I> {
+impl<R: Rule<T>, T: Element, I: Iterator<Item = usize> + Clone> Kernel for CatchUp<'_, R, T, I> {
     type Output = ();
 
     #[inline(always)]
@@ -171,7 +173,16 @@ impl<R: Rule<T>, T: Element, I: Iterator<Item = usize>> Kernel for CatchUp<'_, R
         } = self.debts;
         let steps = missed.len();
         let mut runs = self.layout.split(self.state);
+        let mut ahead = self.rows.clone().skip(ROWS_AHEAD);
         for row in self.rows {
+            if let Some(next) = ahead.next()
+                && (had[next] as usize) < steps
+            {
+                prefetch(&self.values[self.layout.values(next..next + 1)]);
+                for run in self.layout.part(&mut runs, next..next + 1) {
+                    prefetch(run);
+                }
+            }
             let before = std::mem::replace(&mut had[row], steps as u32) as usize;
             if before < steps && Some(row) != *fixed_row {
                 let value = &mut self.values[self.layout.values(row..row + 1)];

@@ -17,7 +17,8 @@ use crate::rule::{Descent, Rule, Runs, check_not_negative};
 /// assert_eq!(optimizer.learning_rate(), 0.1);
 /// ```
 ///
-/// PyTorch: `optim.Adagrad`, which refuses weight decay on sparse gradients; here it acts on the rows touched.
+/// PyTorch: `optim.Adagrad`, which refuses weight decay on sparse gradients; here it acts as the
+/// [`SparseMode`](crate::SparseMode) says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adagrad {
     /// η

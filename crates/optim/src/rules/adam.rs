@@ -18,8 +18,8 @@ use crate::rule::{Descent, Rule, Runs, bias_correction, check_not_negative, chec
 /// assert_eq!(optimizer.learning_rate(), 1e-3);
 /// ```
 ///
-/// PyTorch: `optim.Adam`, which refuses sparse gradients; here they move the rows touched, by the same formula, with the step
-/// count of the whole parameter.
+/// PyTorch: `optim.Adam`, which refuses sparse gradients; here they move the rows touched, by the same formula with the step
+/// count of the whole parameter, or in the [exact mode](crate::SparseMode::Exact) all rows as its dense step does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adam {
     /// η
@@ -59,7 +59,7 @@ impl Default for Adam {
 
 /// [`Adam`] whose weight decay shrinks the parameter instead of joining the gradient: first `w ← w - η λ w`.
 ///
-/// Loshchilov and Hutter 2019. PyTorch: `optim.AdamW`, which refuses sparse gradients; here they move the rows touched.
+/// Loshchilov and Hutter 2019. PyTorch: `optim.AdamW`, which refuses sparse gradients; here see [`Adam`].
 ///
 /// ```
 /// use lexigrad_optim::{AdamW, Rule};

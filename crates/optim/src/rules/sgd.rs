@@ -17,8 +17,8 @@ use crate::rule::{Descent, Rule, Runs, check_not_negative};
 /// assert_eq!(optimizer.learning_rate(), 0.1);
 /// ```
 ///
-/// PyTorch: `optim.SGD`. On sparse gradients momentum and weight decay act on the rows touched alone; PyTorch moves every row
-/// ever seen, and fails with weight decay.
+/// PyTorch: `optim.SGD`. On sparse gradients momentum and weight decay act as the [`SparseMode`](crate::SparseMode) says; PyTorch
+/// moves every row ever seen, and fails with weight decay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sgd {
     /// η

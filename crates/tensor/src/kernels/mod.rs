@@ -11,6 +11,7 @@ pub(crate) mod layer_norm;
 pub(crate) mod math;
 pub(crate) mod matmul;
 pub(crate) mod order;
+mod prefetch;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;
@@ -21,6 +22,8 @@ pub(crate) mod windows;
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
+
+pub use prefetch::prefetch;
 
 /// Below so many elements of work a kernel stays on its thread.
 ///
