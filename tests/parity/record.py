@@ -91,6 +91,9 @@ EMBEDDING_OPTIONS = [
     {"sparse": True},
     {"sparse": True, "padding_idx": 2},
     {"sparse": True, "max_norm": 1.0},
+    {"scale_grad_by_freq": True, "max_norm": 1.0},
+    {"scale_grad_by_freq": True, "max_norm": 1.0, "padding_idx": 2},
+    {"sparse": True, "max_norm": 1.0, "padding_idx": 1},
 ]
 
 
@@ -131,6 +134,10 @@ BAG_OPTIONS = [
     {"scale_grad_by_freq": True},
     {"sparse": True},
     {"sparse": True, "padding_idx": 2},
+    {"padding_idx": 2, "max_norm": 1.0},
+    {"padding_idx": 2, "scale_grad_by_freq": True},
+    {"max_norm": 1.0, "scale_grad_by_freq": True},
+    {"max_norm": 1.0, "sparse": True},
 ]
 
 
