@@ -42,7 +42,7 @@ mod update;
 pub use average::Average;
 pub use builder::{Builder, SparseMode};
 pub use clip::{clip_grad_norm, clip_grad_norm_with, clip_grad_value};
-pub use exact::{AdamMissed, LinearMissed, Missed, Replay};
+pub use exact::{AdamMissed, LinearMissed, Missed, Replay, RmsPropMissed};
 pub use optimizer::Optimizer;
 pub use rule::{Descent, Rule, Runs};
 pub use rules::adadelta::Adadelta;

@@ -19,8 +19,11 @@ const FORMAT: &str = "v1";
 /// sparse gradient counts as a step.
 ///
 /// An optimizer is a [`Module`] without parameters: its buffers are its state, step counts and learning rates. So a struct of a
-/// model and its optimizer is saved and loaded as one, into one file, and a training that goes on from there has the same bits. A
-/// state of another model, rule or format is refused by the names that differ.
+/// model and its optimizer is saved and loaded as one, into one file, and a training that goes on from there has the same bits as
+/// the one that saved it. A state of another model, rule or format is refused by the names that differ. The randomness of a step
+/// belongs to its tape: `Tape::seeded(optimizer.steps())` has it follow from what is saved. To be saved, rows are brought up to
+/// date; in the exact mode, where that may round otherwise than later and at once, a training that saves can differ in its last
+/// bits from one that does not.
 ///
 /// ```
 /// use lexigrad_optim::{Adam, Optimizer, Rule};

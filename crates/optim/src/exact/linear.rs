@@ -31,11 +31,54 @@ pub struct LinearMissed {
 }
 
 impl LinearMissed {
+    pub(crate) fn empty() -> Self {
+        Self {
+            levels: vec![Vec::new()],
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.levels[0].len()
+    }
+
+    pub(crate) fn push(&mut self, map: Map) {
+        self.levels[0].push(map);
+        let mut level = 0;
+        while self.levels[level].len().is_multiple_of(2) {
+            let maps = &self.levels[level];
+            let last = maps.len() - 1;
+            let pair = compose(&maps[last], &maps[last - 1]);
+            level += 1;
+            if level == self.levels.len() {
+                self.levels.push(Vec::new());
+            }
+            self.levels[level].push(pair);
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.levels.truncate(1);
+        self.levels[0].clear();
+    }
+
+    /// Gives parameter and state, if there is any, all steps but the first `had`.
+    #[inline(always)]
+    pub(crate) fn apply<T: Element>(&self, had: usize, parameter: &mut [T], state: &mut [T]) {
+        let [a, b, c, d] = self.since(had).map(T::from_f64);
+        if state.is_empty() {
+            parameter.iter_mut().for_each(|w| *w *= a);
+            return;
+        }
+        for (w, v) in parameter.iter_mut().zip(state) {
+            (*w, *v) = (a * *w + b * *v, c * *w + d * *v);
+        }
+    }
+
     /// The map of all steps from number `had` on.
     fn since(&self, had: usize) -> Map {
         let mut map = IDENTITY;
         let (mut place, mut level) = (had, 0);
-        while place < self.levels[0].len() {
+        while place < self.len() {
             let doubles = place.is_multiple_of(2 << level)
                 && self
                     .levels
@@ -59,45 +102,24 @@ impl LinearMissed {
 
 impl<T: Element, R: Rule<T, Missed = Self, Factors: LinearStep>> Missed<T, R> for LinearMissed {
     fn new(_rule: &R) -> Self {
-        Self {
-            levels: vec![Vec::new()],
-        }
+        Self::empty()
     }
 
     fn len(&self) -> usize {
-        self.levels[0].len()
+        self.len()
     }
 
     fn push(&mut self, factors: &R::Factors) {
-        self.levels[0].push(factors.map());
-        let mut level = 0;
-        while self.levels[level].len().is_multiple_of(2) {
-            let maps = &self.levels[level];
-            let last = maps.len() - 1;
-            let pair = compose(&maps[last], &maps[last - 1]);
-            level += 1;
-            if level == self.levels.len() {
-                self.levels.push(Vec::new());
-            }
-            self.levels[level].push(pair);
-        }
+        self.push(factors.map());
     }
 
     fn clear(&mut self) {
-        self.levels.truncate(1);
-        self.levels[0].clear();
+        self.clear();
     }
 
     #[inline(always)]
     fn replay(&self, _rule: &R, had: usize, parameter: &mut [T], state: Runs<'_, T>) {
-        let [a, b, c, d] = self.since(had).map(T::from_f64);
         let [velocity, ..] = state;
-        if velocity.is_empty() {
-            parameter.iter_mut().for_each(|w| *w *= a);
-            return;
-        }
-        for (w, v) in parameter.iter_mut().zip(velocity) {
-            (*w, *v) = (a * *w + b * *v, c * *w + d * *v);
-        }
+        self.apply(had, parameter, velocity);
     }
 }

@@ -7,6 +7,7 @@
 mod adam;
 mod linear;
 mod missed;
+mod rms_prop;
 mod rows;
 
 pub use adam::AdamMissed;
@@ -14,4 +15,5 @@ pub(crate) use adam::{AdamRule, AdamStep};
 pub use linear::LinearMissed;
 pub(crate) use linear::LinearStep;
 pub use missed::{Missed, Replay};
+pub use rms_prop::RmsPropMissed;
 pub(crate) use rows::ExactRows;

@@ -2,8 +2,8 @@
 
 use lexigrad_tensor::{Element, Result};
 
-use crate::exact::Replay;
-use crate::rule::{Descent, Rule, Runs, check_not_negative, check_rate, is_zero};
+use crate::exact::{LinearStep, RmsPropMissed};
+use crate::rule::{Descent, Rule, Runs, check_not_negative, check_rate};
 
 /// `v ← α v + (1 - α) g²`, `w ← w - η g / (√v + ε)`.
 ///
@@ -52,6 +52,24 @@ impl RmsProp {
     }
 }
 
+impl RmsProp {
+    /// The runs of v, a and b.
+    #[inline(always)]
+    pub(crate) fn name_runs<'a, T>(&self, state: Runs<'a, T>) -> Runs<'a, T> {
+        name_runs(self.centered, state)
+    }
+}
+
+#[inline(always)]
+fn name_runs<T>(centered: bool, state: Runs<'_, T>) -> Runs<'_, T> {
+    let [squares, second, third] = state;
+    if centered {
+        [squares, second, third]
+    } else {
+        [squares, third, second]
+    }
+}
+
 /// PyTorch's default learning rate, 1e-2.
 impl Default for RmsProp {
     fn default() -> Self {
@@ -87,10 +105,18 @@ impl<T: Element> RmsPropFactors<T> {
     }
 }
 
+/// At a zero gradient: `b ← μ b`, `w ← w - η b`.
+impl<T: Element> LinearStep for RmsPropFactors<T> {
+    fn map(&self) -> [f64; 4] {
+        let (rate, momentum) = (self.learning_rate.as_f64(), self.momentum.as_f64());
+        [1.0, -rate * momentum, 0.0, momentum]
+    }
+}
+
 impl<T: Element> Rule<T> for RmsProp {
     const NAME: &'static str = "rms_prop";
     type Factors = RmsPropFactors<T>;
-    type Missed = Replay<T, Self>;
+    type Missed = RmsPropMissed<T>;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -121,11 +147,6 @@ impl<T: Element> Rule<T> for RmsProp {
     }
 
     #[inline(always)]
-    fn rests(&self, state: &Runs<'_, T>) -> bool {
-        self.weight_decay == 0.0 && is_zero(state)
-    }
-
-    #[inline(always)]
     fn update(
         factors: &RmsPropFactors<T>,
         parameter: &mut [T],
@@ -133,12 +154,7 @@ impl<T: Element> Rule<T> for RmsProp {
         state: Runs<'_, T>,
     ) {
         let f = *factors;
-        let [squares, second, third] = state;
-        let (means, velocities) = if f.centered {
-            (second, third)
-        } else {
-            (third, second)
-        };
+        let [squares, means, velocities] = name_runs(f.centered, state);
         for (i, (w, &g)) in parameter.iter_mut().zip(gradient).enumerate() {
             let g = f.descent.enter(w, g);
             let variance = if f.centered {

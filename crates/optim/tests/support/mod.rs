@@ -112,6 +112,12 @@ pub fn every_rule<T: Element>(rate: f64, decay: f64, with: &mut impl WithRule<T>
         eps: 1e-4,
         ..RmsProp::new(rate)
     });
+    with.run(RmsProp {
+        momentum: 0.9,
+        centered: true,
+        ..RmsProp::new(rate)
+    });
+    with.run(RmsProp::new(rate));
     with.run(Adadelta {
         weight_decay,
         ..Adadelta::new(rate)
