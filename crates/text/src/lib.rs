@@ -1,0 +1,15 @@
+//! From a file of sentences to a trained model that its user understands.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
+mod coverage;
+mod error;
+mod tokenize;
+mod vocab;
+
+pub use coverage::Coverage;
+pub use error::{Error, Place, Result};
+#[cfg(feature = "tokenizers")]
+pub use tokenize::PretrainedTokenizer;
+pub use tokenize::{WordOptions, characters, words};
+pub use vocab::{Vocab, VocabOptions};
