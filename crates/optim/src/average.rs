@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use lexigrad_tensor::{Buffer, Element, Gradients, Ids, Module, Param, Result, Tensor, Visitor};
+use lexigrad_tensor::{
+    Buffer, Element, Error, Gradients, Ids, Module, Param, Result, Tensor, Visitor,
+};
 
 use crate::layout::RowLayout;
 use crate::optimizer::Optimizer;
@@ -112,6 +114,11 @@ impl<T: Element> Average<T> {
                 continue;
             };
             check_shape("average", &slot.path, &slot.param, gradient)?;
+            if slot.layout.rows != RowLayout::new(&slot.param.shape()).rows {
+                let rule = "the parameter has grown since; make a new average";
+                let found = slot.average.value();
+                return Err(Error::shape("average", &slot.path, found.shape(), rule));
+            }
             // What the rows about to move stood at until now.
             self.catch_up(index, gradient.as_row_sparse().map(|sparse| sparse.rows()))?;
         }

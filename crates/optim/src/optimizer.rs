@@ -127,6 +127,14 @@ impl<R: Rule<T>, T: Element> Optimizer<R, T> {
         self.steps.get()
     }
 
+    /// Makes room for the state of rows that [`Param::append_rows`](lexigrad_tensor::Param::append_rows) added since the last
+    /// step; that of the others is as it was. A step does so by itself; before saving a grown model, do it.
+    pub fn grow(&mut self) {
+        for slot in &mut self.slots {
+            slot.grow(&self.groups[slot.group].rule);
+        }
+    }
+
     /// Moves every parameter that has a gradient.
     ///
     /// # Errors
@@ -134,6 +142,7 @@ impl<R: Rule<T>, T: Element> Optimizer<R, T> {
     /// nothing has moved.
     pub fn step(&mut self, gradients: &Gradients<T>) -> Result<()> {
         self.groups.iter().try_for_each(Group::check)?;
+        self.grow();
         let moved: Vec<_> = self
             .slots
             .iter()

@@ -114,6 +114,39 @@ impl<R: Rule<T>, T: Element> Slot<R, T> {
         });
     }
 
+    /// Gives rows that the parameter has now, and had not before, the state of a beginning.
+    pub(crate) fn grow(&mut self, rule: &R) {
+        let layout = RowLayout::with_state(&self.param.shape(), rule);
+        if layout.rows == self.layout.rows {
+            return;
+        }
+        self.settle();
+        let mode = match self.exact {
+            Some(_) => SparseMode::Exact,
+            None => SparseMode::Lazy,
+        };
+        let slot = Self::new(
+            self.path.clone(),
+            self.param.clone(),
+            self.group,
+            rule,
+            mode,
+        );
+        slot.steps.set(self.steps.get());
+        let (old, new) = (
+            self.layout.rows * self.layout.width,
+            layout.rows * layout.width,
+        );
+        let kept = self.state.value();
+        slot.state.update(|state| {
+            for run in 0..layout.runs {
+                let had = &kept.values()[run * old..][..old];
+                state[run * new..][..old].copy_from_slice(had);
+            }
+        });
+        *self = slot;
+    }
+
     /// Brings every row up to date.
     pub(crate) fn settle(&self) {
         if let Some(exact) = &self.exact {

@@ -8,6 +8,7 @@ use crate::deferred::Deferred;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
+use crate::ops::cat;
 use crate::shape::Shape;
 use crate::tape;
 use crate::tensor::Tensor;
@@ -159,6 +160,33 @@ impl<T: Element> Param<T> {
         }
         state.catch_up(None);
         state.value = value.dense();
+        Ok(())
+    }
+
+    /// `W ← [W; rows]`: a table `[V, dim]` gets further rows below, `rows: [n, dim]`.
+    ///
+    /// Its clones see them too, and an optimizer remembers nothing of them yet.
+    ///
+    /// ```
+    /// use lexigrad_tensor::{Param, Tensor};
+    /// let table: Param = Param::new(Tensor::zeros([3, 2]));
+    /// table.append_rows(&Tensor::ones([1, 2]))?;
+    /// assert_eq!(*table.shape(), [4, 2]);
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the parameter has no axis, or the rows do not have the shape of its rows; then nothing is changed.
+    pub fn append_rows(&self, rows: &Tensor<T>) -> Result<()> {
+        let mut state = self.write();
+        let shape = state.value.shape().clone();
+        if shape.rank() == 0 || rows.rank() != shape.rank() || rows.shape()[1..] != shape[1..] {
+            let rule = format!("they are to stand below a table of shape {shape}");
+            return Err(Error::shape("param", "the new rows", rows.shape(), rule));
+        }
+        state.catch_up(None);
+        state.deferred = None;
+        state.value = cat(&[&state.value, &rows.constant()], 0)?;
         Ok(())
     }
 
