@@ -2,8 +2,10 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+pub mod batch;
 mod coverage;
 mod error;
+pub mod metrics;
 mod tokenize;
 mod vocab;
 

@@ -249,7 +249,7 @@ impl Vocab {
     /// Counts `tokens` in, and gives the words among them that are new, if seen at least `minimum_count` times, the next
     /// ids, in the order in which they come. Returns how many. Ids that were there stay as they were.
     ///
-    /// The rows of an embedding for them: [`Embedding::grow`](lexigrad_nn::Embedding::grow).
+    /// The rows of an embedding for them: [`Param::append_rows`](lexigrad_tensor::Param::append_rows).
     ///
     /// # Errors
     /// If there are more words than fit in 32 bits; then nothing has changed.

@@ -1,0 +1,9 @@
+//! Examples put together: shuffled, bucketed by length, padded, cut from a stream.
+
+mod order;
+mod padded;
+mod stream;
+
+pub use order::{by_length, in_order, shuffled};
+pub use padded::Padded;
+pub use stream::{Stream, Window};
