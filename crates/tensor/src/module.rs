@@ -203,6 +203,14 @@ impl<T: Element, M: Module<T> + ?Sized> Module<T> for &M {
     }
 }
 
+/// Two modules as one, `0` and `1`: a model and its optimizer.
+impl<T: Element, A: Module<T>, B: Module<T>> Module<T> for (A, B) {
+    fn visit(&self, visitor: &mut Visitor<'_, T>) {
+        visitor.field("0", &self.0);
+        visitor.field("1", &self.1);
+    }
+}
+
 /// Settings hold nothing to train, so that a model can have them as fields.
 macro_rules! settings {
     ($($setting:ty),*) => {$(

@@ -7,6 +7,7 @@ mod coverage;
 mod error;
 pub mod metrics;
 mod tokenize;
+pub mod train;
 mod vocab;
 
 pub use coverage::Coverage;

@@ -1,0 +1,17 @@
+//! Training by epochs: what is seen is written down, the best is kept, and a training that was stopped goes on.
+//!
+//! Each part can be had alone: a [`History`] is a table of numbers by epoch, [`Training`] hands out epochs to a `for` loop of
+//! yours, and [`fit`] is that loop for the plain case.
+
+mod checkpoint;
+mod epoch;
+mod fit;
+mod history;
+mod progress;
+mod training;
+
+pub use epoch::Epoch;
+pub use fit::fit;
+pub use history::{History, Record};
+pub use progress::Progress;
+pub use training::{Goal, Monitor, Training, TrainingOptions};

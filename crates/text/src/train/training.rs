@@ -1,0 +1,225 @@
+//! Epochs for a loop of one's own.
+
+use std::path::PathBuf;
+
+use lexigrad_nn::{ModuleState, StateDict};
+use lexigrad_tensor::{Element, Module, set_seed};
+
+use super::checkpoint::Folder;
+use super::epoch::Epoch;
+use super::history::History;
+use crate::error::{Error, Result};
+
+/// How long to train, what decides, what is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainingOptions {
+    /// The most epochs.
+    pub epochs: usize,
+    /// From it follows the randomness of each epoch: its generator's, and that of the tapes made in it.
+    pub seed: u64,
+    /// The metric by which an epoch is the best so far.
+    pub monitor: Option<Monitor>,
+    /// Stop after so many epochs without a better one; never, if `None`.
+    pub patience: Option<usize>,
+    /// Write the history and the best and the last state there after every epoch, and go on from what is there.
+    pub folder: Option<PathBuf>,
+    /// Whether progress bars are shown.
+    pub progress: bool,
+}
+
+impl Default for TrainingOptions {
+    /// Ten epochs, nothing monitored, nothing written.
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            seed: 1,
+            monitor: None,
+            patience: None,
+            folder: None,
+            progress: false,
+        }
+    }
+}
+
+/// A metric, and whether high or low is good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Monitor {
+    /// The name under which it is recorded.
+    pub metric: String,
+    /// Which values are better.
+    pub goal: Goal,
+}
+
+/// Which values of a metric are better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// An accuracy.
+    Highest,
+    /// A loss.
+    Lowest,
+}
+
+impl Monitor {
+    /// Higher is better.
+    pub fn highest(metric: &str) -> Self {
+        let (metric, goal) = (metric.to_owned(), Goal::Highest);
+        Self { metric, goal }
+    }
+
+    /// Lower is better.
+    pub fn lowest(metric: &str) -> Self {
+        let (metric, goal) = (metric.to_owned(), Goal::Lowest);
+        Self { metric, goal }
+    }
+}
+
+/// Hands out epochs, and after each keeps its numbers, the last state and the best.
+///
+/// The loop, the steps and the evaluation are the user's. Each epoch sets this thread's [`set_seed`], so that tapes made in it
+/// follow from the seed and the epoch: a training that was stopped between two epochs goes on to the same bits.
+///
+/// ```
+/// use lexigrad_nn::{Linear, mse};
+/// use lexigrad_optim::{Rule, Sgd};
+/// use lexigrad_tensor::{Tape, Tensor};
+/// use lexigrad_text::train::{Monitor, Training, TrainingOptions};
+/// use rand::{SeedableRng, rngs::StdRng};
+///
+/// let model = Linear::new(1, 1, &mut StdRng::seed_from_u64(1));
+/// let mut optimizer = Sgd::new(0.1).build(&model);
+/// let (x, y) = (Tensor::new([[1.0], [2.0]]), Tensor::new([[2.0], [4.0]]));
+///
+/// let options = TrainingOptions { epochs: 50, monitor: Some(Monitor::lowest("loss")), ..Default::default() };
+/// let mut training = Training::start(options, &model, &optimizer)?;
+/// while let Some(mut epoch) = training.next_epoch() {
+///     let tape = Tape::new();
+///     let loss = mse(&model.forward(&x)?, &y)?;
+///     optimizer.step(&tape.backward(&loss)?)?;
+///     epoch.record("loss", loss.item()?);
+///     training.finish(epoch, &model, &optimizer)?;
+/// }
+/// let losses = training.history().series("loss");
+/// assert!(losses[49] < 0.1 * losses[0]);
+/// # Ok::<(), lexigrad_text::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Training<T: Element = f32> {
+    options: TrainingOptions,
+    folder: Option<Folder>,
+    history: History,
+    best: Option<StateDict<T>>,
+    is_over: bool,
+}
+
+impl<T: Element> Training<T> {
+    /// Begins, or goes on from the last epoch that the options' folder holds: then the model and `state`, whatever else
+    /// changes in the training (the optimizer; a tuple of it and a weight average), are put back as they were.
+    ///
+    /// # Errors
+    /// If there is a patience and nothing monitored, or the folder cannot be made or holds the state of something else; then
+    /// the model is as it was.
+    pub fn start(
+        options: TrainingOptions,
+        model: &(impl Module<T> + ?Sized),
+        state: &(impl Module<T> + ?Sized),
+    ) -> Result<Self> {
+        if options.patience.is_some() && options.monitor.is_none() {
+            let reason = "a patience needs a metric to monitor";
+            return Err(Error::argument("training", reason));
+        }
+        let folder = options.folder.as_deref().map(Folder::create).transpose()?;
+        let (mut history, mut best) = (History::default(), None);
+        if let Some(folder) = &folder
+            && let Some(found) = folder.resume(model, state)?
+        {
+            (history, best) = (found, folder.load_best()?);
+        }
+        let mut training = Self {
+            options,
+            folder,
+            history,
+            best,
+            is_over: false,
+        };
+        training.is_over = training.is_patience_over();
+        Ok(training)
+    }
+
+    /// The next epoch; `None` when all are done, or the training has stopped.
+    pub fn next_epoch(&mut self) -> Option<Epoch> {
+        let index = self.history.epochs().len();
+        if self.is_over || index >= self.options.epochs {
+            return None;
+        }
+        // Far apart, because a seed is counted up by the tapes of an epoch.
+        let seed = self.options.seed.wrapping_add((index as u64 + 1) << 32);
+        set_seed(seed);
+        let (epochs, progress) = (self.options.epochs, self.options.progress);
+        Some(Epoch::new(index, epochs, seed, progress))
+    }
+
+    /// Writes the epoch down, keeps the model if it is the best so far, and saves. Returns whether it is the best.
+    ///
+    /// # Errors
+    /// If the monitored metric was not recorded, or a file cannot be written.
+    pub fn finish(
+        &mut self,
+        epoch: Epoch,
+        model: &(impl Module<T> + ?Sized),
+        state: &(impl Module<T> + ?Sized),
+    ) -> Result<bool> {
+        let asked_to_stop = epoch.is_last();
+        let record = epoch.into_record();
+        if let Some(monitor) = &self.options.monitor
+            && record.get(&monitor.metric).is_none()
+        {
+            let names: Vec<&str> = record
+                .metrics
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect();
+            let reason = format!("no {:?} was recorded, only {names:?}", monitor.metric);
+            return Err(Error::argument("training", reason));
+        }
+        self.history.push(record);
+        let index = self.history.epochs().len() - 1;
+        let monitor = self.options.monitor.as_ref();
+        let best = monitor.and_then(|monitor| self.history.best(monitor));
+        let is_best = best.is_some_and(|(best, _)| best == index);
+        if is_best {
+            self.best = Some(model.state_dict());
+        }
+        if let Some(folder) = &self.folder {
+            if is_best {
+                folder.save_best(model)?;
+            }
+            folder.save_last(model, state, &self.history)?;
+        }
+        self.is_over = asked_to_stop || self.is_patience_over();
+        Ok(is_best)
+    }
+
+    fn is_patience_over(&self) -> bool {
+        let (Some(patience), Some(monitor)) = (self.options.patience, &self.options.monitor) else {
+            return false;
+        };
+        let best = self.history.best(monitor).map_or(0, |(best, _)| best + 1);
+        self.history.epochs().len() >= best + patience.max(1)
+    }
+
+    /// Puts the best epoch's weights into the model; leaves it as it is if nothing was monitored.
+    ///
+    /// # Errors
+    /// If it is not the model that was trained.
+    pub fn restore_best(&self, model: &(impl Module<T> + ?Sized)) -> Result<()> {
+        match &self.best {
+            Some(best) => Ok(model.load_state_dict(best)?),
+            None => Ok(()),
+        }
+    }
+
+    /// What was seen so far.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+}

@@ -1,0 +1,242 @@
+//! A training that stops and goes on: the same bits, the best model, a history that matches the state.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+
+use lexigrad_nn::{Dropout, Embedding, Linear, Module, ModuleState, StateDict, cross_entropy};
+use lexigrad_optim::{Adam, Average, Optimizer, Rule};
+use lexigrad_tensor::{Ids, Tape, Tensor};
+use lexigrad_text::batch;
+use lexigrad_text::train::{History, Monitor, Training, TrainingOptions, fit};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+const WORDS: usize = 30;
+
+#[derive(Module)]
+struct Classifier {
+    embed: Embedding,
+    dropout: Dropout,
+    out: Linear,
+}
+
+impl Classifier {
+    fn new() -> Self {
+        let mut rng = StdRng::seed_from_u64(5);
+        Self {
+            embed: Embedding::new(WORDS, 4, &mut rng),
+            dropout: Dropout::new(0.3).unwrap(),
+            out: Linear::new(4, 3, &mut rng),
+        }
+    }
+
+    fn loss(&self, words: &[usize]) -> lexigrad_text::Result<Tensor> {
+        let labels = Ids::new(words.iter().map(|word| word % 3).collect::<Vec<_>>())?;
+        let x = self
+            .dropout
+            .forward(&self.embed.forward(&Ids::new(words.to_vec())?)?)?;
+        Ok(cross_entropy(&self.out.forward(&x)?, &labels)?)
+    }
+
+    fn bits(&self) -> Vec<u32> {
+        let parameters = self.parameters().into_iter();
+        parameters
+            .flat_map(|param| param.value().to_vec())
+            .map(f32::to_bits)
+            .collect()
+    }
+}
+
+fn options(epochs: usize, folder: Option<&Path>) -> TrainingOptions {
+    TrainingOptions {
+        epochs,
+        seed: 7,
+        monitor: Some(Monitor::lowest("loss")),
+        folder: folder.map(Path::to_owned),
+        ..TrainingOptions::default()
+    }
+}
+
+/// Trains with dropout, shuffling, momentum and an average of the weights; returns the bits of model and average.
+fn train(epochs: usize, folder: Option<&Path>) -> (Vec<u32>, Vec<u32>, History) {
+    let model = Classifier::new();
+    let mut optimizer = Adam::new(0.02).build(&model);
+    let mut average = Average::new(&model, 0.9).unwrap();
+    let mut training = {
+        let state = (&optimizer, &average);
+        Training::start(options(epochs, folder), &model, &state).unwrap()
+    };
+    while let Some(mut epoch) = training.next_epoch() {
+        let mut last = 0.0;
+        for words in batch::shuffled(WORDS, 7, epoch.rng()) {
+            let tape = Tape::new();
+            let loss = model.loss(&words).unwrap();
+            last = loss.item().unwrap();
+            average
+                .step(&mut optimizer, &tape.backward(&loss).unwrap())
+                .unwrap();
+        }
+        epoch.record("loss", last);
+        training
+            .finish(epoch, &model, &(&optimizer, &average))
+            .unwrap();
+    }
+    let averaged = average.value(&model.out.weight).unwrap().to_vec();
+    let averaged = averaged.into_iter().map(f32::to_bits).collect();
+    (model.bits(), averaged, training.history().clone())
+}
+
+#[test]
+fn a_training_goes_on_to_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = train(6, None);
+    train(2, Some(folder.path()));
+    train(5, Some(folder.path()));
+    let resumed = train(6, Some(folder.path()));
+    assert_eq!((&resumed.0, &resumed.1), (&whole.0, &whole.1));
+    assert_eq!(resumed.2.series("loss"), whole.2.series("loss"));
+    let csv = std::fs::read_to_string(folder.path().join("history.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 7);
+    assert!(csv.starts_with("epoch,seconds,loss\n1,"), "{csv}");
+}
+
+#[test]
+fn a_history_that_is_ahead_of_the_state_is_cut() {
+    let (folder, whole) = (tempfile::tempdir().unwrap(), train(4, None));
+    train(2, Some(folder.path()));
+    let second = std::fs::read(folder.path().join("last.safetensors")).unwrap();
+    train(3, Some(folder.path()));
+    std::fs::write(folder.path().join("last.safetensors"), second).unwrap(); // stopped between the two files
+    assert_eq!(train(4, Some(folder.path())).0, whole.0);
+}
+
+#[test]
+fn a_broken_state_is_refused_and_the_model_is_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    train(1, Some(folder.path()));
+    let path = folder.path().join("last.safetensors");
+    let whole = std::fs::read(&path).unwrap();
+    let model = Classifier::new();
+    let before = model.bits();
+    let start = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let optimizer = Adam::new(0.02).build(&model);
+        let error = Training::<f32>::start(options(2, Some(folder.path())), &model, &optimizer);
+        error.unwrap_err().to_string()
+    };
+    assert!(start(&whole[..whole.len() / 2]).contains("last.safetensors"));
+    assert!(
+        start(&whole).contains("training."),
+        "the average is missing"
+    );
+    assert_eq!(model.bits(), before);
+}
+
+#[test]
+fn the_best_epoch_is_restored_and_patience_ends_the_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Classifier::new();
+    let mut optimizer = Adam::new(0.02).build(&model);
+    let options = TrainingOptions {
+        epochs: 20,
+        monitor: Some(Monitor::highest("accuracy")),
+        patience: Some(2),
+        folder: Some(folder.path().to_owned()),
+        ..TrainingOptions::default()
+    };
+    let accuracies = [0.5, 0.8, f64::NAN, 0.8, 0.7];
+    let mut bits = Vec::new();
+    let history = run(&options, &model, &mut optimizer, |epoch| {
+        bits.push(model.bits());
+        accuracies[epoch]
+    });
+    assert_eq!(
+        history.epochs().len(),
+        4,
+        "epochs 3 and 4 were no better than the second"
+    );
+    assert_eq!(model.bits(), bits[1]);
+    let best = StateDict::<f32>::load(folder.path().join("best.safetensors")).unwrap();
+    let other = Classifier::new();
+    other.load_state_dict(&best).unwrap();
+    assert_eq!(other.bits(), bits[1]);
+
+    let again = run(&options, &model, &mut optimizer, |_| {
+        unreachable!("it is over")
+    });
+    assert_eq!(again.epochs().len(), 4);
+}
+
+fn run(
+    options: &TrainingOptions,
+    model: &Classifier,
+    optimizer: &mut Optimizer<Adam>,
+    mut accuracy: impl FnMut(usize) -> f64,
+) -> History {
+    fit(
+        options.clone(),
+        model,
+        optimizer,
+        |epoch| batch::shuffled(WORDS, 7, epoch.rng()),
+        |words| model.loss(words),
+        |epoch| {
+            let value = accuracy(epoch.index());
+            epoch.record("accuracy", value);
+            Ok(())
+        },
+    )
+    .unwrap()
+}
+
+#[test]
+fn a_loss_that_is_not_finite_ends_the_training_before_its_step() {
+    let model = Classifier::new();
+    let mut optimizer = Adam::new(0.02).build(&model);
+    let before = model.bits();
+    let mut fit_with = |factor: f32| {
+        let batches = |_: &mut lexigrad_text::train::Epoch| vec![vec![1, 2]];
+        let loss = |words: &Vec<usize>| Ok(model.loss(words)?.mul_scalar(factor));
+        let done = |_: &mut lexigrad_text::train::Epoch| Ok(());
+        fit(
+            TrainingOptions::default(),
+            &model,
+            &mut optimizer,
+            batches,
+            loss,
+            done,
+        )
+    };
+    let message = fit_with(f32::NAN).unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "fit: the loss is NaN at epoch 1, batch 1; it must be finite"
+    );
+    assert_eq!(model.bits(), before);
+    assert!(fit_with(1.0).is_ok());
+}
+
+#[test]
+fn what_is_monitored_must_be_recorded() {
+    let model = Classifier::new();
+    let optimizer = Adam::new(0.02).build(&model);
+    let mut training = Training::start(options(1, None), &model, &optimizer).unwrap();
+    let mut epoch = training.next_epoch().unwrap();
+    epoch.record("accuracy", 0.5);
+    let message = training
+        .finish(epoch, &model, &optimizer)
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        message,
+        "training: no \"loss\" was recorded, only [\"accuracy\"]"
+    );
+    let patient = TrainingOptions {
+        patience: Some(1),
+        ..TrainingOptions::default()
+    };
+    let message = Training::<f32>::start(patient, &model, &optimizer)
+        .unwrap_err()
+        .to_string();
+    assert_eq!(message, "training: a patience needs a metric to monitor");
+}
