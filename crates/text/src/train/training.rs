@@ -79,7 +79,7 @@ impl Monitor {
 /// follow from the seed and the epoch: a training that was stopped between two epochs goes on to the same bits.
 ///
 /// ```
-/// use lexigrad_nn::{Linear, mse};
+/// use lexigrad_nn::{Linear, Reduction, mse};
 /// use lexigrad_optim::{Rule, Sgd};
 /// use lexigrad_tensor::{Tape, Tensor};
 /// use lexigrad_text::train::{Monitor, Training, TrainingOptions};
@@ -93,7 +93,7 @@ impl Monitor {
 /// let mut training = Training::start(options, &model, &optimizer)?;
 /// while let Some(mut epoch) = training.next_epoch() {
 ///     let tape = Tape::new();
-///     let loss = mse(&model.forward(&x)?, &y)?;
+///     let loss = mse(&model.forward(&x)?, &y, Reduction::Mean)?;
 ///     optimizer.step(&tape.backward(&loss)?)?;
 ///     epoch.record("loss", loss.item()?);
 ///     training.finish(epoch, &model, &optimizer)?;
