@@ -8,6 +8,7 @@ mod error;
 pub mod metrics;
 mod tokenize;
 pub mod train;
+pub mod validate;
 mod vocab;
 
 pub use coverage::Coverage;
