@@ -15,5 +15,5 @@ pub use coverage::Coverage;
 pub use error::{Error, Place, Result};
 #[cfg(feature = "tokenizers")]
 pub use tokenize::PretrainedTokenizer;
-pub use tokenize::{WordOptions, characters, words};
+pub use tokenize::{HashedFeatures, WordOptions, characters, words};
 pub use vocab::{Vocab, VocabOptions};

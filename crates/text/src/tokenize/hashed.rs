@@ -1,0 +1,113 @@
+//! Word runs and word beginnings as rows of a table that they share.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// Gives each run of neighbouring words, and each beginning of a word, a row among so many, by its hash.
+///
+/// There is no list of them, so that none is unknown; two may share a row (fastText's `wordNgrams` and `bucket`, with words'
+/// beginnings in place of all their letter runs).
+///
+/// ```
+/// use lexigrad_text::HashedFeatures;
+/// let features = HashedFeatures { longest_run: 2, beginning: 5, buckets: 1000 };
+/// let rows = features.rows(&["not", "entertaining"])?;
+/// assert_eq!(rows.len(), 2); // "not entertaining", "enter.."
+/// assert_eq!(features.rows(&["entertained"])?, rows[1..]);
+/// # Ok::<(), lexigrad_text::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HashedFeatures {
+    /// The most words in a run; runs have two or more, so that 1 is none.
+    pub longest_run: usize,
+    /// The letters in a beginning, of words that have so many; 0 for none.
+    pub beginning: usize,
+    /// The rows.
+    pub buckets: u32,
+}
+
+impl HashedFeatures {
+    /// The rows of a text's runs, the shorter ones first, and then of its words' beginnings.
+    ///
+    /// # Errors
+    /// If there are no buckets.
+    pub fn rows<W: AsRef<str>>(&self, tokens: &[W]) -> Result<Vec<u32>> {
+        if self.buckets == 0 {
+            return Err(Error::argument("hashed features", "no buckets"));
+        }
+        let tokens: Vec<&str> = tokens.iter().map(AsRef::as_ref).collect();
+        let runs = (2..=self.longest_run).flat_map(|length| tokens.windows(length));
+        let mut rows: Vec<u32> = runs.map(|run| self.bucket(run)).collect();
+        if self.beginning > 0 {
+            let beginnings = tokens.iter().filter_map(|token| self.beginning_of(token));
+            // No token is empty, so that a beginning and the empty string are no run.
+            rows.extend(beginnings.map(|start| self.bucket(&[start, ""])));
+        }
+        Ok(rows)
+    }
+
+    fn beginning_of<'a>(&self, token: &'a str) -> Option<&'a str> {
+        let (last, character) = token.char_indices().nth(self.beginning - 1)?;
+        Some(&token[..last + character.len_utf8()])
+    }
+
+    fn bucket(&self, parts: &[&str]) -> u32 {
+        (hash(parts) % u64::from(self.buckets)) as u32
+    }
+}
+
+/// The 64-bit FNV-1a hash of `parts` with a byte after each that no UTF-8 text holds: the same on every machine.
+fn hash(parts: &[&str]) -> u64 {
+    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0xff]));
+    let hash = bytes.fold(OFFSET_BASIS, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
+    });
+    // The remainder by a round number of buckets reads mostly the low bits, so the high ones are mixed in.
+    hash ^ (hash >> 29)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_tell_word_order_apart_where_words_do_not() {
+        let features = HashedFeatures {
+            longest_run: 3,
+            beginning: 0,
+            buckets: 1000,
+        };
+        let rows = features.rows(&["not", "good", "not"]).unwrap();
+        assert_eq!(rows.len(), 3);
+        assert_ne!(rows[0], rows[1]);
+        assert!(features.rows::<&str>(&[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn letters_are_counted_not_bytes() {
+        let features = HashedFeatures {
+            longest_run: 1,
+            beginning: 5,
+            buckets: 1000,
+        };
+        let rows = |word: &str| features.rows(&[word]).unwrap();
+        assert_eq!(rows("naïveté"), rows("naïve"));
+        assert!(rows("naïv").is_empty());
+        let none = HashedFeatures {
+            buckets: 0,
+            ..features
+        };
+        assert!(none.rows(&["a"]).is_err());
+    }
+
+    #[test]
+    fn the_hash_is_fnv_1a_and_keeps_the_parts_apart() {
+        let plain = 0xaf63_dc4c_8601_ec8c_u64; // FNV-1a of "a"
+        let ended = (plain ^ 0xff).wrapping_mul(0x0100_0000_01b3);
+        assert_eq!(hash(&["a"]), ended ^ (ended >> 29));
+        assert_ne!(hash(&["ab", "c"]), hash(&["a", "bc"]));
+    }
+}
