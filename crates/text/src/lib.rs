@@ -4,6 +4,7 @@
 
 pub mod batch;
 mod coverage;
+pub mod decode;
 mod error;
 pub mod metrics;
 mod tokenize;
