@@ -7,6 +7,7 @@ mod coverage;
 pub mod decode;
 mod error;
 pub mod metrics;
+pub mod read;
 mod tokenize;
 pub mod train;
 pub mod validate;
