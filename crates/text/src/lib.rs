@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod read;
 mod tokenize;
 pub mod train;
+pub mod usage;
 pub mod validate;
 mod vocab;
 
