@@ -13,6 +13,7 @@
 //! | [`json_lines`] | a JSON value each | any type that serde reads |
 //! | [`columns`] | a token with its tags each, blank between sentences (CoNLL) | [`Sentence`] |
 //! | [`LabelledTexts::load`] | a label and a text each, in any of these forms or fastText's | all of them |
+//! | [`parts`] | which lines of another file belong to which part | [`Part`] |
 //! | [`pairs`] | a source and a target each, with a tab between | two strings |
 
 mod columns;
@@ -20,6 +21,7 @@ mod csv;
 mod json_lines;
 mod labelled;
 mod lines;
+mod parts;
 mod tsv;
 
 pub use self::csv::{Csv, csv};
@@ -27,4 +29,5 @@ pub use columns::{Columns, ColumnsOptions, Sentence, columns};
 pub use json_lines::{JsonLines, json_lines};
 pub use labelled::{LabelledText, LabelledTexts};
 pub use lines::{Line, LineOptions, Lines, lines};
+pub use parts::{Part, items_of, parts};
 pub use tsv::{Row, Tsv, pairs, tsv};
