@@ -10,6 +10,7 @@ pub mod metrics;
 mod tokenize;
 pub mod train;
 pub mod validate;
+pub mod vectors;
 mod vocab;
 
 pub use coverage::Coverage;
