@@ -12,6 +12,7 @@ mod tokenize;
 pub mod train;
 pub mod usage;
 pub mod validate;
+pub mod vectors;
 mod vocab;
 
 pub use coverage::Coverage;

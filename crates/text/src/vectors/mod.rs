@@ -1,0 +1,39 @@
+//! Pretrained word vectors: read from the files that word2vec, GloVe and fastText write, looked at, put into an embedding.
+//!
+//! [`WordVectors::load`] recognises the format by the content, whatever the file is called:
+//!
+//! | format | layout |
+//! |---|---|
+//! | word2vec text, fastText `.vec` | a line `V D`, then lines `word x1 .. xD` |
+//! | GloVe text | the same without the first line |
+//! | word2vec binary | a line `V D`, then `word`, a space, D little-endian `f32`, perhaps a newline |
+//! | fastText `.bin` | a whole model; unseen words get the mean of their subwords, by fastText's own hash |
+//!
+//! A first line of two whole numbers is a header; so a GloVe file of one number a row must not start with a number's vector.
+//!
+//! What is accepted and counted in the [`LoadReport`]: a word twice, of which the first stays; spaces in words, as in GloVe's
+//! `. . .`: a line is split from the right, and a word's last part must be no number; line ends CRLF; no newline at the end; a byte
+//! order mark. Fields are parted by spaces and tabs alone, since real files have words that are other kinds of space.
+//!
+//! What is refused, with the line of text or the byte of a binary file: NaN and infinity; rows of another length; a header that
+//! says other sizes than there are, or that the file could not hold; a file cut short; an empty word, one beyond 1 KiB, one that is
+//! not UTF-8; a quantized fastText model. Nothing is allocated on a header's word alone. Text that ends inside its last number
+//! cannot be told from text that ends there.
+
+mod binary;
+mod collector;
+mod detect;
+mod fasttext;
+mod header;
+mod map;
+mod options;
+mod report;
+mod source;
+mod table;
+mod text;
+mod words;
+
+pub use fasttext::Subwords;
+pub use options::VectorOptions;
+pub use report::{LoadReport, VectorFormat};
+pub use table::WordVectors;

@@ -1,0 +1,9 @@
+//! What a user of pretrained vectors relies on.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod formats;
+mod peers;
+mod prefixes;
+mod refusals;
+mod support;
