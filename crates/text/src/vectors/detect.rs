@@ -31,7 +31,7 @@ fn read_rows<'a>(source: &Source<'_>, options: &VectorOptions<'a>) -> Result<Col
         None => text::read(source, None, options),
         Some(header) => {
             let rest = data.get(end + 1..).unwrap_or_default();
-            if is_text(rest) {
+            if is_text(rest, header.dim) {
                 return text::read(source, Some(header), options);
             }
             binary::read(source, header, source.data.len() - rest.len(), options)
@@ -39,13 +39,12 @@ fn read_rows<'a>(source: &Source<'_>, options: &VectorOptions<'a>) -> Result<Col
     }
 }
 
-/// Whether rows stand there as text: the first line is UTF-8 without control characters and ends with a number.
-fn is_text(rows: &[u8]) -> bool {
+/// Whether rows of `dim` numbers stand there as text: the first line is UTF-8 and ends with two numbers, or with one if there is one.
+fn is_text(rows: &[u8], dim: usize) -> bool {
     let end = memchr::memchr(b'\n', rows).unwrap_or(rows.len());
-    let is_control = |character: char| character < ' ' && !matches!(character, '\t' | '\r');
+    let is_number = |field: &str| field.parse::<f32>().is_ok();
     std::str::from_utf8(&rows[..end]).is_ok_and(|line| {
-        let last = line.split_ascii_whitespace().next_back();
-        let is_number = last.is_none_or(|field| field.parse::<f32>().is_ok());
-        is_number && !line.contains(is_control)
+        let last = line.split_ascii_whitespace().rev().take(dim.min(2));
+        rows.is_empty() || (!line.is_empty() && last.map(is_number).all(|is| is))
     })
 }

@@ -23,7 +23,9 @@
 mod binary;
 mod collector;
 mod detect;
+mod embed;
 mod fasttext;
+mod geometry;
 mod header;
 mod map;
 mod options;
@@ -32,8 +34,11 @@ mod source;
 mod table;
 mod text;
 mod words;
+mod write;
 
+pub use embed::{Matching, MissingRows};
 pub use fasttext::Subwords;
+pub use geometry::SimilarityCorrelation;
 pub use options::VectorOptions;
 pub use report::{LoadReport, VectorFormat};
 pub use table::WordVectors;

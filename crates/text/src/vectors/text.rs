@@ -25,9 +25,8 @@ pub(super) fn read<'a>(
     let mut lines = Lines::new(data);
     let (format, dim, expected) = match header {
         Some(header) => {
-            lines.next();
-            // The last newline may be missing.
-            header.check_size(source, lines.rest.len() + 1, 2, 2)?;
+            let first = lines.next().map_or(0, |(_, line)| line.len() + 1);
+            header.check_size(source, data.len().saturating_sub(first), 1, 2)?;
             (VectorFormat::Word2VecText, header.dim, header.rows)
         }
         None => {

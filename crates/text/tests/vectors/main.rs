@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod embedding;
 mod formats;
+mod geometry;
 mod peers;
 mod prefixes;
 mod refusals;
 mod support;
+mod writing;

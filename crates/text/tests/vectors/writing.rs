@@ -1,0 +1,94 @@
+//! What is written is read back, to the bit.
+
+use lexigrad_tensor::Tensor;
+use lexigrad_text::VocabOptions;
+use lexigrad_text::vectors::{VectorFormat, VectorOptions, WordVectors};
+use proptest::prelude::*;
+
+use crate::support::{fixture, read};
+
+proptest! {
+    #[test]
+    fn both_formats_come_back(
+        rows in prop::collection::btree_map("[^ \n\t\r]{1,6}", prop::collection::vec(any::<f32>(), 3), 0..6),
+    ) {
+        let finite = |row: &[f32]| row.iter().all(|value| value.is_finite());
+        let (words, values): (Vec<String>, Vec<Vec<f32>>) = rows.into_iter().filter(|(_, row)| finite(row)).unzip();
+        let vocab = VocabOptions { specials: words.clone(), ..VocabOptions::plain() }.build([""; 0]).unwrap();
+        let table = Tensor::from_slice(&values.concat(), [words.len(), 3]).unwrap();
+        let vectors = WordVectors::from_table(&vocab, &table).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (text, binary) = (folder.path().join("a.txt"), folder.path().join("a.bin"));
+        vectors.save_text(&text).unwrap();
+        vectors.save_binary(&binary).unwrap();
+        for path in [text, binary] {
+            let (again, report) = VectorOptions::default().load(&path).unwrap();
+            prop_assert!(words.is_empty() || (report.format == VectorFormat::Word2VecText) == path.ends_with("a.txt"));
+            prop_assert!(again.words().eq(vectors.words()));
+            let bits = |vectors: &WordVectors| -> Vec<u32> { vectors.rows().flatten().map(|x| x.to_bits()).collect() };
+            prop_assert_eq!(bits(&again), bits(&vectors));
+        }
+    }
+}
+
+#[test]
+fn words_that_would_not_come_back_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vectors");
+    std::fs::write(&path, "as it was").unwrap();
+    for (word, in_text) in [
+        ("a b", true),
+        (" a", false),
+        ("a 1", false),
+        ("a\nb", false),
+    ] {
+        let vocab = VocabOptions::plain().build([word]).unwrap();
+        let vectors = WordVectors::from_table(&vocab, &Tensor::ones([1, 2])).unwrap();
+        assert!(vectors.save_binary(&path).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"as it was");
+        let mut text = Vec::new();
+        assert_eq!(vectors.write_text(&mut text).is_ok(), in_text, "{word:?}");
+        if in_text {
+            assert_eq!(read(&text).unwrap().0.get(word), Some(&[1.0, 1.0][..]));
+        }
+    }
+    let vocab = VocabOptions::plain().build(["a\nb"]).unwrap();
+    let vectors = WordVectors::from_table(&vocab, &Tensor::ones([1, 2])).unwrap();
+    assert_eq!(
+        vectors.save_text(&path).unwrap_err().to_string(),
+        "save_text: the word \"a\\nb\" has a line end, or spaces around it or before a number; text cannot hold it"
+    );
+}
+
+#[test]
+fn gensims_text_is_written_as_gensim_has_it() {
+    let path = fixture("gensim_text.vec");
+    let mut text = Vec::new();
+    WordVectors::load(&path)
+        .unwrap()
+        .write_text(&mut text)
+        .unwrap();
+    assert_eq!(text, std::fs::read(path).unwrap());
+}
+
+#[test]
+fn a_table_must_fit_its_vocabulary() {
+    let vocab = VocabOptions::plain().build(["a", "b"]).unwrap();
+    let message = |table: Tensor| {
+        WordVectors::from_table(&vocab, &table)
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        message(Tensor::ones([3, 2])),
+        "from_table: a table [3, 2] for 2 words; there must be a row for each word, and a number in each"
+    );
+    assert_eq!(
+        message(Tensor::ones([2])),
+        "from_table: the table has shape [2]; it must be [V, D]"
+    );
+    assert_eq!(
+        message(Tensor::new([[1.0, 2.0], [f32::NAN, 0.0]])),
+        "from_table: row 1 holds NaN; numbers must be finite"
+    );
+}

@@ -1,0 +1,19 @@
+//! fastText models, from the options on; known and unseen words are asked for.
+#![no_main]
+
+use lexigrad_text::vectors::VectorOptions;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let magic = 793_712_314_i32.to_le_bytes();
+    let version = 12_i32.to_le_bytes();
+    let file = [&magic[..], &version, bytes].concat();
+    let Ok((vectors, _)) = VectorOptions::default().read(&file, "fuzz") else {
+        return;
+    };
+    for word in vectors.words().chain(["unseen", "é", "</s>"]) {
+        if let Some(vector) = vectors.compose(word) {
+            assert_eq!(vector.len(), vectors.dim());
+        }
+    }
+});

@@ -1,0 +1,21 @@
+//! Vectors as text, and whatever else their reader may be given; what is read is written, and read back.
+#![no_main]
+
+use lexigrad_text::vectors::VectorOptions;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok((vectors, report)) = VectorOptions::default().read(bytes, "fuzz") else {
+        return;
+    };
+    assert_eq!((report.words, report.dim), (vectors.len(), vectors.dim()));
+    for (word, row) in vectors.words().zip(vectors.rows()) {
+        assert_eq!(vectors.get(word), Some(row));
+        assert!(row.iter().all(|value| value.is_finite()));
+    }
+    let mut text = Vec::new();
+    if vectors.write_text(&mut text).is_ok() {
+        let (again, _) = VectorOptions::default().read(&text, "again").expect("what was written is read");
+        assert!(again.words().eq(vectors.words()) && again.rows().eq(vectors.rows()));
+    }
+});
