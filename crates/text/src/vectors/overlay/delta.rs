@@ -8,9 +8,9 @@ use lexigrad_optim::Rule;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use super::super::write::save;
 use super::table::Overlay;
 use crate::error::{Error, Place, Result};
+use crate::vectors::write::save;
 
 impl<R: Rule<f32>> Overlay<R> {
     /// Writes the rows that moved, and no other, as a safetensors file: `ids` (`U32`, `[n]`, rising) and `values` (`F32`, `[n, D]`),

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use lexigrad_optim::Rule;
 use lexigrad_tensor::{Grad, Gradients, Ids, Param, Tensor};
 
-use super::super::mapped::MappedTable;
 use super::lookup::Lookup;
 use crate::error::{Error, Result};
+use crate::vectors::mapped::MappedTable;
 
 /// A table `[V, D]` that is trained, while its file stays as it is: rows that a step moves are copied out first.
 ///
