@@ -95,6 +95,9 @@ fn fnv(hash: u32, bytes: &[u8]) -> u32 {
 
 /// The mean of rows, rounded as fastText rounds it; `None` if it is not finite, or there are no rows.
 fn mean(rows: &[&[f32]], dim: usize) -> Option<Vec<f32>> {
+    if rows.is_empty() {
+        return None;
+    }
     let mut mean = vec![0.0; dim];
     for row in rows {
         mean.iter_mut()
