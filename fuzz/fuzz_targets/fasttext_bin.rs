@@ -14,6 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
     for word in vectors.words().chain(["unseen", "é", "</s>"]) {
         if let Some(vector) = vectors.compose(word) {
             assert_eq!(vector.len(), vectors.dim());
+            assert!(vector.iter().all(|value| value.is_finite()));
         }
     }
 });

@@ -12,7 +12,9 @@ fuzz_target!(|input: (u8, u8, &[u8])| {
     };
     let mut binary = Vec::new();
     if vectors.write_binary(&mut binary).is_ok() {
-        let (again, _) = VectorOptions::default().read(&binary, "again").expect("what was written is read");
+        let (again, _) = VectorOptions::default()
+            .read(&binary, "again")
+            .expect("what was written is read");
         assert!(again.words().eq(vectors.words()) && again.rows().eq(vectors.rows()));
     }
 });

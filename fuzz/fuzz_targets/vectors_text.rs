@@ -15,7 +15,9 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let mut text = Vec::new();
     if vectors.write_text(&mut text).is_ok() {
-        let (again, _) = VectorOptions::default().read(&text, "again").expect("what was written is read");
+        let (again, _) = VectorOptions::default()
+            .read(&text, "again")
+            .expect("what was written is read");
         assert!(again.words().eq(vectors.words()) && again.rows().eq(vectors.rows()));
     }
 });

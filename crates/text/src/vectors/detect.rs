@@ -44,7 +44,7 @@ fn is_text(rows: &[u8], dim: usize) -> bool {
     let end = memchr::memchr(b'\n', rows).unwrap_or(rows.len());
     let is_number = |field: &str| field.parse::<f32>().is_ok();
     std::str::from_utf8(&rows[..end]).is_ok_and(|line| {
-        let last = line.split_ascii_whitespace().rev().take(dim.min(2));
-        rows.is_empty() || (!line.is_empty() && last.map(is_number).all(|is| is))
+        let mut last = line.split_ascii_whitespace().rev().take(dim.min(2));
+        rows.is_empty() || (!line.is_empty() && last.all(is_number))
     })
 }

@@ -13,13 +13,10 @@ use crate::error::{Error, Result};
 pub(super) fn map(path: &Path) -> Result<Mmap> {
     let fail = |cause| Error::io(path, cause);
     let file = File::open(path).map_err(fail)?;
+    #[allow(unsafe_code, reason = "files cannot be mapped without")]
     // SAFETY: a mapping is sound as long as nobody changes the file; nothing in this program writes to a file that it has mapped
     // (whatever is saved goes to a new file, which then takes the old one's name), and what other programs must not do is said
     // in the documentation of everything that maps.
-    #[allow(
-        unsafe_code,
-        reason = "a mapping cannot be made without; see the comment above"
-    )]
     let mapping = unsafe { Mmap::map(&file) };
     mapping.map_err(fail)
 }

@@ -89,6 +89,13 @@ fn words_with_spaces_are_split_from_the_right() {
 }
 
 #[test]
+fn words_of_control_characters_leave_text_text() {
+    let (vectors, report) = read(b"2 2\n\x01\x1f 1 2\n\x0c 3 4\n").unwrap();
+    assert_eq!(report.format, VectorFormat::Word2VecText);
+    assert_eq!(vectors.get("\u{c}"), Some(&[3.0, 4.0][..]));
+}
+
+#[test]
 fn of_duplicates_the_first_stays() {
     let text = read(b"4 1\na 1\nb 2\na 3\na 4\n").unwrap();
     let rows: [(&[u8], &[f32]); 4] = [

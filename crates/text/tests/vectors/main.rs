@@ -5,6 +5,7 @@
 mod embedding;
 mod formats;
 mod geometry;
+mod overlay;
 mod peers;
 mod prefixes;
 mod refusals;

@@ -190,6 +190,12 @@ fn a_broken_model_is_refused_by_byte() {
         broken[at..at + bytes.len()].copy_from_slice(bytes);
         assert_eq!(message(&broken), expected);
     }
+    let huge = 3e38_f32.to_le_bytes().repeat(28 * 3);
+    let overflowing = [&model[..227], &huge, &model[227 + huge.len()..]].concat();
+    assert_eq!(
+        message(&overflowing),
+        "file, byte 227: row 0, \"東京\": its sum with its subwords is not finite"
+    );
     let cut = message(&model[..model.len() - 1]);
     assert!(
         cut.contains("the output matrix is [8, 3]; the 95 bytes left"),

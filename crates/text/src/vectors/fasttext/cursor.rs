@@ -1,7 +1,7 @@
 //! Little-endian fields, one after another.
 
-use super::super::source::{Source, until};
 use crate::error::{Error, Result};
+use crate::vectors::source::{Source, until};
 
 /// A place in a binary file, from which fields are read.
 pub(super) struct Cursor<'a> {

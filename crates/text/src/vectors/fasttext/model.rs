@@ -1,17 +1,17 @@
 //! The layout of a fastText model, version 11 or 12: options, dictionary, input matrix, output matrix.
 
-use super::super::VectorOptions;
-use super::super::collector::Collector;
-use super::super::report::{LoadReport, VectorFormat};
-use super::super::source::{Source, append_numbers, word};
-use super::super::table::WordVectors;
 use super::cursor::Cursor;
 use super::subwords::{Grams, Subwords};
 use crate::error::Result;
 use crate::train::Progress;
+use crate::vectors::VectorOptions;
+use crate::vectors::collector::Collector;
+use crate::vectors::report::{LoadReport, VectorFormat};
+use crate::vectors::source::{Source, append_numbers, word};
+use crate::vectors::table::WordVectors;
 
 /// The number with which a model starts.
-pub(in super::super) const MAGIC: i32 = 793_712_314;
+pub(in crate::vectors) const MAGIC: i32 = 793_712_314;
 
 /// The kinds of models; of version 11 the supervised ones have no subwords.
 const SUPERVISED: i32 = 3;
@@ -23,7 +23,7 @@ struct Layout {
 }
 
 /// Reads a whole model.
-pub(in super::super) fn read(
+pub(in crate::vectors) fn read(
     source: &Source<'_>,
     options: &VectorOptions<'_>,
 ) -> Result<(WordVectors, LoadReport)> {
@@ -54,7 +54,11 @@ pub(in super::super) fn read(
         }
         own.clear();
         input.append_rows(&cursor, row..row + 1, &mut own)?;
-        rows.values().extend(subwords.mean_with(&own, word));
+        let vector = subwords.mean_with(&own, word).ok_or_else(|| {
+            let reason = format!("row {row}, {word:?}: its sum with its subwords is not finite");
+            cursor.fail(input.start_of(row), reason)
+        })?;
+        rows.values().extend(vector);
         rows.finish_row(word);
     }
     let (words, values, report) = rows.finish();
@@ -214,9 +218,14 @@ impl Matrix<'_> {
         values.reserve(rows.len() * self.dim);
         for row in rows {
             append_numbers(&self.numbers[row * size..][..size], values).map_err(|reason| {
-                cursor.fail(self.at + 16 + row * size, format!("row {row}: {reason}"))
+                cursor.fail(self.start_of(row), format!("row {row}: {reason}"))
             })?;
         }
         Ok(())
+    }
+
+    /// The byte where a row starts, after the two sizes.
+    fn start_of(&self, row: usize) -> usize {
+        self.at + 16 + row * self.dim * 4
     }
 }

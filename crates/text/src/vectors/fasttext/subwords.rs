@@ -39,15 +39,15 @@ impl Subwords {
         self.grams.buckets
     }
 
-    /// The mean of the vectors of the subwords of an unseen word; `None` for one too short to have any.
+    /// The mean of the vectors of the subwords of an unseen word; `None` for one too short to have any, or if it is not finite.
     pub fn compose(&self, word: &str) -> Option<Vec<f32>> {
         let buckets = self.grams.buckets_of(word);
         let rows: Vec<&[f32]> = buckets.iter().map(|&bucket| self.row(bucket)).collect();
-        (!rows.is_empty()).then(|| mean(&rows, self.dim))
+        mean(&rows, self.dim)
     }
 
-    /// The vector of a known word: the mean of its own row and those of its subwords.
-    pub(super) fn mean_with(&self, own: &[f32], word: &str) -> Vec<f32> {
+    /// The vector of a known word: the mean of its own row and those of its subwords; `None` if it is not finite.
+    pub(super) fn mean_with(&self, own: &[f32], word: &str) -> Option<Vec<f32>> {
         let buckets = self.grams.buckets_of(word);
         let grams = buckets.iter().map(|&bucket| self.row(bucket));
         let rows: Vec<&[f32]> = std::iter::once(own).chain(grams).collect();
@@ -93,8 +93,11 @@ fn fnv(hash: u32, bytes: &[u8]) -> u32 {
     })
 }
 
-/// The mean of rows, one at least, rounded as fastText rounds it.
-fn mean(rows: &[&[f32]], dim: usize) -> Vec<f32> {
+/// The mean of rows, rounded as fastText rounds it; `None` if it is not finite, or there are no rows.
+fn mean(rows: &[&[f32]], dim: usize) -> Option<Vec<f32>> {
+    if rows.is_empty() {
+        return None;
+    }
     let mut mean = vec![0.0; dim];
     for row in rows {
         mean.iter_mut()
@@ -103,7 +106,7 @@ fn mean(rows: &[&[f32]], dim: usize) -> Vec<f32> {
     }
     let factor = (1.0 / rows.len() as f64) as f32;
     mean.iter_mut().for_each(|sum| *sum *= factor);
-    mean
+    mean.iter().all(|value| value.is_finite()).then_some(mean)
 }
 
 #[cfg(test)]
