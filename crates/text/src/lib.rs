@@ -6,6 +6,7 @@ pub mod batch;
 mod coverage;
 pub mod decode;
 mod error;
+pub mod explain;
 pub mod metrics;
 pub mod read;
 mod tokenize;

@@ -100,7 +100,8 @@ impl VocabOptions {
 /// assert_eq!(vocab.encode(["the", "bird"])?, [2, 1]);
 /// # Ok::<(), lexigrad_text::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Saved", into = "Saved")]
 pub struct Vocab {
     padding: Option<u32>,
     unknown: Option<u32>,
@@ -117,6 +118,25 @@ struct Saved {
     padding: Option<String>,
     unknown: Option<String>,
     words: Vec<(String, u64)>,
+}
+
+impl TryFrom<Saved> for Vocab {
+    type Error = String;
+
+    fn try_from(saved: Saved) -> Result<Self, String> {
+        Self::from_parts(saved.padding, saved.unknown, saved.words)
+    }
+}
+
+impl From<Vocab> for Saved {
+    fn from(vocab: Vocab) -> Self {
+        let name = |id: Option<u32>| id.and_then(|id| vocab.word(id)).map(str::to_owned);
+        Self {
+            padding: name(vocab.padding),
+            unknown: name(vocab.unknown),
+            words: vocab.words,
+        }
+    }
 }
 
 impl Vocab {
@@ -304,13 +324,7 @@ impl Vocab {
 
     /// The words and counts as JSON: `{"padding": .., "unknown": .., "words": [["the", 3], ..]}`.
     pub fn to_json(&self) -> String {
-        let name = |id: Option<u32>| id.and_then(|id| self.word(id)).map(str::to_owned);
-        let saved = Saved {
-            padding: name(self.padding),
-            unknown: name(self.unknown),
-            words: self.words.clone(),
-        };
-        serde_json::to_string(&saved).unwrap_or_default()
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     /// Reads what [`save`](Self::save) wrote.
@@ -331,7 +345,6 @@ impl Vocab {
     /// If it is no such JSON, or holds a word twice.
     pub fn from_json(json: &str) -> Result<Self> {
         let fail = |reason: String| Error::argument("vocab", reason);
-        let saved: Saved = serde_json::from_str(json).map_err(|cause| fail(cause.to_string()))?;
-        Self::from_parts(saved.padding, saved.unknown, saved.words).map_err(fail)
+        serde_json::from_str(json).map_err(|cause| fail(cause.to_string()))
     }
 }
