@@ -9,6 +9,7 @@ mod error;
 pub mod explain;
 pub mod metrics;
 pub mod read;
+pub mod report;
 mod tokenize;
 pub mod train;
 pub mod usage;
