@@ -140,11 +140,13 @@ impl<T: Element> LinearChainCrf<T> {
             return Ok(Tensor::zeros([batch]));
         }
         let places = emissions.split(&vec![1; length], 1)?;
+        // By the tag that is moved to, so that what is summed over stands side by side.
         let transitions = self.transitions.value();
+        let transitions = transitions.transpose(0, 1)?.reshape(transitions.shape())?;
         // For each tag the sum over the taggings that end with it.
         let mut sums = places[0].squeeze(1)?.add(&self.start_transitions.value())?;
         for (time, emission) in places.iter().enumerate().skip(1) {
-            let next = sums.unsqueeze(-1)?.add(&transitions)?.logsumexp(1)?;
+            let next = sums.unsqueeze(1)?.add(&transitions)?.logsumexp(-1)?;
             let next = next.add(&emission.squeeze(1)?)?;
             let there = lengths.iter().map(|&length| time < length).collect();
             sums = next.where_mask(&Mask::new(there, [batch, 1])?, &sums)?;

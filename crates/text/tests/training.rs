@@ -69,7 +69,7 @@ fn train(epochs: usize, folder: Option<&Path>) -> (Vec<u32>, Vec<u32>, History) 
     };
     while let Some(mut epoch) = training.next_epoch() {
         let mut last = 0.0;
-        for words in batch::shuffled(WORDS, 7, epoch.rng()) {
+        for words in batch::shuffled(WORDS, 7, &mut epoch.rng()) {
             let tape = Tape::new();
             let loss = model.loss(&words).unwrap();
             last = loss.item().unwrap();
@@ -178,7 +178,7 @@ fn run(
         options.clone(),
         model,
         optimizer,
-        |epoch| batch::shuffled(WORDS, 7, epoch.rng()),
+        |epoch| batch::shuffled(WORDS, 7, &mut epoch.rng()),
         |words| model.loss(words),
         |epoch| {
             let value = accuracy(epoch.index());

@@ -38,6 +38,31 @@ pub struct Window {
     pub targets: Ids,
 }
 
+impl Window {
+    /// The rows in groups of `size`, the last perhaps smaller: for shards of a batch that go on from window to window.
+    ///
+    /// # Errors
+    /// If the size is 0.
+    pub fn shards(&self, size: usize) -> Result<Vec<Self>> {
+        let [rows, length] = [self.inputs.shape()[0], self.inputs.shape()[1]];
+        if size == 0 {
+            return Err(Error::argument("shards", "the size is 0"));
+        }
+        let cut = |ids: &Ids, start: usize| {
+            let count = size.min(rows - start);
+            let part = ids.as_slice()[start * length..][..count * length].to_vec();
+            Ids::from_vec(part, Shape::from([count, length]))
+        };
+        let shard = |start| {
+            Ok(Self {
+                inputs: cut(&self.inputs, start)?,
+                targets: cut(&self.targets, start)?,
+            })
+        };
+        (0..rows).step_by(size).map(shard).collect()
+    }
+}
+
 impl<'a> Stream<'a> {
     /// The windows of `text` in `rows` rows.
     ///
@@ -132,6 +157,16 @@ mod tests {
                 prop_assert!(next.eq(window.targets.as_slice().iter().copied()));
             }
         }
+    }
+
+    #[test]
+    fn shards_are_rows() {
+        let text: Vec<u32> = (0..13).collect();
+        let window = Stream::new(&text, 3, 2).unwrap().next().unwrap().unwrap();
+        let shards = window.shards(2).unwrap();
+        assert_eq!(shards[0].inputs.as_slice(), [0, 1, 4, 5]);
+        assert_eq!(shards[1].targets.as_slice(), [9, 10]);
+        assert!(window.shards(0).is_err());
     }
 
     #[test]

@@ -33,27 +33,33 @@ impl HashedFeatures {
     /// # Errors
     /// If there are no buckets.
     pub fn rows<W: AsRef<str>>(&self, tokens: &[W]) -> Result<Vec<u32>> {
-        if self.buckets == 0 {
-            return Err(Error::argument("hashed features", "no buckets"));
-        }
         let tokens: Vec<&str> = tokens.iter().map(AsRef::as_ref).collect();
         let runs = (2..=self.longest_run).flat_map(|length| tokens.windows(length));
-        let mut rows: Vec<u32> = runs.map(|run| self.bucket(run)).collect();
+        let mut rows: Vec<u32> = runs.map(|run| self.row(run)).collect::<Result<_>>()?;
         if self.beginning > 0 {
             let beginnings = tokens.iter().filter_map(|token| self.beginning_of(token));
             // No token is empty, so that a beginning and the empty string are no run.
-            rows.extend(beginnings.map(|start| self.bucket(&[start, ""])));
+            for start in beginnings {
+                rows.push(self.row(&[start, ""])?);
+            }
         }
         Ok(rows)
+    }
+
+    /// The row of anything that is written in parts.
+    ///
+    /// # Errors
+    /// If there are no buckets.
+    pub fn row(&self, parts: &[&str]) -> Result<u32> {
+        if self.buckets == 0 {
+            return Err(Error::argument("hashed features", "no buckets"));
+        }
+        Ok((hash(parts) % u64::from(self.buckets)) as u32)
     }
 
     fn beginning_of<'a>(&self, token: &'a str) -> Option<&'a str> {
         let (last, character) = token.char_indices().nth(self.beginning - 1)?;
         Some(&token[..last + character.len_utf8()])
-    }
-
-    fn bucket(&self, parts: &[&str]) -> u32 {
-        (hash(parts) % u64::from(self.buckets)) as u32
     }
 }
 

@@ -13,7 +13,7 @@ use super::progress::Progress;
 pub struct Epoch {
     index: usize,
     epochs: usize,
-    rng: StdRng,
+    seed: u64,
     started: Instant,
     metrics: Vec<(String, f64)>,
     shows_progress: bool,
@@ -25,7 +25,7 @@ impl Epoch {
         Self {
             index,
             epochs,
-            rng: StdRng::seed_from_u64(seed),
+            seed,
             started: Instant::now(),
             metrics: Vec::new(),
             shows_progress,
@@ -38,9 +38,9 @@ impl Epoch {
         self.index
     }
 
-    /// The generator of this epoch: it follows from the training's seed and the epoch's number alone.
-    pub fn rng(&mut self) -> &mut StdRng {
-        &mut self.rng
+    /// The generator of this epoch, at its start: it follows from the training's seed and the epoch's number alone.
+    pub fn rng(&self) -> StdRng {
+        StdRng::seed_from_u64(self.seed)
     }
 
     /// The same items, with a progress bar for them if the training shows one.

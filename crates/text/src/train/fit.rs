@@ -30,7 +30,7 @@ use crate::metrics::Mean;
 ///     TrainingOptions { epochs: 20, ..Default::default() },
 ///     &model,
 ///     &mut optimizer,
-///     |epoch| batch::shuffled(4, 2, epoch.rng()),
+///     |epoch| batch::shuffled(4, 2, &mut epoch.rng()),
 ///     |batch| Ok(cross_entropy(&model.forward(&gather(&words, batch)?)?, &gather(&labels, batch)?)?),
 ///     |epoch| Ok(epoch.record("done", 1.0)),
 /// )?;

@@ -1,0 +1,33 @@
+//! Texts from files: lines, columns, labels.
+//!
+//! Every reader takes UTF-8, with or without a byte order mark, with Unix or Windows line ends, with or without an end of the last
+//! line, and goes through files of any size a line at a time. What breaks a rule is an [`Error`](crate::Error) with file, line and
+//! reason, after which the reader ends. Each opens a file (`tsv("reviews.tsv")`) or reads from whatever is at hand
+//! (`Tsv::new(Lines::new(bytes, "name", options))`).
+//!
+//! | reader | lines | items |
+//! |---|---|---|
+//! | [`lines()`] | any | [`Line`] |
+//! | [`tsv`] | fields with tabs between, as many in each | [`Row`] |
+//! | [`csv`] | fields with commas between, quoted where needed (RFC 4180) | [`Row`] |
+//! | [`json_lines`] | a JSON value each | any type that serde reads |
+//! | [`columns`] | a token with its tags each, blank between sentences (CoNLL) | [`Sentence`] |
+//! | [`LabelledTexts::load`] | a label and a text each, in any of these forms or fastText's | all of them |
+//! | [`parts`] | which lines of another file belong to which part | [`Part`] |
+//! | [`pairs`] | a source and a target each, with a tab between | two strings |
+
+mod columns;
+mod csv;
+mod json_lines;
+mod labelled;
+mod lines;
+mod parts;
+mod tsv;
+
+pub use self::csv::{Csv, csv};
+pub use columns::{Columns, ColumnsOptions, Sentence, columns};
+pub use json_lines::{JsonLines, json_lines};
+pub use labelled::{LabelledText, LabelledTexts};
+pub use lines::{Line, LineOptions, Lines, lines};
+pub use parts::{Part, items_of, parts};
+pub use tsv::{Row, Tsv, pairs, tsv};

@@ -1,0 +1,154 @@
+//! A recurrent encoder and decoder with attention (Bahdanau et al. 2015, Luong et al. 2015).
+
+use lexigrad::nn::{
+    AttentionOptions, CrossEntropyOptions, LstmState, attention_weights, cross_entropy_with,
+    scaled_dot_product_attention,
+};
+use lexigrad::prelude::*;
+use lexigrad_text::batch::Padded;
+use rand::Rng;
+
+/// So much of a label's weight is spread over all others, so that the model is never quite sure.
+const LABEL_SMOOTHING: f64 = 0.1;
+
+/// The sizes of a [`Translator`].
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    pub source: usize,
+    pub target: usize,
+    pub dim: usize,
+    pub hidden: usize,
+    pub dropout: f64,
+}
+
+#[derive(Module)]
+pub struct Translator {
+    source: Embedding,
+    target: Embedding,
+    encoder: Lstm,
+    decoder: Lstm,
+    key: Linear,
+    combine: Linear,
+    out: Linear,
+    dropout: Dropout,
+}
+
+/// What the decoder reads: `[B, S, 2H]` of the source, where it is no padding, and keys of it for the attention.
+pub struct Memory {
+    values: Tensor,
+    keys: Tensor,
+    present: Mask,
+}
+
+impl Translator {
+    pub fn new(sizes: Sizes, rng: &mut impl Rng) -> Result<Self> {
+        let Sizes {
+            dim,
+            hidden,
+            dropout,
+            ..
+        } = sizes;
+        let recurrent = |input_size, hidden_size, bidirectional| RecurrentConfig {
+            batch_first: true,
+            bidirectional,
+            ..RecurrentConfig::new(input_size, hidden_size)
+        };
+        Ok(Self {
+            source: Embedding::new(sizes.source, dim, rng),
+            target: Embedding::new(sizes.target, dim, rng),
+            encoder: recurrent(dim, hidden, true).lstm(rng)?,
+            decoder: recurrent(dim, 2 * hidden, false).lstm(rng)?,
+            key: Linear::new(2 * hidden, 2 * hidden, rng),
+            combine: Linear::new(4 * hidden, 2 * hidden, rng),
+            out: Linear::new(2 * hidden, sizes.target, rng),
+            dropout: Dropout::new(dropout)?,
+        })
+    }
+
+    /// Reads the source. The decoder starts from the last states of both directions, side by side.
+    pub fn encode(&self, source: &Padded) -> Result<(Memory, LstmState)> {
+        let x = self.dropout.forward(&self.source.forward(&source.ids)?)?;
+        let (values, last) = self.encoder.forward_with(&x, Some(&source.lengths), None)?;
+        let present = source.present().to_vec();
+        let [batch, length] = [source.lengths.len(), source.ids.shape()[1]];
+        let memory = Memory {
+            keys: self.key.forward(&values)?,
+            values,
+            present: Mask::new(present, [batch, 1, length])?,
+        };
+        let state = LstmState {
+            hidden: both(&last.hidden)?,
+            cell: both(&last.cell)?,
+        };
+        Ok((memory, state))
+    }
+
+    /// Scores of what comes after each token of `target: [B, T]`: `[B, T, V]`, with the state after the last.
+    pub fn decode(
+        &self,
+        target: &Ids,
+        memory: &Memory,
+        state: &LstmState,
+    ) -> Result<(Tensor, LstmState)> {
+        let x = self.dropout.forward(&self.target.forward(target)?)?;
+        let (hidden, state) = self.decoder.forward_with(&x, None, Some(state))?;
+        let options = AttentionOptions {
+            mask: Some(&memory.present),
+            ..AttentionOptions::default()
+        };
+        let context =
+            scaled_dot_product_attention(&hidden, &memory.keys, &memory.values, &options)?;
+        let combined = self
+            .combine
+            .forward(&cat(&[&hidden, &context], -1)?)?
+            .tanh();
+        Ok((self.out.forward(&self.dropout.forward(&combined)?)?, state))
+    }
+
+    /// How much each token of `target` looks at each token of one source: `[T, S]`.
+    pub fn attention(&self, source: &Padded, target: &Ids) -> Result<Tensor> {
+        let (memory, state) = self.encode(source)?;
+        let x = self.target.forward(target)?;
+        let (hidden, _) = self.decoder.forward_with(&x, None, Some(&state))?;
+        attention_weights(&hidden, &memory.keys, &AttentionOptions::default())
+    }
+
+    /// The summed loss of what comes next in the targets, with smoothed labels; padding counts nothing.
+    pub fn loss(&self, source: &Padded, input: &Padded, wanted: &Padded) -> Result<Tensor> {
+        let (memory, state) = self.encode(source)?;
+        let (scores, _) = self.decode(&input.ids, &memory, &state)?;
+        let options = CrossEntropyOptions {
+            ignore_index: Some(0),
+            label_smoothing: LABEL_SMOOTHING,
+            reduction: Reduction::Sum,
+            ..CrossEntropyOptions::default()
+        };
+        cross_entropy_with(&scores, &wanted.ids, &options)
+    }
+}
+
+impl Memory {
+    /// The memory of one source, for so many sequences that are decoded side by side.
+    pub fn repeated(&self, count: usize) -> Result<Self> {
+        let repeat = |x: &Tensor| x.expand([count, x.shape()[1], x.shape()[2]]);
+        let [_, _, length] = self.present.shape()[..] else {
+            unreachable!("made with three axes")
+        };
+        Ok(Self {
+            values: repeat(&self.values)?,
+            keys: repeat(&self.keys)?,
+            present: Mask::new(vec![true; count * length], [count, 1, length])?,
+        })
+    }
+}
+
+/// `[2 layers, B, H] -> [layers, B, 2H]`: the two directions of each layer side by side.
+fn both(state: &Tensor) -> Result<Tensor> {
+    let [rows, batch, hidden] = state.shape()[..] else {
+        unreachable!("a recurrent state has three axes")
+    };
+    let by_layer = state.reshape([rows / 2, 2, batch, hidden])?;
+    by_layer
+        .permute(&[0, 2, 1, 3])?
+        .reshape([rows / 2, batch, 2 * hidden])
+}
