@@ -11,6 +11,10 @@
 //!
 //! A first line of two whole numbers is a header; so a GloVe file of one number a row must not start with a number's vector.
 //!
+//! From there: [`WordVectors::embedding`] for a vocabulary; [`nearest`](WordVectors::nearest), [`analogy`](WordVectors::analogy) and
+//! [`similarity_correlation`](WordVectors::similarity_correlation); [`save_text`](WordVectors::save_text) and
+//! [`save_binary`](WordVectors::save_binary); a [`MappedTable`] that need not fit into memory, and an [`Overlay`] that trains it.
+//!
 //! What is accepted and counted in the [`LoadReport`]: a word twice, of which the first stays; spaces in words, as in GloVe's
 //! `. . .`: a line is split from the right, and a word's last part must be no number; line ends CRLF; no newline at the end; a byte
 //! order mark. Fields are parted by spaces and tabs alone, since real files have words that are other kinds of space.

@@ -23,7 +23,8 @@ impl WordVectors {
 
     /// Writes word2vec's binary format, which gensim and [`load`](Self::load) read: the same numbers, to the bit.
     ///
-    /// The file is written beside `path` and then takes its name.
+    /// The file is written beside `path` and then takes its name. An empty line, which readers skip, follows the header if the first
+    /// row might be taken for text.
     ///
     /// # Errors
     /// If a word has a space or a line end, or writing fails; then a file that was there is as it was.
@@ -59,7 +60,10 @@ impl WordVectors {
         self.check_words("save_binary", |word| !word.contains([' ', '\n']), rule)?;
         let mut write = || {
             writeln!(out, "{} {}", self.len(), self.dim())?;
-            for (word, row) in self.words().zip(self.rows()) {
+            for (place, (word, row)) in self.words().zip(self.rows()).enumerate() {
+                if place == 0 && may_be_text(word, row) {
+                    out.write_all(b"\n")?;
+                }
                 write!(out, "{word} ")?;
                 write_numbers(&mut out, row)?;
             }
@@ -82,6 +86,19 @@ impl WordVectors {
             )),
         }
     }
+}
+
+/// Whether a first row of these bytes could be the beginning of a text, by which formats are told apart. An empty line before it,
+/// which readers of the binary format skip, then says that it is none.
+fn may_be_text(word: &str, row: &[f32]) -> bool {
+    let numbers = row.iter().flat_map(|number| number.to_le_bytes());
+    let bytes: Vec<u8> = word.bytes().chain([b' ']).chain(numbers).collect();
+    let line = bytes
+        .split(|&byte| byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    // Bytes that end inside a character may go on to be text.
+    std::str::from_utf8(line).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
 /// Writes little-endian numbers.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use lexigrad_nn::{Embedding, EmbeddingConfig};
 use lexigrad_optim::{Adagrad, RowWiseAdagrad, Rule, Sgd, SparseAdam};
-use lexigrad_tensor::{Ids, Tape, Tensor};
+use lexigrad_tensor::{Grad, Ids, Tape, Tensor};
 use lexigrad_text::vectors::{MappedTable, Overlay};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -242,5 +242,37 @@ fn vectors_become_a_table() {
     assert_eq!(
         mapped.rows(&Ids::new([1]).unwrap()).unwrap().to_vec(),
         [3.0, 4.0]
+    );
+}
+
+#[test]
+fn a_dense_gradient_moves_every_row_but_the_padding() {
+    let folder = Folder::new();
+    let (_, mapped) = table(folder.file("table"), 10, 2, 1);
+    let ids = Ids::new([4, 0, 7]).unwrap();
+    let before = mapped.rows(&ids).unwrap().to_vec();
+    let mut overlay = Overlay::new(mapped, Sgd::new(1.0)).with_padding(0).unwrap();
+    let batch = overlay.lookup(&ids).unwrap();
+    let tape = Tape::new();
+    let weights = Tensor::new([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+    let grads = tape
+        .backward(&batch.rows.value().mul(&weights).unwrap().sum())
+        .unwrap();
+    overlay.step(&batch, &grads).unwrap();
+    let moves = [1.0, 2.0, 0.0, 0.0, 5.0, 6.0];
+    let expected: Vec<f32> = before
+        .iter()
+        .zip(moves)
+        .map(|(value, by)| value - by)
+        .collect();
+    assert_eq!(overlay.rows(&ids).unwrap().to_vec(), expected);
+    assert_eq!(overlay.touched(), 2);
+
+    let wrong = [(&batch.rows, Grad::Dense(Tensor::ones([4, 2])))]
+        .into_iter()
+        .collect();
+    assert_eq!(
+        overlay.step(&batch, &wrong).unwrap_err().to_string(),
+        "overlay: a gradient of shape [4, 2] of rows of shape [3, 2]"
     );
 }

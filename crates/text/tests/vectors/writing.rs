@@ -61,6 +61,40 @@ fn words_that_would_not_come_back_are_refused() {
 }
 
 #[test]
+fn numbers_whose_bytes_are_digits_come_back_too() {
+    // The second was found by fuzzing.
+    let rows: [&[(&str, &[u8; 4])]; 4] = [
+        &[("a", b"0.5\n")],
+        &[("\0\0\0\0\0\u{1}\t\t239", b"\t\t\n4"), ("1", b"9 \0\0")],
+        &[("a", b"1234"), ("b", b"5 6\n")],
+        &[("a", &[0; 4]), ("b", &[b'1', b' ', 0x80, b'2'])],
+    ];
+    for rows in rows {
+        let words = rows.iter().map(|(word, _)| (*word).to_owned()).collect();
+        let vocab = VocabOptions {
+            specials: words,
+            ..VocabOptions::plain()
+        }
+        .build([""; 0])
+        .unwrap();
+        let numbers: Vec<f32> = rows
+            .iter()
+            .map(|(_, bytes)| f32::from_le_bytes(**bytes))
+            .collect();
+        let table = Tensor::from_slice(&numbers, [numbers.len(), 1]).unwrap();
+        let mut bytes = Vec::new();
+        WordVectors::from_table(&vocab, &table)
+            .unwrap()
+            .write_binary(&mut bytes)
+            .unwrap();
+        let (again, report) = read(&bytes).unwrap();
+        assert_eq!(report.format, VectorFormat::Word2VecBinary);
+        assert!(again.words().eq(vocab.words()));
+        assert_eq!(again.table().unwrap().to_vec(), numbers);
+    }
+}
+
+#[test]
 fn gensims_text_is_written_as_gensim_has_it() {
     let path = fixture("gensim_text.vec");
     let mut text = Vec::new();

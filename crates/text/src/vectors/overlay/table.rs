@@ -51,7 +51,7 @@ pub(super) struct Touched {
     /// `[touched, D]`
     pub(super) values: Vec<f32>,
     /// What the rule remembers: `[touched, runs · width]`.
-    pub(super) state: Vec<f32>,
+    state: Vec<f32>,
 }
 
 impl<R: Rule<f32>> Overlay<R> {
@@ -138,47 +138,52 @@ impl<R: Rule<f32>> Overlay<R> {
     /// Moves the rows of `batch` that have a gradient, by one step of the rule.
     ///
     /// # Errors
-    /// If an option of the rule is out of its range, or the batch is one of another table. Then nothing has moved.
+    /// If an option of the rule is out of its range, or the batch or the gradient is one of another table. Then nothing has moved.
     pub fn step(&mut self, batch: &Lookup, gradients: &Gradients) -> Result<()> {
-        self.rule.check()?;
-        if !self.learning_rate.is_finite() || self.learning_rate < 0.0 {
-            let reason = format!(
-                "the learning rate is {}; it must be finite and not negative",
-                self.learning_rate
-            );
-            return Err(Error::argument(R::NAME, reason));
-        }
-        let dim = self.base.dim();
-        if batch.rows.shape()[1] != dim
-            || batch.ids.iter().any(|&id| id as usize >= self.base.len())
-        {
-            let (rows, shape) = (self.base.len(), batch.rows.shape());
-            let reason =
-                format!("a lookup of shape {shape} of another table; this one is [{rows}, {dim}]");
-            return Err(Error::argument("overlay", reason));
-        }
+        self.check(batch)?;
         let Some(gradient) = gradients.get(&batch.rows).map(Grad::coalesce) else {
             return Ok(());
         };
-        let moved: Vec<u32> = match &gradient {
-            Grad::Dense(_) => batch.ids.clone(),
-            Grad::RowSparse(sparse) => sparse
-                .rows()
-                .as_slice()
-                .iter()
-                .map(|&row| batch.ids[row as usize])
-                .collect(),
+        if gradient.shape() != batch.rows.shape() {
+            let (found, shape) = (gradient.shape(), batch.rows.shape());
+            let reason = format!("a gradient of shape {found} of rows of shape {shape}");
+            return Err(Error::argument("overlay", reason));
+        }
+        let entries: Vec<u32> = match &gradient {
+            Grad::Dense(_) => (0..batch.ids.len() as u32).collect(),
+            Grad::RowSparse(sparse) => sparse.rows().as_slice().to_vec(),
         };
-        self.touch(&moved)?;
+        let stored = gradient.stored().values();
+        let rows = stored.chunks_exact(self.base.dim());
+        let moves: Vec<(u32, &[f32])> = entries
+            .into_iter()
+            .zip(rows)
+            .filter(|&(entry, _)| Some(entry) != batch.padding)
+            .map(|(entry, row)| (batch.ids[entry as usize], row))
+            .collect();
+        self.touch(moves.iter().map(|&(id, _)| id))?;
         self.steps += 1;
         let factors = self.rule.factors(self.learning_rate, self.steps);
-        for (&id, gradient) in moved
-            .iter()
-            .zip(gradient.stored().values().chunks_exact(dim))
-        {
-            if Some(id) != self.padding {
-                self.move_row(&factors, id, gradient);
-            }
+        for (id, gradient) in moves {
+            self.move_row(&factors, id, gradient);
+        }
+        Ok(())
+    }
+
+    /// Checks the rule, and that the batch can be one of this table.
+    fn check(&self, batch: &Lookup) -> Result<()> {
+        self.rule.check()?;
+        let rate = self.learning_rate;
+        if !rate.is_finite() || rate < 0.0 {
+            let reason = format!("the learning rate is {rate}; it must be finite and not negative");
+            return Err(Error::argument(R::NAME, reason));
+        }
+        let (len, dim, shape) = (self.base.len(), self.base.dim(), batch.rows.shape());
+        let is_within = batch.ids.iter().all(|&id| (id as usize) < len);
+        if shape[..] != [batch.ids.len(), dim] || !is_within {
+            let reason =
+                format!("a lookup of shape {shape} of another table; this one is [{len}, {dim}]");
+            return Err(Error::argument("overlay", reason));
         }
         Ok(())
     }
@@ -197,9 +202,9 @@ impl<R: Rule<f32>> Overlay<R> {
     }
 
     /// Copies rows out of the file that have not been; all of them, or after an error none.
-    pub(super) fn touch(&mut self, ids: &[u32]) -> Result<()> {
-        let is_new = |id: &u32| Some(*id) != self.padding && !self.touched.places.contains_key(id);
-        let new: Vec<u32> = ids.iter().copied().filter(is_new).collect();
+    fn touch(&mut self, ids: impl Iterator<Item = u32>) -> Result<()> {
+        let is_new = |id: &u32| !self.touched.places.contains_key(id);
+        let new: Vec<u32> = ids.filter(is_new).collect();
         let values = self.values_of(&new)?;
         self.touched.values.extend(values);
         for id in new {
@@ -230,20 +235,19 @@ impl<R: Rule<f32>> Overlay<R> {
     }
 
     /// How many numbers the rule remembers of a row.
-    pub(super) fn remembered(&self) -> usize {
+    fn remembered(&self) -> usize {
         self.rule.runs() * self.width()
     }
 
     /// Puts rows in the place of those of the table; the rule remembers nothing of them. The ids are distinct and below V.
     pub(super) fn put(&mut self, ids: &[u32], values: &[f32]) -> Result<()> {
-        self.touch(ids)?;
+        self.touch(ids.iter().copied())?;
         let (dim, remembered) = (self.base.dim(), self.remembered());
         let initial = self.rule.initial_state() as f32;
         for (id, row) in ids.iter().zip(values.chunks_exact(dim)) {
-            if let Some(place) = self.touched.places.get(id) {
-                self.touched.values[place * dim..][..dim].copy_from_slice(row);
-                self.touched.state[place * remembered..][..remembered].fill(initial);
-            }
+            let place = self.touched.places[id];
+            self.touched.values[place * dim..][..dim].copy_from_slice(row);
+            self.touched.state[place * remembered..][..remembered].fill(initial);
         }
         Ok(())
     }
