@@ -5,24 +5,25 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod args;
+mod learned;
 mod model;
-mod reader;
-mod report;
-mod tokenizer;
-mod train;
-mod vocabulary;
+mod trained;
 
 use std::error::Error;
 use std::path::Path;
 
 use clap::Parser;
+use lexigrad::prelude::*;
+use lexigrad_text::batch::by_length;
+use lexigrad_text::read::LabelledTexts;
+use lexigrad_text::train::{TrainingOptions, fit};
+use lexigrad_text::vectors::{MissingRows, VectorOptions};
+use lexigrad_text::{HashedFeatures, VocabOptions, words};
 use rand::{SeedableRng, rngs::StdRng};
 
-use args::Args;
-use model::{Classifier, Trained};
-use reader::Corpus;
-use tokenizer::tokenize;
-use vocabulary::{Features, Vocabulary};
+use args::{Args, Kind};
+use model::{Classifier, Settings};
+use trained::{Description, Trained, collate};
 
 fn main() {
     if let Err(error) = run(&Args::parse()) {
@@ -40,54 +41,70 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         None => learn(args)?,
     };
     if args.load.is_some() && args.predict.is_empty() {
-        let corpus = read(args)?;
-        if corpus.labels != trained.labels {
-            let message = format!(
-                "the data has the labels {:?}, the model {:?}",
-                corpus.labels, trained.labels
-            );
-            return Err(message.into());
-        }
-        report::accuracy(&trained, &corpus.test)?;
+        let [_, _, test] = read(args)?;
+        let test = test.with_labels(&trained.description.labels)?;
+        learned::accuracy(&trained, &test.examples)?;
     }
-    report::predictions(&trained, &args.predict)
+    learned::predictions(&trained, &args.predict)
 }
 
-/// Trains on the corpus, reports, and saves if asked to.
+/// Trains by cross-entropy and sparse Adagrad: a step touches the rows of its texts and no other.
 fn learn(args: &Args) -> Result<Trained, Box<dyn Error>> {
-    let corpus = read(args)?;
-    let texts: Vec<Vec<String>> = corpus
-        .train
-        .iter()
-        .map(|example| tokenize(&example.text))
-        .collect();
-    let features = Features {
-        ngrams: args.ngrams,
-        prefix: args.prefix,
-        buckets: args.buckets,
-    };
-    let vocabulary =
-        Vocabulary::from_texts(texts.iter().map(Vec::as_slice), args.min_count, features);
-    println!(
-        "{} train, {} dev, {} test sentences; {} labels, {} words, {} rows of {}",
-        corpus.train.len(),
-        corpus.dev.len(),
-        corpus.test.len(),
-        corpus.labels.len(),
-        vocabulary.words().len(),
-        vocabulary.rows(),
-        args.dim
-    );
+    let [train, dev, test] = read(args)?;
     let mut rng = StdRng::seed_from_u64(args.seed);
-    let model = Classifier::new(vocabulary.rows(), args.dim, corpus.labels.len(), &mut rng)?;
-    let trained = Trained {
-        labels: corpus.labels.clone(),
-        vocabulary,
-        model,
+    let (trained, vectors) = prepare(args, &train, &mut rng)?;
+    let description = &trained.description;
+    println!(
+        "{} train, {} dev, {} test sentences; {} labels, {} words, {} parameters",
+        train.examples.len(),
+        dev.examples.len(),
+        test.examples.len(),
+        train.labels.len(),
+        description.vocab.len(),
+        trained.model.parameter_count()
+    );
+    vectors.iter().for_each(|report| println!("{report}"));
+    let before = trained.model.words.weight.value();
+    let texts = description.encode_all(&train.examples)?;
+    let dev = description.encode_all(&dev.with_labels(&train.labels)?.examples)?;
+    let lengths: Vec<usize> = texts.iter().map(|text| text.words.len()).collect();
+    let (epochs, rate) = if args.model == Kind::Bag {
+        (4, 0.05)
+    } else {
+        (6, 0.02)
     };
-    train::train(&trained, &corpus, args, &mut rng)?;
-    report::accuracy(&trained, &corpus.test)?;
-    report::words(&trained)?;
+    let history = fit(
+        TrainingOptions {
+            epochs: args.epochs.unwrap_or(epochs),
+            seed: args.seed,
+            progress: true,
+            ..TrainingOptions::default()
+        },
+        &trained.model,
+        &mut Adagrad::new(args.lr.unwrap_or(rate)).build(&trained.model),
+        |epoch| by_length(&lengths, args.batch_size, &mut epoch.rng()),
+        |batch| {
+            let (texts, labels) = collate(&texts, batch)?;
+            Ok(cross_entropy(&trained.model.forward(&texts)?, &labels)?)
+        },
+        |epoch| {
+            epoch.record("dev accuracy", trained.confusion(&dev)?.accuracy());
+            let numbers: Vec<String> = epoch
+                .metrics()
+                .iter()
+                .map(|(name, value)| format!("{name} {value:.4}"))
+                .collect();
+            println!("epoch {}: {}", epoch.index() + 1, numbers.join(", "));
+            Ok(())
+        },
+    )?;
+    let test = test.with_labels(&train.labels)?.examples;
+    learned::accuracy(&trained, &test)?;
+    learned::words(&trained)?;
+    if let Some(path) = &args.report {
+        learned::report(&trained, &before, &history, &test, args)?.save(path)?;
+        println!("wrote {}", path.display());
+    }
     if let Some(path) = &args.save {
         trained.save(path)?;
         println!("saved {}", path.display());
@@ -95,12 +112,67 @@ fn learn(args: &Args) -> Result<Trained, Box<dyn Error>> {
     Ok(trained)
 }
 
-/// The user's file, cut into three by the seed, or the movie reviews of this repository.
-fn read(args: &Args) -> Result<Corpus, Box<dyn Error>> {
-    Ok(match &args.data {
-        Some(path) => Corpus::from_file(path, args.seed)?,
-        None => {
-            Corpus::movie_reviews(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data"))?
+/// A model that has learned nothing yet, and what became of its vectors.
+fn prepare(
+    args: &Args,
+    train: &LabelledTexts,
+    rng: &mut StdRng,
+) -> Result<(Trained, Option<String>), Box<dyn Error>> {
+    let tokens = train
+        .examples
+        .iter()
+        .flat_map(|example| words(&example.text));
+    let mut vocab = VocabOptions {
+        minimum_count: args.min_count,
+        ..VocabOptions::default()
+    }
+    .build(tokens)?;
+    let (mut embedding, mut report, mut dim) = (None, None, args.dim);
+    if let Some(path) = &args.vectors {
+        let (vectors, loaded) = VectorOptions::default().load(path)?;
+        // Words that only other texts hold have vectors too.
+        vocab.grow(vectors.words(), 1)?;
+        let (table, matching) = vectors.embedding(&vocab, MissingRows::Normal, true, rng)?;
+        (embedding, dim) = (Some(table), vectors.dim());
+        report = Some(format!("{loaded}; {matching}"));
+    }
+    let features = HashedFeatures {
+        longest_run: args.ngrams,
+        beginning: args.prefix,
+        buckets: args.buckets,
+    };
+    let settings = Settings {
+        kind: args.model,
+        words: vocab.len(),
+        dim,
+        hidden: args.hidden,
+        labels: train.labels.len(),
+        features,
+    };
+    let model = Classifier::new(&settings, embedding, rng)?;
+    let description = Description {
+        settings,
+        labels: train.labels.clone(),
+        vocab,
+    };
+    Ok((Trained { description, model }, report))
+}
+
+/// The user's file, cut in three by the seed, or the movie reviews of this repository.
+fn read(args: &Args) -> Result<[LabelledTexts; 3], Box<dyn Error>> {
+    if let Some(path) = &args.data {
+        let parts = LabelledTexts::load(path)?
+            .split(&[0.8, 0.1, 0.1], &mut StdRng::seed_from_u64(args.seed))?;
+        if parts.iter().any(|part| part.examples.is_empty()) {
+            return Err(format!(
+                "{}: too few examples to train, tune and test",
+                path.display()
+            )
+            .into());
         }
-    })
+        return parts.try_into().map_err(|_| "three parts".into());
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data");
+    let part = |name| LabelledTexts::load(folder.join(format!("movie_reviews.{name}.tsv")));
+    Ok([part("train")?, part("dev")?, part("test")?])
 }

@@ -216,7 +216,7 @@ impl Trained {
 /// A bag of affixes for each place of the padded sentences, an empty one for padding.
 fn letters(sentences: &[&Tagged], length: usize) -> lexigrad_text::Result<Bags> {
     let features = HashedFeatures {
-        longest_run: 1,
+        longest_run: 0,
         beginning: 1,
         buckets: BUCKETS,
     };

@@ -1,25 +1,27 @@
-//! Word runs and word beginnings as rows of a table that they share.
+//! Words, word runs and word beginnings as rows of a table that they share.
+
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// Gives each run of neighbouring words, and each beginning of a word, a row among so many, by its hash.
+/// Gives each run of neighbouring words (a word alone is one), and each beginning of a word, a row among so many, by its hash.
 ///
-/// There is no list of them, so that none is unknown; two may share a row (fastText's `wordNgrams` and `bucket`, with words'
-/// beginnings in place of all their letter runs).
+/// There is no list of them, so that none is unknown; two may share a row (fastText's `wordNgrams` and `bucket`, with words hashed
+/// too, and their beginnings in place of all their letter runs).
 ///
 /// ```
 /// use lexigrad_text::HashedFeatures;
 /// let features = HashedFeatures { longest_run: 2, beginning: 5, buckets: 1000 };
 /// let rows = features.rows(&["not", "entertaining"])?;
-/// assert_eq!(rows.len(), 2); // "not entertaining", "enter.."
-/// assert_eq!(features.rows(&["entertained"])?, rows[1..]);
+/// assert_eq!(rows.len(), 4); // "not", "entertaining", "not entertaining", "enter.."
+/// assert_eq!(features.rows(&["entertained"])?[1..], rows[3..]);
 /// # Ok::<(), lexigrad_text::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HashedFeatures {
-    /// The most words in a run; runs have two or more, so that 1 is none.
+    /// The most words in a run; 1 for words alone, 0 for none.
     pub longest_run: usize,
     /// The letters in a beginning, of words that have so many; 0 for none.
     pub beginning: usize,
@@ -33,17 +35,32 @@ impl HashedFeatures {
     /// # Errors
     /// If there are no buckets.
     pub fn rows<W: AsRef<str>>(&self, tokens: &[W]) -> Result<Vec<u32>> {
+        let spans = self.spans(tokens)?.into_iter();
+        Ok(spans.map(|(row, _)| row).collect())
+    }
+
+    /// The [`rows`](Self::rows), each with the places of the words that it comes of.
+    ///
+    /// # Errors
+    /// If there are no buckets.
+    pub fn spans<W: AsRef<str>>(&self, tokens: &[W]) -> Result<Vec<(u32, Range<usize>)>> {
         let tokens: Vec<&str> = tokens.iter().map(AsRef::as_ref).collect();
-        let runs = (2..=self.longest_run).flat_map(|length| tokens.windows(length));
-        let mut rows: Vec<u32> = runs.map(|run| self.row(run)).collect::<Result<_>>()?;
-        if self.beginning > 0 {
-            let beginnings = tokens.iter().filter_map(|token| self.beginning_of(token));
-            // No token is empty, so that a beginning and the empty string are no run.
-            for start in beginnings {
-                rows.push(self.row(&[start, ""])?);
+        let mut spans = Vec::new();
+        self.check()?;
+        for length in 1..=self.longest_run {
+            for (start, run) in tokens.windows(length).enumerate() {
+                spans.push((self.row(run)?, start..start + length));
             }
         }
-        Ok(rows)
+        if self.beginning > 0 {
+            for (place, token) in tokens.iter().enumerate() {
+                if let Some(start) = self.beginning_of(token) {
+                    // No token is empty, so that a beginning and the empty string are no run.
+                    spans.push((self.row(&[start, ""])?, place..place + 1));
+                }
+            }
+        }
+        Ok(spans)
     }
 
     /// The row of anything that is written in parts.
@@ -51,10 +68,15 @@ impl HashedFeatures {
     /// # Errors
     /// If there are no buckets.
     pub fn row(&self, parts: &[&str]) -> Result<u32> {
-        if self.buckets == 0 {
-            return Err(Error::argument("hashed features", "no buckets"));
-        }
+        self.check()?;
         Ok((hash(parts) % u64::from(self.buckets)) as u32)
+    }
+
+    fn check(&self) -> Result<()> {
+        match self.buckets {
+            0 => Err(Error::argument("hashed features", "no buckets")),
+            _ => Ok(()),
+        }
     }
 
     fn beginning_of<'a>(&self, token: &'a str) -> Option<&'a str> {
@@ -87,15 +109,22 @@ mod tests {
             buckets: 1000,
         };
         let rows = features.rows(&["not", "good", "not"]).unwrap();
-        assert_eq!(rows.len(), 3);
-        assert_ne!(rows[0], rows[1]);
+        assert_eq!(rows.len(), 6);
+        assert!(rows[0] == rows[2] && rows[3] != rows[4]);
+        let places: Vec<_> = features
+            .spans(&["not", "good", "not"])
+            .unwrap()
+            .into_iter()
+            .map(|(_, span)| span)
+            .collect();
+        assert_eq!(places, [0..1, 1..2, 2..3, 0..2, 1..3, 0..3]);
         assert!(features.rows::<&str>(&[]).unwrap().is_empty());
     }
 
     #[test]
     fn letters_are_counted_not_bytes() {
         let features = HashedFeatures {
-            longest_run: 1,
+            longest_run: 0,
             beginning: 5,
             buckets: 1000,
         };

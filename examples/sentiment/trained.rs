@@ -1,0 +1,115 @@
+//! A trained classifier with its words and labels: what is saved, loaded and asked.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use lexigrad::prelude::*;
+use lexigrad_text::batch::{Padded, in_order};
+use lexigrad_text::metrics::Confusion;
+use lexigrad_text::read::LabelledText;
+use lexigrad_text::{Vocab, words};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Classifier, Settings, Texts};
+
+/// Texts that are looked at side by side when nothing is learned.
+const SIDE_BY_SIDE: usize = 64;
+
+pub struct Trained {
+    pub description: Description,
+    pub model: Classifier,
+}
+
+/// What is written beside the tensors.
+#[derive(Serialize, Deserialize)]
+pub struct Description {
+    pub settings: Settings,
+    pub labels: Vec<String>,
+    pub vocab: Vocab,
+}
+
+/// A text as ids.
+pub struct Encoded {
+    pub words: Vec<u32>,
+    pub features: Vec<u32>,
+    pub label: u32,
+}
+
+impl Description {
+    pub fn encode(&self, text: &str, label: u32) -> lexigrad_text::Result<Encoded> {
+        let tokens = words(text);
+        Ok(Encoded {
+            words: self.vocab.encode(&tokens)?,
+            features: self.settings.features.rows(&tokens)?,
+            label,
+        })
+    }
+
+    pub fn encode_all(&self, examples: &[LabelledText]) -> lexigrad_text::Result<Vec<Encoded>> {
+        examples
+            .iter()
+            .map(|example| self.encode(&example.text, example.label))
+            .collect()
+    }
+}
+
+/// The texts of a batch, and their labels.
+pub fn collate(texts: &[Encoded], batch: &[usize]) -> lexigrad_text::Result<(Texts, Ids)> {
+    let of = |part: fn(&Encoded) -> &[u32]| -> Vec<&[u32]> {
+        batch.iter().map(|&index| part(&texts[index])).collect()
+    };
+    let labels: Vec<u32> = batch.iter().map(|&index| texts[index].label).collect();
+    let words = Padded::new(&of(|text| &text.words), 0)?;
+    let features = Bags::from_lists(&of(|text| &text.features))?;
+    Ok((Texts { words, features }, Ids::new(labels)?))
+}
+
+impl Trained {
+    /// The probability of each label for each text.
+    pub fn predict(&self, texts: &[Encoded]) -> lexigrad_text::Result<Vec<Vec<f32>>> {
+        let mut found = Vec::with_capacity(texts.len());
+        for batch in in_order(texts.len(), SIDE_BY_SIDE) {
+            let (texts, _) = collate(texts, &batch)?;
+            let probabilities = self.model.forward(&texts)?.softmax(-1)?.to_vec();
+            found.extend(
+                probabilities
+                    .chunks(self.description.labels.len())
+                    .map(<[f32]>::to_vec),
+            );
+        }
+        Ok(found)
+    }
+
+    /// Which labels were taken for which.
+    pub fn confusion(&self, texts: &[Encoded]) -> lexigrad_text::Result<Confusion> {
+        let mut confusion = Confusion::new(self.description.labels.len());
+        for batch in in_order(texts.len(), SIDE_BY_SIDE) {
+            let (texts, labels) = collate(texts, &batch)?;
+            confusion.add(&labels, &self.model.forward(&texts)?.argmax(-1)?)?;
+        }
+        Ok(confusion)
+    }
+
+    /// Writes the tensors to `path`, and the words and labels to `path.json`.
+    pub fn save(&self, path: &Path) -> Result<(), Box<dyn Error>> {
+        std::fs::write(beside(path), serde_json::to_string(&self.description)?)?;
+        Ok(self.model.save(path)?)
+    }
+
+    /// Reads what [`save`](Self::save) wrote.
+    pub fn load(path: &Path) -> Result<Self, Box<dyn Error>> {
+        let json = beside(path);
+        let fail = |reason: &dyn std::fmt::Display| format!("{}: {reason}", json.display());
+        let text = std::fs::read_to_string(&json).map_err(|error| fail(&error))?;
+        let description: Description = serde_json::from_str(&text).map_err(|error| fail(&error))?;
+        let model = Classifier::new(&description.settings, None, &mut rand::rng())?;
+        model.load(path)?;
+        Ok(Self { description, model })
+    }
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".json");
+    name.into()
+}
