@@ -47,6 +47,9 @@ pub struct Args {
     /// Numbers that a network other than the bag makes of a text.
     #[arg(long, default_value_t = 100, value_parser = count)]
     pub hidden: usize,
+    /// Train so many models, each from other random numbers, and answer with the mean of their probabilities.
+    #[arg(long, default_value_t = 1, value_parser = count)]
+    pub ensemble: usize,
     /// Times to go through the training texts; by default 4 for a bag and 6 for the others.
     #[arg(long, value_parser = count)]
     pub epochs: Option<usize>,

@@ -12,7 +12,7 @@ use lexigrad_text::words as tokens_of;
 
 use crate::args::Args;
 use crate::model::FEATURES_DIM;
-use crate::trained::Trained;
+use crate::trained::{Trained, strongest};
 
 /// So many words are shown of each list.
 const SHOWN: usize = 10;
@@ -50,7 +50,7 @@ pub fn predictions(trained: &Trained, texts: &[String]) -> Result<(), Box<dyn Er
 
 /// The words that pull hardest to each label, and their nearest.
 pub fn words(trained: &Trained) -> Result<(), Box<dyn Error>> {
-    let vectors = vectors(trained, &trained.model.words.weight.value())?;
+    let vectors = vectors(trained, &trained.models[0].words.weight.value())?;
     for (name, words) in pullers(trained)? {
         println!("words that pull to {name}: {}", words.join(" "));
         for word in words.iter().take(2) {
@@ -82,7 +82,7 @@ pub fn report(
         .setting("seed", args.seed)
         .setting("words", vocab.len());
     report
-        .setting("parameters", trained.model.parameter_count())
+        .setting("parameters", trained.models.parameter_count())
         .setting("epochs", history.epochs().len());
     report
         .metric("test accuracy", confusion.accuracy())
@@ -99,7 +99,7 @@ pub fn report(
     }
     report.confusion(labels, &confusion);
 
-    let after = trained.model.words.weight.value();
+    let after = trained.models[0].words.weight.value();
     let pulls: Vec<Vec<f32>> = pulls(trained)?;
     let frequent: Vec<u32> = (2..vocab.len() as u32).take(IN_SPACE).collect();
     let table = after.index_select(0, &Ids::new(&frequent[..])?)?;
@@ -146,13 +146,13 @@ pub fn report(
     Ok(report)
 }
 
-/// What each token of a text adds to the score of the label it was given.
+/// What each token of a text adds to the first model's score of the label it was given.
 fn explain(
     trained: &Trained,
     example: &LabelledText,
     (predicted, probability): (usize, f32),
 ) -> Result<Explained, Box<dyn Error>> {
-    let (description, model) = (&trained.description, &trained.model);
+    let (description, model) = (&trained.description, &trained.models[0]);
     let tokens = tokens_of(&example.text);
     let words = model
         .words
@@ -246,11 +246,4 @@ fn pulls(trained: &Trained) -> Result<Vec<Vec<f32>>, Box<dyn Error>> {
 
 fn vectors(trained: &Trained, table: &Tensor) -> lexigrad_text::Result<WordVectors> {
     WordVectors::from_table(&trained.description.vocab, table)
-}
-
-/// The places of the values, the largest first.
-fn strongest(values: &[f32]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
-    order
 }

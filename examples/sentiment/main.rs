@@ -61,10 +61,10 @@ fn learn(args: &Args) -> Result<Trained, Box<dyn Error>> {
         test.examples.len(),
         train.labels.len(),
         description.vocab.len(),
-        trained.model.parameter_count()
+        trained.models.parameter_count()
     );
     vectors.iter().for_each(|report| println!("{report}"));
-    let before = trained.model.words.weight.value();
+    let before = trained.models[0].words.weight.value();
     let texts = description.encode_all(&train.examples)?;
     let dev = description.encode_all(&dev.with_labels(&train.labels)?.examples)?;
     let lengths: Vec<usize> = texts.iter().map(|text| text.words.len()).collect();
@@ -73,31 +73,35 @@ fn learn(args: &Args) -> Result<Trained, Box<dyn Error>> {
     } else {
         (6, 0.02)
     };
-    let history = fit(
-        TrainingOptions {
-            epochs: args.epochs.unwrap_or(epochs),
-            seed: args.seed,
-            progress: true,
-            ..TrainingOptions::default()
-        },
-        &trained.model,
-        &mut Adagrad::new(args.lr.unwrap_or(rate)).build(&trained.model),
-        |epoch| by_length(&lengths, args.batch_size, &mut epoch.rng()),
-        |batch| {
-            let (texts, labels) = collate(&texts, batch)?;
-            Ok(cross_entropy(&trained.model.forward(&texts)?, &labels)?)
-        },
-        |epoch| {
-            epoch.record("dev accuracy", trained.confusion(&dev)?.accuracy());
-            let numbers: Vec<String> = epoch
-                .metrics()
-                .iter()
-                .map(|(name, value)| format!("{name} {value:.4}"))
-                .collect();
-            println!("epoch {}: {}", epoch.index() + 1, numbers.join(", "));
-            Ok(())
-        },
-    )?;
+    let histories = trained.models.iter().zip(0..).map(|(model, place)| {
+        let epochs = args.epochs.unwrap_or(epochs);
+        fit(
+            TrainingOptions {
+                epochs,
+                seed: args.seed + place,
+                progress: true,
+                ..TrainingOptions::default()
+            },
+            model,
+            &mut Adagrad::new(args.lr.unwrap_or(rate)).build(model),
+            |epoch| by_length(&lengths, args.batch_size, &mut epoch.rng()),
+            |batch| {
+                let (texts, labels) = collate(&texts, batch)?;
+                Ok(cross_entropy(&model.forward(&texts)?, &labels)?)
+            },
+            |epoch| {
+                epoch.record("dev accuracy", trained.confusion(&dev)?.accuracy());
+                let numbers: Vec<String> = epoch
+                    .metrics()
+                    .iter()
+                    .map(|(name, value)| format!("{name} {value:.4}"))
+                    .collect();
+                println!("epoch {}: {}", epoch.index() + 1, numbers.join(", "));
+                Ok(())
+            },
+        )
+    });
+    let history = histories.collect::<Result<Vec<_>, _>>()?.remove(0);
     let test = test.with_labels(&train.labels)?.examples;
     learned::accuracy(&trained, &test)?;
     learned::words(&trained)?;
@@ -127,15 +131,17 @@ fn prepare(
         ..VocabOptions::default()
     }
     .build(tokens)?;
-    let (mut embedding, mut report, mut dim) = (None, None, args.dim);
-    if let Some(path) = &args.vectors {
-        let (vectors, loaded) = VectorOptions::default().load(path)?;
+    let pretrained = match &args.vectors {
+        Some(path) => Some(VectorOptions::default().load(path)?),
+        None => None,
+    };
+    if let Some((vectors, _)) = &pretrained {
         // Words that only other texts hold have vectors too.
         vocab.grow(vectors.words(), 1)?;
-        let (table, matching) = vectors.embedding(&vocab, MissingRows::Normal, true, rng)?;
-        (embedding, dim) = (Some(table), vectors.dim());
-        report = Some(format!("{loaded}; {matching}"));
     }
+    let dim = pretrained
+        .as_ref()
+        .map_or(args.dim, |(vectors, _)| vectors.dim());
     let features = HashedFeatures {
         longest_run: args.ngrams,
         beginning: args.prefix,
@@ -149,13 +155,29 @@ fn prepare(
         labels: train.labels.len(),
         features,
     };
-    let model = Classifier::new(&settings, embedding, rng)?;
+    let (mut models, mut report) = (Vec::new(), None);
+    for _ in 0..args.ensemble {
+        let mut embedding = None;
+        if let Some((vectors, loaded)) = &pretrained {
+            let (table, matching) = vectors.embedding(&vocab, MissingRows::Normal, true, rng)?;
+            embedding = Some(table);
+            report = Some(format!("{loaded}; {matching}"));
+        }
+        models.push(Classifier::new(&settings, embedding, rng)?);
+    }
     let description = Description {
         settings,
         labels: train.labels.clone(),
         vocab,
+        models: models.len(),
     };
-    Ok((Trained { description, model }, report))
+    Ok((
+        Trained {
+            description,
+            models,
+        },
+        report,
+    ))
 }
 
 /// The user's file, cut in three by the seed, or the movie reviews of this repository.

@@ -17,7 +17,8 @@ const SIDE_BY_SIDE: usize = 64;
 
 pub struct Trained {
     pub description: Description,
-    pub model: Classifier,
+    /// One, or an ensemble.
+    pub models: Vec<Classifier>,
 }
 
 /// What is written beside the tensors.
@@ -26,6 +27,7 @@ pub struct Description {
     pub settings: Settings,
     pub labels: Vec<String>,
     pub vocab: Vocab,
+    pub models: usize,
 }
 
 /// A text as ids.
@@ -65,15 +67,21 @@ pub fn collate(texts: &[Encoded], batch: &[usize]) -> lexigrad_text::Result<(Tex
 }
 
 impl Trained {
-    /// The probability of each label for each text.
+    /// The probability of each label for each text, the mean of all models' own.
     pub fn predict(&self, texts: &[Encoded]) -> lexigrad_text::Result<Vec<Vec<f32>>> {
         let mut found = Vec::with_capacity(texts.len());
         for batch in in_order(texts.len(), SIDE_BY_SIDE) {
             let (texts, _) = collate(texts, &batch)?;
-            let probabilities = self.model.forward(&texts)?.softmax(-1)?.to_vec();
+            let each = self
+                .models
+                .iter()
+                .map(|model| model.forward(&texts)?.softmax(-1));
+            let each = each.collect::<Result<Vec<Tensor>>>()?;
+            let mean = stack(&each.iter().collect::<Vec<_>>(), 0)?
+                .mean_axes(&[0])?
+                .to_vec();
             found.extend(
-                probabilities
-                    .chunks(self.description.labels.len())
+                mean.chunks(self.description.labels.len())
                     .map(<[f32]>::to_vec),
             );
         }
@@ -82,18 +90,21 @@ impl Trained {
 
     /// Which labels were taken for which.
     pub fn confusion(&self, texts: &[Encoded]) -> lexigrad_text::Result<Confusion> {
+        let labels = Ids::new(texts.iter().map(|text| text.label).collect::<Vec<_>>())?;
+        let best = self
+            .predict(texts)?
+            .iter()
+            .map(|found| strongest(found)[0])
+            .collect::<Vec<_>>();
         let mut confusion = Confusion::new(self.description.labels.len());
-        for batch in in_order(texts.len(), SIDE_BY_SIDE) {
-            let (texts, labels) = collate(texts, &batch)?;
-            confusion.add(&labels, &self.model.forward(&texts)?.argmax(-1)?)?;
-        }
+        confusion.add(&labels, &Ids::new(best)?)?;
         Ok(confusion)
     }
 
     /// Writes the tensors to `path`, and the words and labels to `path.json`.
     pub fn save(&self, path: &Path) -> Result<(), Box<dyn Error>> {
         std::fs::write(beside(path), serde_json::to_string(&self.description)?)?;
-        Ok(self.model.save(path)?)
+        Ok(self.models.save(path)?)
     }
 
     /// Reads what [`save`](Self::save) wrote.
@@ -102,9 +113,15 @@ impl Trained {
         let fail = |reason: &dyn std::fmt::Display| format!("{}: {reason}", json.display());
         let text = std::fs::read_to_string(&json).map_err(|error| fail(&error))?;
         let description: Description = serde_json::from_str(&text).map_err(|error| fail(&error))?;
-        let model = Classifier::new(&description.settings, None, &mut rand::rng())?;
-        model.load(path)?;
-        Ok(Self { description, model })
+        let fresh = |_| Classifier::new(&description.settings, None, &mut rand::rng());
+        let models = (0..description.models)
+            .map(fresh)
+            .collect::<Result<Vec<_>>>()?;
+        models.load(path)?;
+        Ok(Self {
+            description,
+            models,
+        })
     }
 }
 
@@ -112,4 +129,11 @@ fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".json");
     name.into()
+}
+
+/// The places of the values, the largest first.
+pub fn strongest(values: &[f32]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
+    order
 }
