@@ -25,7 +25,8 @@ const EXPLAINED: usize = 20;
 
 /// The accuracy on the test texts, and which labels were taken for which.
 pub fn accuracy(trained: &Trained, test: &[LabelledText]) -> Result<(), Box<dyn Error>> {
-    let confusion = trained.confusion(&trained.description.encode_all(test)?)?;
+    let confusion =
+        trained.confusion(trained.models.len(), &trained.description.encode_all(test)?)?;
     println!("test accuracy: {:.4}", confusion.accuracy());
     println!("labels {:?}", trained.description.labels);
     println!("{confusion}");
@@ -75,7 +76,7 @@ pub fn report(
 ) -> Result<Report, Box<dyn Error>> {
     let (labels, vocab) = (&trained.description.labels, &trained.description.vocab);
     let encoded = trained.description.encode_all(test)?;
-    let confusion = trained.confusion(&encoded)?;
+    let confusion = trained.confusion(trained.models.len(), &encoded)?;
     let mut report = Report::new("Sentiment");
     report
         .setting("model", format!("{:?}", args.model))

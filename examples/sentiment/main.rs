@@ -73,12 +73,12 @@ fn learn(args: &Args) -> Result<Trained, Box<dyn Error>> {
     } else {
         (6, 0.02)
     };
-    let histories = trained.models.iter().zip(0..).map(|(model, place)| {
+    let histories = trained.models.iter().enumerate().map(|(place, model)| {
         let epochs = args.epochs.unwrap_or(epochs);
         fit(
             TrainingOptions {
                 epochs,
-                seed: args.seed + place,
+                seed: args.seed + place as u64,
                 progress: true,
                 ..TrainingOptions::default()
             },
@@ -90,7 +90,10 @@ fn learn(args: &Args) -> Result<Trained, Box<dyn Error>> {
                 Ok(cross_entropy(&model.forward(&texts)?, &labels)?)
             },
             |epoch| {
-                epoch.record("dev accuracy", trained.confusion(&dev)?.accuracy());
+                epoch.record(
+                    "dev accuracy",
+                    trained.confusion(place + 1, &dev)?.accuracy(),
+                );
                 let numbers: Vec<String> = epoch
                     .metrics()
                     .iter()

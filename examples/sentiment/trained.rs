@@ -67,13 +67,16 @@ pub fn collate(texts: &[Encoded], batch: &[usize]) -> lexigrad_text::Result<(Tex
 }
 
 impl Trained {
-    /// The probability of each label for each text, the mean of all models' own.
-    pub fn predict(&self, texts: &[Encoded]) -> lexigrad_text::Result<Vec<Vec<f32>>> {
+    /// The probability of each label for each text, the mean of the models' own.
+    fn predict_by(
+        &self,
+        models: &[Classifier],
+        texts: &[Encoded],
+    ) -> lexigrad_text::Result<Vec<Vec<f32>>> {
         let mut found = Vec::with_capacity(texts.len());
         for batch in in_order(texts.len(), SIDE_BY_SIDE) {
             let (texts, _) = collate(texts, &batch)?;
-            let each = self
-                .models
+            let each = models
                 .iter()
                 .map(|model| model.forward(&texts)?.softmax(-1));
             let each = each.collect::<Result<Vec<Tensor>>>()?;
@@ -88,11 +91,16 @@ impl Trained {
         Ok(found)
     }
 
-    /// Which labels were taken for which.
-    pub fn confusion(&self, texts: &[Encoded]) -> lexigrad_text::Result<Confusion> {
+    /// The probability of each label for each text, the mean of all models' own.
+    pub fn predict(&self, texts: &[Encoded]) -> lexigrad_text::Result<Vec<Vec<f32>>> {
+        self.predict_by(&self.models, texts)
+    }
+
+    /// Which labels were taken for which, by so many of the models.
+    pub fn confusion(&self, models: usize, texts: &[Encoded]) -> lexigrad_text::Result<Confusion> {
         let labels = Ids::new(texts.iter().map(|text| text.label).collect::<Vec<_>>())?;
         let best = self
-            .predict(texts)?
+            .predict_by(&self.models[..models.min(self.models.len())], texts)?
             .iter()
             .map(|found| strongest(found)[0])
             .collect::<Vec<_>>();

@@ -2,8 +2,10 @@
 
 mod order;
 mod padded;
+mod prefetch;
 mod stream;
 
 pub use order::{by_length, in_order, shuffled};
 pub use padded::Padded;
+pub use prefetch::Prefetch;
 pub use stream::{Stream, Window};
