@@ -42,20 +42,12 @@ impl WordVectorModel {
     pub fn loss(&self, chunk: &Chunk, kind: Kind) -> Result<Tensor> {
         let words = Ids::new(&chunk.words[..])?;
         let x = self.input.forward(&words)?;
-        let near = chunk.neighbours();
+        let near = chunk.neighbours()?;
         match kind {
-            Kind::Skipgram => self.output.forward(&x, &words, &Bags::from_lists(&near)?),
+            Kind::Skipgram => self.output.forward(&x, &words, &near),
             Kind::Cbow => {
-                let around = Bags::from_lists(&near)?;
-                let means =
-                    embedding_bag(&x, &around, BagMode::Mean, &EmbeddingOptions::default())?;
-                // A word without neighbours is told by nothing.
-                let own = (0..).zip(&near).map(|(place, near)| match near[..] {
-                    [] => vec![],
-                    _ => vec![place],
-                });
-                let own = Bags::from_lists(&own.collect::<Vec<Vec<u32>>>())?;
-                self.output.forward(&means, &words, &own)
+                let means = embedding_bag(&x, &near, BagMode::Mean, &EmbeddingOptions::default())?;
+                self.output.forward(&means, &words, &own_places(&near)?)
             }
         }
     }
@@ -63,16 +55,25 @@ impl WordVectorModel {
 
 impl Chunk {
     /// For each word the places within its reach, in its sentence, without its own.
-    fn neighbours(&self) -> Vec<Vec<u32>> {
-        let count = self.words.len();
-        let near = |place: usize| {
-            let reach = self.reaches[place];
-            let places = place.saturating_sub(reach)..(place + reach + 1).min(count);
-            places
-                .filter(|&other| other != place && self.sentences[other] == self.sentences[place])
-                .map(|other| other as u32)
-                .collect()
-        };
-        (0..count).map(near).collect()
+    fn neighbours(&self) -> Result<Bags> {
+        let (mut places, mut ends) = (Vec::new(), vec![0]);
+        for (place, (&sentence, &reach)) in self.sentences.iter().zip(&self.reaches).enumerate() {
+            let last = (place + reach).min(self.words.len() - 1);
+            let near = (place.saturating_sub(reach)..=last)
+                .filter(|&other| other != place && self.sentences[other] == sentence);
+            places.extend(near.map(|other| other as u32));
+            ends.push(places.len());
+        }
+        Bags::from_offsets_with_last(&Ids::new(places)?, &ends)
     }
+}
+
+/// For each word its own place; none for a word without neighbours, which is told by nothing.
+fn own_places(near: &Bags) -> Result<Bags> {
+    let (mut places, mut ends) = (Vec::new(), vec![0]);
+    for (place, bag) in (0..).zip(near.offsets().windows(2)) {
+        places.extend((bag[0] < bag[1]).then_some(place));
+        ends.push(places.len());
+    }
+    Bags::from_offsets_with_last(&Ids::new(places)?, &ends)
 }
