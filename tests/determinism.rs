@@ -144,9 +144,9 @@ fn train_word_vectors(seed: u64) -> (Vec<f32>, Vec<u32>) {
     };
     let mut optimizer = Sgd::new(0.01).build(&model);
     let mut losses = Vec::new();
-    for step in 0..STEPS {
-        let (words, _) = batch(step, SHARD);
-        let shards: Vec<&[u32]> = words.chunks(64).collect();
+    let (words, _) = batch(0, SHARD);
+    let shards: Vec<&[u32]> = words.chunks(64).collect();
+    for _ in 0..STEPS {
         let (loss, gradients) = data_parallel(&shards, |words| {
             let next: Vec<Vec<u32>> = (1..=words.len() as u32)
                 .map(|place| vec![place % words.len() as u32])

@@ -99,7 +99,7 @@ fn run(args: &Args) -> Outcome {
 
 /// Trains by sparse stochastic gradient descent, at a rate that falls evenly.
 fn learn(model: &WordVectorModel, args: &Args, kept: &[f64], sentences: &[Vec<u32>]) -> Outcome {
-    let mut optimizer = Sgd::new(args.lr).build(model);
+    let mut optimizer = Sgd::new(args.rate()).build(model);
     for epoch in 0..args.epochs {
         let seed = args.seed.wrapping_add((epoch as u64 + 1) << 32);
         let chunks = chunks(
@@ -113,7 +113,7 @@ fn learn(model: &WordVectorModel, args: &Args, kept: &[f64], sentences: &[Vec<u3
         let label = format!("epoch {}/{}", epoch + 1, args.epochs);
         for (index, batch) in Progress::new(chunks.chunks(CHUNKS), &label, true).enumerate() {
             let done = (epoch as f64 + index as f64 / batches as f64) / args.epochs as f64;
-            optimizer.set_learning_rate(args.lr * (1.0 - done).max(LAST_RATE));
+            optimizer.set_learning_rate(args.rate() * (1.0 - done).max(LAST_RATE));
             let (loss, grads) = data_parallel(batch, |chunk| model.loss(chunk, args.model))?;
             optimizer.step(&grads)?;
             losses.add(
