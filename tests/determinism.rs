@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use lexigrad::nn::{SharedNegatives, SharedNegativesConfig};
 use lexigrad::prelude::*;
 use lexigrad::tensor::set_seed;
 use rand::rngs::StdRng;
@@ -125,6 +126,59 @@ fn kernels_on_1_2_and_4_threads_train_the_same_bits() {
         let bits = with_threads(threads, || train_whole(1));
         assert!(bits == expected, "other bits with {threads} threads");
     }
+}
+
+#[derive(Module)]
+struct SkipGram {
+    input: Embedding,
+    output: SharedNegatives,
+}
+
+/// Each word of a shard tells the next one; the noise belongs to the tape of the shard.
+fn train_word_vectors(seed: u64) -> (Vec<f32>, Vec<u32>) {
+    set_seed(seed);
+    let mut rng = StdRng::seed_from_u64(3);
+    let model = SkipGram {
+        input: Embedding::new(WORDS, DIM, &mut rng),
+        output: SharedNegativesConfig::new(DIM).build(&[1; WORDS]).unwrap(),
+    };
+    let mut optimizer = Sgd::new(0.01).build(&model);
+    let mut losses = Vec::new();
+    let (words, _) = batch(0, SHARD);
+    let shards: Vec<&[u32]> = words.chunks(64).collect();
+    for _ in 0..STEPS {
+        let (loss, gradients) = data_parallel(&shards, |words| {
+            let next: Vec<Vec<u32>> = (1..=words.len() as u32)
+                .map(|place| vec![place % words.len() as u32])
+                .collect();
+            let words = Ids::new(*words)?;
+            let hidden = model.input.forward(&words)?;
+            model
+                .output
+                .forward(&hidden, &words, &Bags::from_lists(&next)?)
+        })
+        .unwrap();
+        optimizer.step(&gradients).unwrap();
+        losses.push(loss);
+    }
+    let value = model.input.weight.value();
+    let bits = value.values().iter().map(|x| x.to_bits()).collect();
+    (losses, bits)
+}
+
+#[test]
+fn word_vectors_on_1_2_and_4_threads_are_the_same_bits() {
+    let expected = with_threads(1, || train_word_vectors(1));
+    assert!(
+        expected.0[STEPS - 1] < expected.0[0],
+        "it learns: {:?}",
+        expected.0
+    );
+    for threads in [2, 4] {
+        let same = with_threads(threads, || train_word_vectors(1));
+        assert!(same == expected, "other bits with {threads} threads");
+    }
+    assert!(with_threads(2, || train_word_vectors(2)) != expected);
 }
 
 #[test]

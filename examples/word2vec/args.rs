@@ -44,15 +44,25 @@ pub struct Args {
     /// The share of the text above which a word is left out now and then.
     #[arg(long, default_value_t = 1e-3)]
     pub subsample: f64,
-    /// Learning rate at the start, from which it falls evenly to nearly nothing.
-    #[arg(long, default_value_t = 0.025)]
-    pub lr: f64,
+    /// Learning rate at the start, from which it falls evenly to nearly nothing [default: 0.025, with --model cbow 0.1].
+    #[arg(long)]
+    pub lr: Option<f64>,
     /// Where the random numbers start: the same seed prints the same numbers.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Processor threads; the result is the same with any number of them.
     #[arg(long, default_value_t = 2)]
     pub threads: usize,
+}
+
+impl Args {
+    /// A word's neighbours share the gradient of their mean, which is the less for each the more they are; so CBOW takes longer steps.
+    pub fn rate(&self) -> f64 {
+        self.lr.unwrap_or(match self.model {
+            Kind::Skipgram => 0.025,
+            Kind::Cbow => 0.1,
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

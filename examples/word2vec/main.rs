@@ -9,8 +9,8 @@ use std::error::Error;
 use std::time::Instant;
 
 use clap::Parser;
-use lexigrad::nn::AliasTable;
 use lexigrad::prelude::*;
+use lexigrad::tensor::set_seed;
 use lexigrad_text::metrics::Mean;
 use lexigrad_text::train::Progress;
 use lexigrad_text::vectors::WordVectors;
@@ -19,7 +19,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use args::Args;
-use model::{Chunk, Sampler, WordVectorModel};
+use model::{Chunk, WordVectorModel};
 
 /// Words of a chunk, more or less: it ends with a sentence.
 const CHUNK: usize = 64;
@@ -28,11 +28,17 @@ const CHUNKS: usize = 8;
 /// The share of the rate that is left at the end.
 const LAST_RATE: f64 = 0.004;
 
-fn main() -> Result<(), Box<dyn Error>> {
+type Outcome = std::result::Result<(), Box<dyn Error + Send + Sync>>;
+
+fn main() -> Outcome {
     let args = Args::parse();
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(args.threads)
-        .build_global()?;
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(args.threads);
+    // On a thread of the pool a step enters it at no cost.
+    threads.build()?.install(|| run(&args))
+}
+
+fn run(args: &Args) -> Outcome {
+    set_seed(args.seed);
     let lines: Vec<String> = read::lines(&args.text)?
         .map(|line| Ok(line?.text))
         .collect::<lexigrad_text::Result<_>>()?;
@@ -56,9 +62,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         vocab.len()
     );
 
-    let model = WordVectorModel::new(vocab.len(), args.dim, &mut StdRng::seed_from_u64(args.seed))?;
+    let counts: Vec<u64> = vocab.counts().collect();
+    let mut rng = StdRng::seed_from_u64(args.seed);
+    let model = WordVectorModel::new(&counts, args.dim, args.negatives, &mut rng)?;
     let started = Instant::now();
-    learn(&model, &args, &vocab, &sentences)?;
+    learn(&model, args, &kept(&vocab, args.subsample), &sentences)?;
     let seconds = started.elapsed().as_secs_f64();
     println!(
         "{seconds:.1} s, {:.0} words/s, {}",
@@ -90,28 +98,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Trains by sparse stochastic gradient descent, at a rate that falls evenly.
-fn learn(
-    model: &WordVectorModel,
-    args: &Args,
-    vocab: &Vocab,
-    sentences: &[Vec<u32>],
-) -> Result<(), Box<dyn Error>> {
-    let weights: Vec<f64> = vocab
-        .counts()
-        .map(|count| (count as f64).powf(0.75))
-        .collect();
-    let sampler = Sampler {
-        kind: args.model,
-        window: args.window,
-        negatives: args.negatives,
-        noise: AliasTable::new(&weights)?,
-    };
-    let mut optimizer = Sgd::new(args.lr).build(model);
+fn learn(model: &WordVectorModel, args: &Args, kept: &[f64], sentences: &[Vec<u32>]) -> Outcome {
+    let mut optimizer = Sgd::new(args.rate()).build(model);
     for epoch in 0..args.epochs {
         let seed = args.seed.wrapping_add((epoch as u64 + 1) << 32);
         let chunks = chunks(
             sentences,
-            &kept(vocab, args.subsample),
+            kept,
+            args.window,
             &mut StdRng::seed_from_u64(seed),
         );
         let batches = chunks.len().div_ceil(CHUNKS);
@@ -119,16 +113,8 @@ fn learn(
         let label = format!("epoch {}/{}", epoch + 1, args.epochs);
         for (index, batch) in Progress::new(chunks.chunks(CHUNKS), &label, true).enumerate() {
             let done = (epoch as f64 + index as f64 / batches as f64) / args.epochs as f64;
-            optimizer.set_learning_rate(args.lr * (1.0 - done).max(LAST_RATE));
-            let shards: Vec<(usize, &Chunk)> = batch.iter().enumerate().collect();
-            let (loss, grads) = data_parallel(&shards, |&(place, chunk)| {
-                let place = (index * CHUNKS + place) as u64;
-                model.loss(
-                    chunk,
-                    &sampler,
-                    &mut StdRng::seed_from_u64(seed ^ (place + 1)),
-                )
-            })?;
+            optimizer.set_learning_rate(args.rate() * (1.0 - done).max(LAST_RATE));
+            let (loss, grads) = data_parallel(batch, |chunk| model.loss(chunk, args.model))?;
             optimizer.step(&grads)?;
             losses.add(
                 loss / batch.iter().map(|chunk| chunk.words.len()).sum::<usize>() as f32,
@@ -151,7 +137,7 @@ fn kept(vocab: &Vocab, threshold: f64) -> Vec<f64> {
 }
 
 /// The words that are kept this time, a few sentences in each chunk.
-fn chunks(sentences: &[Vec<u32>], kept: &[f64], rng: &mut StdRng) -> Vec<Chunk> {
+fn chunks(sentences: &[Vec<u32>], kept: &[f64], window: usize, rng: &mut StdRng) -> Vec<Chunk> {
     let (mut chunks, mut chunk) = (Vec::new(), Chunk::default());
     for (index, sentence) in sentences.iter().enumerate() {
         let words: Vec<u32> = sentence
@@ -162,6 +148,8 @@ fn chunks(sentences: &[Vec<u32>], kept: &[f64], rng: &mut StdRng) -> Vec<Chunk> 
         for part in words.chunks(CHUNK).filter(|part| part.len() > 1) {
             chunk.words.extend(part);
             chunk.sentences.resize(chunk.words.len(), index);
+            let reaches = part.iter().map(|_| rng.random_range(1..=window));
+            chunk.reaches.extend(reaches);
         }
         if chunk.words.len() >= CHUNK {
             chunks.push(std::mem::take(&mut chunk));

@@ -1,94 +1,79 @@
-//! Skip-gram and CBOW with negative sampling, a few sentences at a time as matrix products.
-//!
-//! Every pair of neighbours in a chunk of text is an element of one product of the chunk's vectors, and every word of it is told
-//! apart from the same drawn words: the expected gradient is that of words drawn for each pair (Ji et al. 2016), at the cost of
-//! two rows read and written for each word.
+//! Skip-gram and CBOW with negative sampling, a few sentences at a time.
 
-use lexigrad::nn::AliasTable;
+use lexigrad::nn::{SharedNegatives, SharedNegativesConfig};
 use lexigrad::prelude::*;
-use rand::rngs::StdRng;
-use rand::{Rng, RngExt};
+use lexigrad::tensor::{EmbeddingOptions, embedding_bag};
+use rand::Rng;
 
 use crate::args::Kind;
-
-/// Words drawn at random for each chunk, which all pairs in it share.
-pub const NOISE: usize = 64;
 
 #[derive(Module)]
 pub struct WordVectorModel {
     pub input: Embedding,
-    output: Embedding,
+    output: SharedNegatives,
 }
 
-/// Sentences one after another, with the sentence of each word.
+/// Sentences one after another.
 #[derive(Clone, Debug, Default)]
 pub struct Chunk {
     pub words: Vec<u32>,
+    /// The sentence of each word.
     pub sentences: Vec<usize>,
-}
-
-/// How pairs are drawn.
-pub struct Sampler {
-    pub kind: Kind,
-    pub window: usize,
-    pub negatives: usize,
-    /// Words by their count to the power of 3/4.
-    pub noise: AliasTable,
+    /// How many words on each side go with each word.
+    pub reaches: Vec<usize>,
 }
 
 impl WordVectorModel {
     /// Words start near zero, and what they are told by at zero.
-    pub fn new(words: usize, dim: usize, rng: &mut impl Rng) -> Result<Self> {
+    pub fn new(counts: &[u64], dim: usize, negatives: usize, rng: &mut impl Rng) -> Result<Self> {
         let bound = 0.5 / dim as f32;
-        let table = |rows: &Tensor| -> Result<Embedding> {
-            let embed = Embedding::from_pretrained(rows)?;
-            embed.weight.set_requires_grad(true);
-            Ok(embed)
+        let input =
+            Embedding::from_pretrained(&Tensor::uniform([counts.len(), dim], -bound, bound, rng))?;
+        input.weight.set_requires_grad(true);
+        let output = SharedNegativesConfig {
+            negatives: negatives as f64,
+            ..SharedNegativesConfig::new(dim)
         };
-        Ok(Self {
-            input: table(&Tensor::uniform([words, dim], -bound, bound, rng))?,
-            output: table(&Tensor::zeros([words, dim]))?,
-        })
+        let output = output.build(counts)?;
+        Ok(Self { input, output })
     }
 
-    /// `Σ -ln σ(x·y)` over neighbours, and `Σ -ln σ(-x·n)` over drawn words.
-    pub fn loss(&self, chunk: &Chunk, sampler: &Sampler, rng: &mut StdRng) -> Result<Tensor> {
+    /// The loss of telling each neighbour by a word, or each word by the mean of its neighbours; summed.
+    pub fn loss(&self, chunk: &Chunk, kind: Kind) -> Result<Tensor> {
         let words = Ids::new(&chunk.words[..])?;
-        let (x, y) = (self.input.forward(&words)?, self.output.forward(&words)?);
-        let drawn: Vec<u32> = (0..NOISE).map(|_| sampler.noise.draw(rng)).collect();
-        let noise = self.output.forward(&Ids::new(drawn)?)?.transpose(0, 1)?;
-        let near = near(chunk, sampler.window, rng);
-        let count = chunk.words.len();
-        let neighbours: Vec<f32> = near.chunks(count).map(|row| row.iter().sum()).collect();
-        let near = Tensor::from_slice(&near, [count, count])?;
-        let sums = Tensor::from_slice(&neighbours, [count, 1])?;
-        let share = sampler.negatives as f32 / NOISE as f32;
-        let (told, x, pairs) = match sampler.kind {
-            Kind::Skipgram => {
-                let scores = x.matmul(&y.transpose(0, 1)?)?;
-                (scores.log_sigmoid().mul(&near)?.sum(), x, sums)
-            }
+        let x = self.input.forward(&words)?;
+        let near = chunk.neighbours()?;
+        match kind {
+            Kind::Skipgram => self.output.forward(&x, &words, &near),
             Kind::Cbow => {
-                let around = near.matmul(&x)?.div(&sums.clamp(1.0, f32::MAX)?)?;
-                let scores = around.mul(&y)?.sum_keep(&[-1])?;
-                let present = sums.clamp(0.0, 1.0)?;
-                (scores.log_sigmoid().mul(&present)?.sum(), around, present)
+                let means = embedding_bag(&x, &near, BagMode::Mean, &EmbeddingOptions::default())?;
+                self.output.forward(&means, &words, &own_places(&near)?)
             }
-        };
-        let apart = x.matmul(&noise)?.neg().log_sigmoid().mul(&pairs)?.sum();
-        Ok(told.add(&apart.mul_scalar(share))?.neg())
+        }
     }
 }
 
-/// `[L, L]`: 1 where word j stands within the window drawn for word i, in its sentence.
-fn near(chunk: &Chunk, window: usize, rng: &mut StdRng) -> Vec<f32> {
-    let count = chunk.words.len();
-    let mut near = vec![0.0; count * count];
-    for (i, row) in near.chunks_mut(count).enumerate() {
-        let reach = rng.random_range(1..=window);
-        for j in i.saturating_sub(reach)..(i + reach + 1).min(count) {
-            row[j] = f32::from(u8::from(i != j && chunk.sentences[i] == chunk.sentences[j]));
+impl Chunk {
+    /// For each word the places within its reach, in its sentence, without its own.
+    fn neighbours(&self) -> Result<Bags> {
+        let (mut places, mut ends) = (Vec::new(), vec![0]);
+        for (place, (&sentence, &reach)) in self.sentences.iter().zip(&self.reaches).enumerate() {
+            let last = (place + reach).min(self.words.len() - 1);
+            let near = (place.saturating_sub(reach)..=last)
+                .filter(|&other| other != place && self.sentences[other] == sentence);
+            places.extend(near.map(|other| other as u32));
+            ends.push(places.len());
         }
+        Bags::from_offsets_with_last(&Ids::new(places)?, &ends)
     }
-    near
+}
+
+/// For each word its own place; none for a word without neighbours, which is told by nothing.
+fn own_places(near: &Bags) -> Result<Bags> {
+    let (mut places, mut ends) = (Vec::new(), vec![0]);
+    for (place, bag) in (0..).zip(near.offsets().windows(2)) {
+        places.extend((bag[0] < bag[1]).then_some(place));
+        ends.push(places.len());
+    }
+    Bags::from_offsets_with_last(&Ids::new(places)?, &ends)
 }

@@ -74,7 +74,8 @@ pub use embedding::{Embedding, EmbeddingConfig};
 pub use embedding_bag::{EmbeddingBag, EmbeddingBagConfig};
 pub use heads::{
     AdaptiveSoftmax, AdaptiveSoftmaxConfig, AliasTable, HierarchicalSoftmax, NegativeSampling,
-    NegativeSamplingConfig, SampledSoftmax, SampledSoftmaxConfig,
+    NegativeSamplingConfig, SampledSoftmax, SampledSoftmaxConfig, SharedNegatives,
+    SharedNegativesConfig,
 };
 pub use layer_norm::{LayerNorm, LayerNormConfig};
 pub use lexigrad_nn_derive::Module;

@@ -6,8 +6,9 @@ use lexigrad_check::{Options, gradcheck_module, gradgradcheck_module};
 use lexigrad_nn::{
     AdaptiveSoftmax, AdaptiveSoftmaxConfig, AliasTable, HierarchicalSoftmax, LinearChainCrf,
     Module, NegativeSampling, NegativeSamplingConfig, SampledSoftmax, SampledSoftmaxConfig,
+    SharedNegatives, SharedNegativesConfig,
 };
-use lexigrad_tensor::{Ids, Tape, Tensor, cross_entropy};
+use lexigrad_tensor::{Bags, Ids, Tape, Tensor, cross_entropy};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -61,6 +62,13 @@ fn every_head_has_right_derivatives() {
         .unwrap();
     check("negative sampling", &negative, hidden(), |x| {
         negative.forward(x, &targets())
+    });
+    let shared: SharedNegatives<f64> = SharedNegativesConfig::new(3)
+        .build(&[9, 5, 3, 2, 1])
+        .unwrap();
+    let pairs = Bags::from_lists(&[vec![0_u32, 2, 0], vec![]]).unwrap();
+    check("shared negatives", &shared, hidden(), |x| {
+        shared.forward(x, &Ids::new([4, 4, 1]).unwrap(), &pairs)
     });
     let config = SampledSoftmaxConfig {
         samples: 4,
@@ -191,6 +199,76 @@ fn probabilities_add_up_to_one() {
     assert!((all.to_vec()[5] - one.to_vec()[0]).abs() < 1e-12);
 }
 
+/// The loss and the gradients by the input and the table.
+fn step(
+    x: &Tensor<f64>,
+    weight: &lexigrad_tensor::Param<f64>,
+    loss: impl Fn(&Tensor<f64>) -> Tensor<f64>,
+) -> Vec<f64> {
+    let tape = Tape::seeded(5);
+    let leaf = tape.watch(x);
+    let loss = loss(&leaf);
+    let value = loss.to_vec();
+    let grads = tape.backward(&loss).unwrap();
+    let by_x = grads.of(&leaf).unwrap().to_dense().unwrap().to_vec();
+    let by_weight = grads.dense(weight).unwrap().unwrap().to_vec();
+    [value, by_x, by_weight].concat()
+}
+
+#[test]
+fn with_one_word_to_draw_shared_negatives_are_negative_sampling() {
+    // Only word 0 can be drawn, so both heads see the same noise.
+    let counts = [1, 0, 0, 0, 0];
+    let alone: NegativeSampling<f64> = NegativeSamplingConfig::new(3).build(&counts).unwrap();
+    let shared: SharedNegatives<f64> = SharedNegativesConfig::new(3).build(&counts).unwrap();
+    redraw(&alone);
+    shared.weight.set(&alone.weight.value()).unwrap();
+    let pairs = Bags::from_lists(&[vec![1_u32, 0], vec![1]]).unwrap();
+    let words = Ids::new([4, 1]).unwrap();
+    let ours = step(&hidden(), &shared.weight, |x| {
+        shared.forward(x, &words, &pairs).unwrap()
+    });
+    let theirs = step(&hidden(), &alone.weight, |x| {
+        let each = x.index_select(0, &Ids::new([0, 0, 1]).unwrap()).unwrap();
+        let mean = alone.forward(&each, &Ids::new([1, 4, 1]).unwrap()).unwrap();
+        mean.mul_scalar(3.0)
+    });
+    assert_eq!(ours.len(), theirs.len());
+    let near = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-12;
+    assert!(ours.iter().zip(&theirs).all(near), "{ours:?} {theirs:?}");
+}
+
+#[test]
+fn shared_negatives_come_near_to_negative_sampling_with_many_draws() {
+    let counts = [9, 5, 3, 2, 0, 0];
+    let config = SharedNegativesConfig {
+        samples: 200_000,
+        ..SharedNegativesConfig::new(3)
+    };
+    let shared: SharedNegatives<f64> = config.build(&counts).unwrap();
+    let alone: NegativeSampling<f64> = NegativeSamplingConfig::new(3).build(&counts).unwrap();
+    redraw(&shared);
+    alone.weight.set(&shared.weight.value()).unwrap();
+    // The targets are never drawn, so that none is left out.
+    let pairs = Bags::from_lists(&[[0_u32], [1]]).unwrap();
+    let ours = step(&hidden(), &shared.weight, |x| {
+        shared
+            .forward(x, &Ids::new([4, 5]).unwrap(), &pairs)
+            .unwrap()
+    });
+    let theirs = step(&hidden(), &alone.weight, |x| {
+        let rows = x.index_select(0, &Ids::new([[0; 20_000], [1; 20_000]].concat()).unwrap());
+        let targets = Ids::new([[4_u32; 20_000], [5; 20_000]].concat()).unwrap();
+        alone
+            .forward(&rows.unwrap(), &targets)
+            .unwrap()
+            .mul_scalar(2.0)
+    });
+    for (place, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+        assert!((ours - theirs).abs() < 0.05, "[{place}] {ours} {theirs}");
+    }
+}
+
 #[test]
 fn a_frequent_class_is_nearer_to_the_root() {
     let tree: HierarchicalSoftmax = HierarchicalSoftmax::new(2, &[1, 100, 1, 1, 1]).unwrap();
@@ -312,6 +390,26 @@ fn what_does_not_fit_is_an_error() {
     assert_eq!(
         text(none),
         "alias_table: 2 weights of sum 0; the sum must be positive"
+    );
+    let shared: SharedNegatives = SharedNegativesConfig::new(3).build(&[1, 1]).unwrap();
+    let one = Bags::from_lists(&[[0_u32]]).unwrap();
+    let wrong = shared.forward(&Tensor::ones([1, 3]), &Ids::new([2]).unwrap(), &one);
+    assert_eq!(
+        text(wrong.unwrap_err()),
+        "shared_negatives: id 2 at [0] is out of range for a table of 2 rows"
+    );
+    let wrong = shared.forward(&Tensor::ones([2, 3]), &Ids::new([1]).unwrap(), &one);
+    assert_eq!(
+        text(wrong.unwrap_err()),
+        "sampled_matmul: a has shape [2, 3]; it must be [1, dim], one row for each bag"
+    );
+    let none = SharedNegativesConfig {
+        samples: 0,
+        ..SharedNegativesConfig::new(3)
+    };
+    assert_eq!(
+        text(none.build::<f32>(&[1]).unwrap_err()),
+        "shared_negatives: the number of samples is 0; it must be at least 1"
     );
     let cutoffs = AdaptiveSoftmaxConfig::new(4, 10, [5, 5])
         .build::<f32>(&mut rng())

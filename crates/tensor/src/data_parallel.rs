@@ -47,11 +47,13 @@ pub fn data_parallel<S: Sync, T: Element>(
         })
         .collect();
     let mut total = T::zero();
-    let mut gradients = Gradients::default();
+    let mut parts = Vec::with_capacity(results.len());
     for result in results {
-        let (value, shard) = result?;
+        let (value, part) = result?;
         total += value;
-        gradients.merge(shard)?;
+        parts.push(part);
     }
+    let mut gradients = Gradients::default();
+    gradients.merge_all(parts)?;
     Ok((total, gradients))
 }

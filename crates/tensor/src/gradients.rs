@@ -1,6 +1,7 @@
 //! What a backward pass returns: the gradient of each parameter and each watched tensor.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use crate::accumulate::Accumulator;
@@ -10,6 +11,7 @@ use crate::grad::Grad;
 use crate::kernels::elementwise;
 use crate::module::Module;
 use crate::param::{Param, ParamId};
+use crate::shape::Shape;
 use crate::tape::{MissingGradient, MissingReason, NodeId, Paths};
 use crate::tensor::Tensor;
 
@@ -93,25 +95,36 @@ impl<T: Element> Gradients<T> {
     /// # Errors
     /// If a leaf's gradients differ in shape.
     pub fn merge(&mut self, other: Self) -> Result<()> {
-        for (leaf, gradient) in &other.by_leaf {
-            if let Some(own) = self.by_leaf.get(leaf)
-                && own.shape() != gradient.shape()
-            {
+        self.merge_all(vec![other])
+    }
+
+    /// [`merge`](Self::merge) of many, in their order; each row-sparse entry is copied once, however many there are.
+    pub(crate) fn merge_all(&mut self, others: Vec<Self>) -> Result<()> {
+        let mut shapes: BTreeMap<Leaf, Shape> = BTreeMap::new();
+        for (&leaf, gradient) in others.iter().flat_map(|other| &other.by_leaf) {
+            let own = || self.by_leaf.get(&leaf).unwrap_or(gradient).shape();
+            let first = shapes.entry(leaf).or_insert_with(own);
+            if *first != gradient.shape() {
                 let rule = format!("the other gradient has shape {}", gradient.shape());
-                return Err(Error::shape("merge", "a gradient", &own.shape(), rule));
+                return Err(Error::shape("merge", "a gradient", first, rule));
             }
         }
-        for (leaf, gradient) in other.by_leaf {
-            let sum = match self.by_leaf.remove(&leaf) {
-                None => gradient,
-                Some(own) => {
-                    let mut sum = Accumulator::from(own);
-                    sum.add(gradient);
-                    sum.finish()
-                }
-            };
-            self.by_leaf.insert(leaf, sum);
+        let mut sums: BTreeMap<Leaf, Accumulator<T>> = BTreeMap::new();
+        for leaf in shapes.into_keys() {
+            if let Some(own) = self.by_leaf.remove(&leaf) {
+                sums.insert(leaf, own.into());
+            }
         }
+        for (leaf, gradient) in others.into_iter().flat_map(|other| other.by_leaf) {
+            match sums.entry(leaf) {
+                Entry::Vacant(place) => {
+                    place.insert(gradient.into());
+                }
+                Entry::Occupied(mut sum) => sum.get_mut().add(gradient),
+            }
+        }
+        let finished = sums.into_iter().map(|(leaf, sum)| (leaf, sum.finish()));
+        self.by_leaf.extend(finished);
         Ok(())
     }
 

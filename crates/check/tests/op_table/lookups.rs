@@ -4,7 +4,7 @@ use lexigrad_check::strategies::{Domain, ids_of, shape, table_with_ids, tensor};
 use lexigrad_check::{Batch, Case, Row, row};
 use lexigrad_tensor::{
     BagMode, Bags, EmbeddingOptions, Ids, Result, Shape, bag_sum, embedding, embedding_bag,
-    embedding_bag_weighted, gather_rows, scatter_rows,
+    embedding_bag_weighted, gather_rows, sampled_matmul, scatter_rows,
 };
 use proptest::prelude::*;
 
@@ -30,6 +30,17 @@ fn weighted() -> impl Strategy<Value = Case> {
 
 fn flat() -> impl Strategy<Value = Case> {
     table_with_ids(1..=1).prop_map(Case::with_ids)
+}
+
+/// Three rows, a matrix with rows of their size, and ids of its rows.
+fn sampled() -> impl Strategy<Value = Case> {
+    table_with_ids(1..=1).prop_flat_map(|(matrix, ids)| {
+        let rows = tensor(Shape::from([3, matrix.shape()[1]]), Domain::Any);
+        rows.prop_map(move |rows| Case {
+            tensors: vec![rows, matrix.clone()],
+            ids: ids.clone(),
+        })
+    })
 }
 
 /// Values `[.., dim]`, and ids below 4 that say where each row goes.
@@ -115,6 +126,13 @@ pub fn rows() -> Vec<Row> {
                 embedding_bag_weighted(&x[0], &bags(ids)?, &x[1], BagMode::Mean, &plain())?
                     .square(),
             )
+        }),
+        row!("sampled_matmul", sampled(), |x, ids| {
+            Ok(sampled_matmul(&x[0], &x[1], &bags(ids)?)?.square())
+        }),
+        row!("sampled_matmul of one matrix", flat(), |x, ids| {
+            let rows = x[0].narrow(0, 0, 1)?.expand([3, x[0].shape()[1]])?;
+            Ok(sampled_matmul(&rows, &x[0], &bags(ids)?)?.square())
         }),
         row!("bag_sum", weighted(), |x, ids| {
             let values = gather_rows(&x[0], ids)?;

@@ -5,12 +5,14 @@ mod alias;
 mod hierarchical_softmax;
 mod negative_sampling;
 mod sampled_softmax;
+mod shared_negatives;
 
 pub use adaptive_softmax::{AdaptiveSoftmax, AdaptiveSoftmaxConfig};
 pub use alias::AliasTable;
 pub use hierarchical_softmax::HierarchicalSoftmax;
 pub use negative_sampling::{NegativeSampling, NegativeSamplingConfig};
 pub use sampled_softmax::{SampledSoftmax, SampledSoftmaxConfig};
+pub use shared_negatives::{SharedNegatives, SharedNegativesConfig};
 
 use lexigrad_tensor::{Element, Error, Ids, Result, Tensor, dropout_seed};
 use rand::SeedableRng;
@@ -19,6 +21,19 @@ use rand::rngs::StdRng;
 /// Randomness from the tape of this step; the same each time where there is none, so that an evaluation can be repeated.
 fn step_rng() -> StdRng {
     StdRng::seed_from_u64(dropout_seed().unwrap_or(0))
+}
+
+/// Draws words by `count^power`; a word without a count is never drawn.
+fn noise_table(counts: &[u64], power: f64) -> Result<AliasTable> {
+    let weigh = |&count: &u64| {
+        if count == 0 {
+            0.0
+        } else {
+            (count as f64).powf(power)
+        }
+    };
+    let weights: Vec<f64> = counts.iter().map(weigh).collect();
+    AliasTable::new(&weights)
 }
 
 /// Checks `hidden: [B, D]` with `targets: [B]`, and gives B.

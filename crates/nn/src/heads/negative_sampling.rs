@@ -4,7 +4,7 @@ use lexigrad_tensor::{
     Element, EmbeddingOptions, Error, Ids, Mask, Param, Result, Tensor, embedding,
 };
 
-use super::{AliasTable, check_batch, step_rng};
+use super::{AliasTable, check_batch, noise_table, step_rng};
 
 const NAME: &str = "negative_sampling";
 
@@ -78,15 +78,7 @@ impl NegativeSamplingConfig {
             let rule = format!("it must be [{}, {}]", counts.len(), self.dim);
             return Err(Error::shape(NAME, "the table", &weight.shape(), rule));
         }
-        let weigh = |&count: &u64| {
-            if count == 0 {
-                0.0
-            } else {
-                (count as f64).powf(self.power)
-            }
-        };
-        let weights: Vec<f64> = counts.iter().map(weigh).collect();
-        let (noise, samples) = (AliasTable::new(&weights)?, self.samples);
+        let (noise, samples) = (noise_table(counts, self.power)?, self.samples);
         Ok(NegativeSampling {
             weight,
             noise,

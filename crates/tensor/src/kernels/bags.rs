@@ -1,5 +1,6 @@
 //! Sums and maxima over bags of rows. Bag b covers the entries `offsets[b] .. offsets[b + 1]`.
 
+use super::reduce::dot_lanes;
 use super::{Kernel, PartKernel, dispatch, for_each_part};
 use crate::element::Element;
 
@@ -162,6 +163,95 @@ impl<T: Element> Kernel for SegmentExpand<'_, T> {
                 if let Some(scale) = scale {
                     out.iter_mut().for_each(|out| *out *= scale[entry]);
                 }
+            }
+        }
+    }
+}
+
+/// `out[t] = a[b] · c[ids[t]]` for each entry t of bag b.
+pub(crate) fn bag_dots<T: Element>(
+    a: &[T],
+    c: &[T],
+    dim: usize,
+    ids: &[u32],
+    offsets: &[usize],
+    out: &mut [T],
+) {
+    dispatch(BagDots {
+        a,
+        c,
+        dim,
+        ids,
+        offsets,
+        out,
+    });
+}
+
+struct BagDots<'a, T> {
+    a: &'a [T],
+    c: &'a [T],
+    dim: usize,
+    ids: &'a [u32],
+    offsets: &'a [usize],
+    out: &'a mut [T],
+}
+
+impl<T: Element> Kernel for BagDots<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let dim = self.dim;
+        for (bag, ends) in self.offsets.windows(2).enumerate() {
+            let a = &self.a[bag * dim..(bag + 1) * dim];
+            for entry in ends[0]..ends[1] {
+                let start = self.ids[entry] as usize * dim;
+                self.out[entry] = dot_lanes(a, &self.c[start..start + dim]);
+            }
+        }
+    }
+}
+
+/// `table[ids[t]] += scale[t] a[b]` for each entry t of bag b, in the order of t.
+pub(crate) fn bag_scatter<T: Element>(
+    a: &[T],
+    dim: usize,
+    ids: &[u32],
+    offsets: &[usize],
+    scale: &[T],
+    table: &mut [T],
+) {
+    dispatch(BagScatter {
+        a,
+        dim,
+        ids,
+        offsets,
+        scale,
+        table,
+    });
+}
+
+struct BagScatter<'a, T> {
+    a: &'a [T],
+    dim: usize,
+    ids: &'a [u32],
+    offsets: &'a [usize],
+    scale: &'a [T],
+    table: &'a mut [T],
+}
+
+impl<T: Element> Kernel for BagScatter<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let dim = self.dim;
+        for (bag, ends) in self.offsets.windows(2).enumerate() {
+            let a = &self.a[bag * dim..(bag + 1) * dim];
+            for entry in ends[0]..ends[1] {
+                let start = self.ids[entry] as usize * dim;
+                let row = &mut self.table[start..start + dim];
+                add_scaled(row, a, Some(self.scale[entry]));
             }
         }
     }

@@ -18,6 +18,7 @@
 //! | `var` | Σ (x - mean)² / (n - c) | composed | `reduce.rs` |
 //! | `softmax` `log_softmax` `logsumexp` | e^x / Σ e^x, x - ln Σ e^x, ln Σ e^x | y (G - Σ G y), G - e^y Σ G, G softmax x | `softmax.rs` |
 //! | `matmul` | A B | G Bᵀ, Aᵀ G | `matmul.rs` |
+//! | `sampled_matmul` | elements of A Cᵀ | Σ G c by bag, Σ G a by id | `sampled.rs` |
 //! | `linear` | x Wᵀ + b | G W, Gᵀ x, Σ G | `matmul.rs` |
 //! | `outer` `bmm` | x yᵀ, A B | composed | `matmul.rs` |
 //! | `einsum` | Σ Π x by index notation | composed | `einsum.rs` |
@@ -58,6 +59,7 @@ mod norm;
 mod order;
 mod reduce;
 pub(crate) mod rows;
+mod sampled;
 mod segments;
 mod select;
 mod shape;
@@ -77,5 +79,6 @@ pub use layer_norm::layer_norm;
 pub use matmul::linear;
 pub use norm::{Norm, cosine_similarity};
 pub use rows::{gather_rows, scatter_rows};
+pub use sampled::sampled_matmul;
 pub use segments::{bag_sum, segment_max, segment_mean, segment_sum};
 pub use select::Mask;
