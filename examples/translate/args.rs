@@ -19,7 +19,8 @@ pub struct Args {
     /// Pairs to watch progress by; a tenth of those to train on is kept back, if not given.
     #[arg(long)]
     pub dev: Option<PathBuf>,
-    /// Pairs to judge by at the end; a tenth of those to train on is kept back, if not given.
+    /// Pairs to judge by at the end; a tenth of those to train on is kept back, if not given. Where a source has several targets
+    /// in this file, each of them is right.
     #[arg(long)]
     pub test: Option<PathBuf>,
     /// What a source is cut into.
@@ -28,23 +29,23 @@ pub struct Args {
     /// What a target is cut into.
     #[arg(long, value_enum, default_value_t = Unit::Words)]
     pub target: Unit,
-    /// Translate this source after training; give the option again for each further one.
-    #[arg(long, value_name = "SOURCE", default_value = "enormous")]
+    /// Translate these sources after training; the first of the pairs to judge by, if not given.
+    #[arg(long, value_name = "SOURCE", num_args = 1..)]
     pub predict: Vec<String>,
-    /// Draw into this SVG file where the model looks while it translates the first of the sources to predict.
+    /// Draw into this SVG file where the model looks while it translates the first of those sources.
     #[arg(long, value_name = "FILE")]
     pub attention: Option<PathBuf>,
     /// Times to go through the training pairs.
     #[arg(long, default_value_t = 10)]
     pub epochs: usize,
     /// Translations that are carried on side by side; 1 takes the likeliest token each time.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = count)]
     pub beam: usize,
     /// Numbers in the state of each direction of the encoder; the decoder has twice as many.
-    #[arg(long, default_value_t = 128)]
+    #[arg(long, default_value_t = 128, value_parser = count)]
     pub hidden: usize,
     /// Pairs to look at before each step.
-    #[arg(long, default_value_t = 128)]
+    #[arg(long, default_value_t = 128, value_parser = count)]
     pub batch_size: usize,
     /// Learning rate at its highest: it rises for a tenth of the training, and falls to nothing.
     #[arg(long, default_value_t = 0.003)]
@@ -53,8 +54,16 @@ pub struct Args {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Processor threads; the result is the same with any number of them.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = count)]
     pub threads: usize,
+}
+
+/// A whole number from 1 up.
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("it must be a whole number from 1 up".to_owned()),
+        Ok(number) => Ok(number),
+    }
 }
 
 /// What a text is cut into.

@@ -5,42 +5,47 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
+/// The side of a square, and how wide a letter is at most.
 const CELL: i32 = 36;
-const MARGIN: i32 = 70;
+const LETTER: i32 = 10;
 
 /// A square for each target token (down) and source token (across), the darker the more the model looks there.
+///
+/// `weights` has a row for each target token.
 pub fn attention(
     path: &Path,
-    weights: &[Vec<f32>],
-    source: &[String],
+    weights: &[f32],
+    source: &[&str],
     target: &[&str],
 ) -> Result<(), Box<dyn Error>> {
-    let size = |count: usize| (MARGIN + CELL * count as i32 + CELL) as u32;
-    let area = SVGBackend::new(path, (size(source.len()), size(target.len()))).into_drawing_area();
+    let widest = |tokens: &[&str]| tokens.iter().map(|token| token.chars().count()).max();
+    let room = |tokens: &[&str]| LETTER * (widest(tokens).unwrap_or(0) as i32 + 1);
+    let (margin, width) = (room(target), room(source).max(CELL));
+    let corner = |row: usize, column: usize| {
+        let (across, down) = (column as i32, row as i32 + 1);
+        (margin + width * across, CELL * down)
+    };
+    let (right, bottom) = corner(target.len(), source.len());
+    let area = SVGBackend::new(path, (right as u32, bottom as u32)).into_drawing_area();
     area.fill(&WHITE)?;
-    let font = ("sans-serif", 16).into_font();
-    let centre = |place: usize| MARGIN + CELL * place as i32;
-    for (place, token) in source.iter().enumerate() {
-        area.draw(&Text::new(
-            token.as_str(),
-            (centre(place) + CELL / 3, MARGIN - 24),
-            font.clone(),
-        ))?;
+    let write = |token: &str, (x, y): (i32, i32)| {
+        let font = ("sans-serif", 16).into_font();
+        area.draw(&Text::new(token.to_owned(), (x, y + CELL / 3), font))
+    };
+    for (column, token) in source.iter().enumerate() {
+        let (x, y) = corner(0, column);
+        write(token, (x + LETTER, y - CELL))?;
     }
-    for (row, (token, weights)) in target.iter().zip(weights).enumerate() {
-        area.draw(&Text::new(
-            *token,
-            (12, centre(row) + CELL / 3),
-            font.clone(),
-        ))?;
-        for (column, &weight) in weights.iter().enumerate() {
-            let shade = (255.0 * (1.0 - weight.clamp(0.0, 1.0))) as u8;
-            let corner = (centre(column), centre(row));
-            let square = [corner, (corner.0 + CELL - 2, corner.1 + CELL - 2)];
-            area.draw(&Rectangle::new(
-                square,
-                RGBColor(shade, shade, 255).filled(),
-            ))?;
+    for (row, token) in target.iter().enumerate() {
+        let (_, y) = corner(row, 0);
+        write(token, (LETTER / 2, y))?;
+        for column in 0..source.len() {
+            let weight = weights[row * source.len() + column].clamp(0.0, 1.0);
+            let shade = (255.0 * (1.0 - weight)) as u8;
+            let (x, y) = corner(row, column);
+            let square = [(x, y), (x + width - 2, y + CELL - 2)];
+            let colour = RGBColor(shade, shade, 255);
+            area.draw(&Rectangle::new(square, colour.filled()))?;
         }
     }
     Ok(area.present()?)

@@ -152,3 +152,94 @@ fn both(state: &Tensor) -> Result<Tensor> {
         .permute(&[0, 2, 1, 3])?
         .reshape([rows / 2, batch, 2 * hidden])
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use rand::{SeedableRng, rngs::StdRng};
+
+    use super::*;
+
+    fn model() -> Translator {
+        let sizes = Sizes {
+            source: 7,
+            target: 9,
+            dim: 5,
+            hidden: 4,
+            dropout: 0.5,
+        };
+        Translator::new(sizes, &mut StdRng::seed_from_u64(1)).unwrap()
+    }
+
+    fn padded(lists: &[&[u32]]) -> Padded {
+        Padded::new(lists, 0).unwrap()
+    }
+
+    #[test]
+    fn token_by_token_as_all_at_once() {
+        let (model, target) = (model(), [2_u32, 5, 4, 8]);
+        let (memory, start) = model.encode(&padded(&[&[3, 6, 4]])).unwrap();
+        let whole = model
+            .decode(&Ids::new([target]).unwrap(), &memory, &start)
+            .unwrap()
+            .0
+            .to_vec();
+        let (mut state, mut stepped) = (start, Vec::new());
+        for token in target {
+            let ids = Ids::new([[token]; 2]).unwrap();
+            // Two alike, side by side as in a beam.
+            let rows = Ids::new([0_u32, 0]).unwrap();
+            let of = |x: &Tensor| x.narrow(1, 0, 1).unwrap().index_select(1, &rows).unwrap();
+            let two = LstmState {
+                hidden: of(&state.hidden),
+                cell: of(&state.cell),
+            };
+            let (scores, next) = model
+                .decode(&ids, &memory.repeated(2).unwrap(), &two)
+                .unwrap();
+            stepped.extend(scores.narrow(0, 1, 1).unwrap().to_vec());
+            state = next;
+        }
+        assert_eq!(whole.len(), stepped.len());
+        assert!(
+            whole
+                .iter()
+                .zip(&stepped)
+                .all(|(whole, stepped)| (whole - stepped).abs() < 1e-5)
+        );
+    }
+
+    #[test]
+    fn padding_counts_nothing() {
+        let model = model();
+        let loss = |sources: &[&[u32]], given: &[&[u32]], wanted: &[&[u32]]| {
+            let loss = model
+                .loss(&padded(sources), &padded(given), &padded(wanted))
+                .unwrap();
+            loss.item().unwrap()
+        };
+        let (short, long): ([&[u32]; 3], [&[u32]; 3]) =
+            ([&[4], &[2], &[3]], [&[5, 3, 6, 4], &[2, 6, 8], &[6, 8, 3]]);
+        let alone =
+            loss(&[short[0]], &[short[1]], &[short[2]]) + loss(&[long[0]], &[long[1]], &[long[2]]);
+        let together = loss(
+            &[short[0], long[0]],
+            &[short[1], long[1]],
+            &[short[2], long[2]],
+        );
+        assert!((alone - together).abs() < 1e-4, "{alone} {together}");
+    }
+
+    #[test]
+    fn all_that_is_looked_at_is_the_source() {
+        let weights = model().attention(&padded(&[&[3, 6, 4]]), &Ids::new([[2_u32, 5]]).unwrap());
+        let weights = weights.unwrap().to_vec();
+        assert_eq!(weights.len(), 2 * 3);
+        assert!(
+            weights
+                .chunks(3)
+                .all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-6)
+        );
+    }
+}
