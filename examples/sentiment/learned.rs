@@ -211,8 +211,11 @@ fn most_wrong(found: &[Vec<f32>], test: &[LabelledText]) -> Vec<(usize, (usize, 
     wrong
 }
 
+/// A label and the words that pull to it.
+type Pullers = (String, Vec<String>);
+
 /// For each label the words that pull to it most, of those seen now and then.
-fn pullers(trained: &Trained) -> Result<Vec<(String, Vec<String>)>, Box<dyn Error>> {
+fn pullers(trained: &Trained) -> Result<Vec<Pullers>, Box<dyn Error>> {
     let (vocab, pulls) = (&trained.description.vocab, pulls(trained)?);
     let of = |label: usize| -> Vec<String> {
         let pull: Vec<f32> = pulls.iter().map(|pulls| pulls[label]).collect();

@@ -132,20 +132,20 @@ impl Classifier {
     }
 
     fn view(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
-        let lengths = Some(lengths);
         if let Some(lstm) = &self.lstm {
-            return PoolOverTime::Max.forward(&lstm.forward_with(x, lengths, None)?.0, lengths);
+            return PoolOverTime::Max
+                .forward(&lstm.forward_with(x, Some(lengths), None)?.0, Some(lengths));
         }
         if let Some(attention) = &self.attention {
-            let present = Mask::from_lengths(lengths.unwrap_or(&[]), x.shape()[1]);
+            let present = Mask::from_lengths(lengths, x.shape()[1]);
             let mask = AttentionMask {
                 keys: Some(&present),
                 ..AttentionMask::default()
             };
-            return PoolOverTime::Max.forward(&attention.forward(x, &mask)?, lengths);
+            return PoolOverTime::Max.forward(&attention.forward(x, &mask)?, Some(lengths));
         }
         if self.windows.is_empty() {
-            return PoolOverTime::Mean.forward(x, lengths);
+            return PoolOverTime::Mean.forward(x, Some(lengths));
         }
         // Zeros on both sides, so that the shortest text has a window of every size.
         let x = x.transpose(1, 2)?.pad(2, 1, 1, 0.0)?;
