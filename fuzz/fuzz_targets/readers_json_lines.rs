@@ -22,6 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
     let pairs: Vec<(i64, String)> = values(bytes).flatten().map(|(_, pair)| pair).collect();
     let line = |pair| serde_json::to_string(pair).expect("a number and a text are JSON") + "\n";
     let written: String = pairs.iter().map(line).collect();
-    let again = values(written.as_bytes()).map(|pair| pair.expect("what was written is read").1);
+    let again = values::<(i64, String)>(written.as_bytes())
+        .map(|pair| pair.expect("what was written is read").1);
     assert!(again.eq(pairs));
 });
