@@ -298,7 +298,10 @@ impl Vocab {
         for word in order {
             let count = counts[&word];
             match self.ids.get(&word) {
-                Some(&id) => self.words[id as usize].1 += count,
+                Some(&id) => {
+                    let old = &mut self.words[id as usize].1;
+                    *old = old.saturating_add(count);
+                }
                 None if count >= minimum_count => self
                     .push(word, count)
                     .map_err(|reason| Error::argument("vocab", reason))?,
@@ -346,5 +349,19 @@ impl Vocab {
     pub fn from_json(json: &str) -> Result<Self> {
         let fail = |reason: String| Error::argument("vocab", reason);
         serde_json::from_str(json).map_err(|cause| fail(cause.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_stays_at_the_largest_number() {
+        let most = u64::MAX;
+        let json = format!(r#"{{"padding":null,"unknown":null,"words":[["a",{most}]]}}"#);
+        let mut vocab = Vocab::from_json(&json).unwrap();
+        assert_eq!(vocab.grow(["a", "b", "a"], 1).unwrap(), 1);
+        assert_eq!(vocab.counts().collect::<Vec<_>>(), [most, 1]);
     }
 }

@@ -7,5 +7,5 @@ mod stream;
 
 pub use order::{by_length, in_order, shuffled};
 pub use padded::Padded;
-pub use prefetch::Prefetch;
+pub use prefetch::{Prefetch, PrefetchExt};
 pub use stream::{Stream, Window};

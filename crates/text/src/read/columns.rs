@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use super::lines::{LineOptions, Lines};
+use super::lines::{Lines, lines};
 use crate::error::Result;
 
 /// The columns of a sentence.
@@ -42,14 +42,7 @@ pub struct ColumnsOptions {
 /// # Errors
 /// If the file cannot be opened; items as for [`Columns`].
 pub fn columns(path: impl AsRef<Path>) -> Result<Columns<BufReader<File>>> {
-    let options = LineOptions {
-        skip_blank: false,
-        ..LineOptions::default()
-    };
-    Ok(Columns::new(
-        Lines::open(path, options)?,
-        ColumnsOptions::default(),
-    ))
+    Ok(Columns::new(lines(path)?, ColumnsOptions::default()))
 }
 
 /// Sentences of lines that each have a token and its tags, with tabs between or, where a line has no tab, white space.
@@ -58,7 +51,7 @@ pub fn columns(path: impl AsRef<Path>) -> Result<Columns<BufReader<File>>> {
 ///
 /// ```
 /// use lexigrad_text::read::{Columns, ColumnsOptions, LineOptions, Lines};
-/// let lines = Lines::new(&b"the\tat\ndog\tnn\n\nhe\tpps\n"[..], "tags", LineOptions { skip_blank: false, ..Default::default() });
+/// let lines = Lines::new(&b"the\tat\ndog\tnn\n\nhe\tpps\n"[..], "tags", LineOptions::default());
 /// let sentences: Vec<_> = Columns::new(lines, ColumnsOptions::default()).collect::<Result<_, _>>()?;
 /// assert_eq!(sentences[0].columns, [["the", "dog"], ["at", "nn"]]);
 /// assert_eq!(sentences[1].line, 4);
@@ -73,10 +66,10 @@ pub struct Columns<R> {
 }
 
 impl<R: BufRead> Columns<R> {
-    /// The sentences of `lines`, which must not leave out blank ones: where they do, all is one sentence.
+    /// The sentences of `lines`; blank ones, which part them, are read whatever the lines' options say.
     pub fn new(lines: Lines<R>, options: ColumnsOptions) -> Self {
         Self {
-            lines,
+            lines: lines.with_blank(),
             options,
             count: None,
             is_over: false,
@@ -112,8 +105,7 @@ impl<R: BufRead> Columns<R> {
             };
             let count = *self.count.get_or_insert(fields.len());
             if fields.len() != count {
-                let reason = format!("it has {} fields; {count} are expected", fields.len());
-                return Err(self.lines.fault(line.number, reason));
+                return Err(self.lines.wrong_count(line.number, fields.len(), count));
             }
             if fields.contains(&"") {
                 return Err(self.lines.fault(line.number, "a field is empty"));
@@ -148,13 +140,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::read::LineOptions;
 
     fn read(text: &[u8], options: ColumnsOptions) -> Vec<Result<Sentence>> {
-        let lines = LineOptions {
-            skip_blank: false,
-            ..LineOptions::default()
-        };
-        Columns::new(Lines::new(text, "x", lines), options).collect()
+        let lines = Lines::new(text, "x", LineOptions::default());
+        Columns::new(lines, options).collect()
     }
 
     #[test]
@@ -178,7 +168,7 @@ mod tests {
     fn ragged_lines_are_refused() {
         let mut found = read(b"a b\n\nc\n", ColumnsOptions::default());
         let message = found.remove(1).unwrap_err().to_string();
-        assert_eq!(message, "x, line 3: it has 1 fields; 2 are expected");
+        assert_eq!(message, "x, line 3: it has 1 field; 2 are expected");
         let mut found = read(b"a\t\n", ColumnsOptions::default());
         assert_eq!(
             found.remove(0).unwrap_err().to_string(),
@@ -188,8 +178,31 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
-            read(&bytes, ColumnsOptions::default());
+        fn what_is_written_is_read(
+            written in prop::collection::vec(prop::collection::vec(("[!-~é]{1,5}", "[!-~é]{1,3}"), 1..5), 0..4),
+            tabs: bool,
+        ) {
+            let between = if tabs { '\t' } else { ' ' };
+            let sentence = |tokens: &Vec<(String, String)>| {
+                tokens.iter().map(|(token, tag)| format!("{token}{between}{tag}\n")).collect::<String>()
+            };
+            let file = written.iter().map(sentence).collect::<Vec<_>>().join("\n");
+            let found: Vec<Vec<Vec<String>>> = read(file.as_bytes(), ColumnsOptions::default())
+                .into_iter()
+                .map(|sentence| sentence.unwrap().columns)
+                .collect();
+            let columns = |tokens: Vec<(String, String)>| {
+                let (tokens, tags): (Vec<String>, Vec<String>) = tokens.into_iter().unzip();
+                vec![tokens, tags]
+            };
+            let wanted: Vec<Vec<Vec<String>>> = written.into_iter().map(columns).collect();
+            prop_assert_eq!(found, wanted);
+        }
+
+        #[test]
+        fn no_bytes_panic_and_an_error_is_the_last(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let found = read(&bytes, ColumnsOptions::default());
+            prop_assert!(found.iter().rev().skip(1).all(Result::is_ok));
         }
     }
 }

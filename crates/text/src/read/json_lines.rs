@@ -74,3 +74,47 @@ impl<R: BufRead, V: DeserializeOwned> Iterator for JsonLines<R, V> {
         Some(value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::read::LineOptions;
+
+    fn read<V: DeserializeOwned>(bytes: &[u8]) -> Vec<Result<(usize, V)>> {
+        JsonLines::new(Lines::new(bytes, "x", LineOptions::default())).collect()
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_by_line_and_column() {
+        for (bytes, wanted) in [
+            (
+                &b"1\n\n2 3\n4"[..],
+                "x, line 3: trailing characters at column 3",
+            ),
+            (b"1\n[", "x, line 2: EOF while parsing a list at column 1"),
+            (b"1\n\xff", "x, line 2: byte 1 is not UTF-8"),
+        ] {
+            let found = read::<serde_json::Value>(bytes);
+            assert_eq!(found.len(), 2);
+            assert_eq!(found[1].as_ref().unwrap_err().to_string(), wanted);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(values in prop::collection::vec((any::<i64>(), ".{0,9}"), 0..6)) {
+            let line = |value| serde_json::to_string(value).unwrap() + "\n";
+            let file: String = values.iter().map(line).collect();
+            let found: Vec<(i64, String)> = read(file.as_bytes()).into_iter().map(|value| value.unwrap().1).collect();
+            prop_assert_eq!(found, values);
+        }
+
+        #[test]
+        fn no_bytes_panic_and_an_error_is_the_last(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let found = read::<serde_json::Value>(&bytes);
+            prop_assert!(found.iter().rev().skip(1).all(Result::is_ok));
+        }
+    }
+}

@@ -6,14 +6,29 @@ use std::path::Path;
 
 use rand::Rng;
 use rand::seq::SliceRandom;
-use serde_json::{Map, Value};
 
-use super::csv::Csv;
+use super::forms::{self, Found};
 use super::lines::{LineOptions, Lines};
 use crate::error::{Error, Place, Result};
 
-/// What fastText writes before a label.
-const FASTTEXT: &str = "__label__";
+/// What the label and the text are called, in JSON and in the first row of CSV.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldNames {
+    /// The name of the label.
+    pub label: String,
+    /// The name of the text.
+    pub text: String,
+}
+
+impl Default for FieldNames {
+    /// `label` and `text`.
+    fn default() -> Self {
+        Self {
+            label: "label".to_owned(),
+            text: "text".to_owned(),
+        }
+    }
+}
 
 /// A text and the place of its label in [`LabelledTexts::labels`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +43,9 @@ pub struct LabelledText {
 ///
 /// The form is that of the first line: fastText's `__label__NAME text`; a JSON object with the fields `label` and `text`; a
 /// label, a tab and the text, or a label, a tab, a number (which is ignored), a tab and the text; or a label, a comma and the text
-/// in CSV, whose first row may be the names `label` and `text` in either order.
+/// in CSV, whose first row may be the names `label` and `text` in any order, large or small. Other names of fields are given to
+/// [`load_with`](Self::load_with); a CSV file must have them in its first row. fastText's files may have several labels on a line:
+/// [`FastText`](super::FastText) reads those.
 ///
 /// ```
 /// use lexigrad_text::read::LabelledTexts;
@@ -45,48 +62,52 @@ pub struct LabelledTexts {
     pub examples: Vec<LabelledText>,
 }
 
-/// A label and a text with the line that they stand on.
-type Found = (usize, String, String);
-
 impl LabelledTexts {
     /// Reads a file.
     ///
     /// # Errors
     /// If the file cannot be read, a line is not of the form of the first, a label or a text is empty, or there are not two labels.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let file = std::fs::File::open(path).map_err(|cause| Error::io(path, cause))?;
-        Self::read(std::io::BufReader::new(file), path.display().to_string())
+        Self::load_with(path, &FieldNames::default())
+    }
+
+    /// Reads a file whose fields have other names.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), or if a CSV file does not begin with names that are not the default ones.
+    pub fn load_with(path: impl AsRef<Path>, names: &FieldNames) -> Result<Self> {
+        Self::from_lines(Lines::open(path, LineOptions::default())?, names)
     }
 
     /// Reads whatever `name` is.
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub fn read(mut reader: impl BufRead, name: impl Into<String>) -> Result<Self> {
-        let name = name.into();
-        let start = reader.fill_buf().map_err(|cause| Error::Io {
-            source_name: name.clone(),
-            cause,
-        })?;
-        let first = start
-            .split(|&byte| byte == b'\n')
-            .next()
-            .unwrap_or_default();
-        let is_csv = first.contains(&b',')
-            && !first.contains(&b'\t')
-            && !first.starts_with(FASTTEXT.as_bytes())
-            && !first.starts_with(b"{");
-        let found = if is_csv {
-            from_csv(reader, &name)?
-        } else {
-            from_lines(reader, &name)?
-        };
-        Self::gather(found, &name)
+    pub fn read(reader: impl BufRead, name: impl Into<String>) -> Result<Self> {
+        let lines = Lines::new(reader, name, LineOptions::default());
+        Self::from_lines(lines, &FieldNames::default())
+    }
+
+    /// Reads lines, with the names of fields.
+    ///
+    /// ```
+    /// use lexigrad_text::read::{FieldNames, LabelledTexts, LineOptions, Lines};
+    /// let bytes = b"{\"stars\": 5, \"review\": \"a joy\"}\n{\"stars\": 1, \"review\": \"a bore\"}\n";
+    /// let names = FieldNames { label: "stars".into(), text: "review".into() };
+    /// let texts = LabelledTexts::from_lines(Lines::new(&bytes[..], "reviews", LineOptions::default()), &names)?;
+    /// assert_eq!(texts.labels, ["1", "5"]);
+    /// # Ok::<(), lexigrad_text::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`load_with`](Self::load_with).
+    pub fn from_lines<R: BufRead>(lines: Lines<R>, names: &FieldNames) -> Result<Self> {
+        let name = lines.name().to_owned();
+        Self::gather(forms::read(lines, names)?, &name)
     }
 
     fn gather(found: Vec<Found>, name: &str) -> Result<Self> {
-        let distinct: BTreeSet<&str> = found.iter().map(|(_, label, _)| label.as_str()).collect();
+        let distinct: BTreeSet<&str> = found.iter().map(|(label, _)| label.as_str()).collect();
         let labels: Vec<String> = distinct.into_iter().map(str::to_owned).collect();
         if labels.len() < 2 {
             let reason = match &labels[..] {
@@ -96,7 +117,7 @@ impl LabelledTexts {
             return Err(Error::format(name, Place::Whole, reason));
         }
         let place = |label: &str| labels.partition_point(|other| other.as_str() < label) as u32;
-        let examples = found.into_iter().map(|(_, label, text)| LabelledText {
+        let examples = found.into_iter().map(|(label, text)| LabelledText {
             label: place(&label),
             text,
         });
@@ -134,11 +155,12 @@ impl LabelledTexts {
     /// Shuffled and cut in parts of these shares of the whole, which need not sum to 1.
     ///
     /// # Errors
-    /// If a share is negative or none is above 0.
+    /// If a share is negative or infinite, or none is above 0.
     pub fn split(mut self, shares: &[f64], rng: &mut (impl Rng + ?Sized)) -> Result<Vec<Self>> {
         let whole: f64 = shares.iter().sum();
-        if !shares.iter().all(|&share| share >= 0.0) || whole.is_nan() || whole <= 0.0 {
-            let reason = format!("the shares {shares:?}; none may be negative, nor all 0");
+        if !shares.iter().all(|&share| share >= 0.0) || !whole.is_finite() || whole <= 0.0 {
+            let reason =
+                format!("the shares {shares:?}; none may be negative or infinite, nor all 0");
             return Err(Error::argument("split", reason));
         }
         self.examples.shuffle(rng);
@@ -155,98 +177,6 @@ impl LabelledTexts {
         }
         Ok(parts)
     }
-}
-
-fn from_lines(reader: impl BufRead, name: &str) -> Result<Vec<Found>> {
-    let lines = Lines::new(reader, name, LineOptions::default());
-    lines
-        .map(|line| {
-            let line = line?;
-            let fault = |reason| Error::format(name, Place::Line(line.number), reason);
-            let (label, text) = cut(&line.text).map_err(fault)?;
-            Ok((line.number, label, text))
-        })
-        .collect()
-}
-
-/// The label and the text of a line that is not CSV.
-fn cut(line: &str) -> Result<(String, String), String> {
-    if let Some(rest) = line.strip_prefix(FASTTEXT) {
-        let (label, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-        if text.trim_start().starts_with(FASTTEXT) {
-            return Err("it has more than one label".to_owned());
-        }
-        return complete(label, text);
-    }
-    if line.starts_with('{') {
-        return cut_json(line);
-    }
-    match line.split('\t').collect::<Vec<_>>()[..] {
-        [label, text] => complete(label, text),
-        [label, score, text] if is_number(score) => complete(label, text),
-        [_, other, _] => Err(format!(
-            "{other:?}, the second of three columns, is no number"
-        )),
-        [_] => Err("there is no tab between a label and a text".to_owned()),
-        ref columns => {
-            let count = columns.len();
-            Err(format!(
-                "it has {count} columns; label, text or label, number, text are read"
-            ))
-        }
-    }
-}
-
-fn cut_json(line: &str) -> Result<(String, String), String> {
-    let object: Map<String, Value> =
-        serde_json::from_str(line).map_err(|error| format!("not a JSON object: {error}"))?;
-    let field = |name: &str| match object.get(name) {
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(Value::Number(number)) => Ok(number.to_string()),
-        Some(Value::Bool(value)) => Ok(value.to_string()),
-        _ => Err(format!(
-            "the field {name:?} is missing, or no text or number"
-        )),
-    };
-    complete(&field("label")?, &field("text")?)
-}
-
-fn from_csv(reader: impl BufRead, name: &str) -> Result<Vec<Found>> {
-    let (mut label, mut text) = (0, 1);
-    let mut found = Vec::new();
-    let options = LineOptions {
-        skip_blank: false,
-        ..LineOptions::default()
-    };
-    let rows = Csv::new(Lines::new(reader, name, options));
-    for (index, row) in rows.enumerate() {
-        let row = row?;
-        let fault = |reason| Error::format(name, Place::Line(row.line), reason);
-        let lower = |field: &String| field.trim().to_lowercase();
-        let place = |wanted: &str| row.fields.iter().position(|field| lower(field) == wanted);
-        if index == 0
-            && let (Some(labels), Some(texts)) = (place("label"), place("text"))
-        {
-            (label, text) = (labels, texts);
-            continue;
-        }
-        let field = |place: usize| row.fields.get(place).map_or("", String::as_str);
-        let (label, text) = complete(field(label), field(text)).map_err(fault)?;
-        found.push((row.line, label, text));
-    }
-    Ok(found)
-}
-
-fn complete(label: &str, text: &str) -> Result<(String, String), String> {
-    match (label.trim(), text.trim()) {
-        ("", _) => Err("the label is empty".to_owned()),
-        (_, "") => Err("the text is empty".to_owned()),
-        (label, text) => Ok((label.to_owned(), text.to_owned())),
-    }
-}
-
-fn is_number(text: &str) -> bool {
-    text.trim().parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 #[cfg(test)]
@@ -270,6 +200,9 @@ mod tests {
             "{\"text\": \"a, b\", \"label\": \"good\"}\n{\"label\": \"bad\", \"text\": \"c\", \"more\": 1}\n",
             "good,\"a, b\"\nbad,c\n",
             "Text,id,Label\n\"a, b\",1,good\nc,2,bad\n",
+            "\u{feff}__label__good a, b\n__label__bad c",
+            "\u{feff}{\"text\": \"a, b\", \"label\": \"good\"}\n{\"text\": \"c\", \"label\": \"bad\"}",
+            "\n \ngood,\"a, b\"\nbad,c\n",
         ] {
             let texts = read(text).unwrap();
             assert_eq!(texts.labels, ["bad", "good"], "{text}");
@@ -308,7 +241,19 @@ mod tests {
                 "{\"label\": 1}",
                 "x, line 1: the field \"text\" is missing, or no text or number",
             ),
-            ("a,b\nc", "x, line 2: it has 1 fields; 2 are expected"),
+            (
+                "__label__a b\nc\td",
+                "x, line 2: it does not begin with __label__",
+            ),
+            (
+                "a\tb\n{\"label\": 1, \"text\": \"c\"}",
+                "x, line 2: there is no tab between a label and a text",
+            ),
+            (
+                "{\"label\": 1, \"text\": \"c\"}\n[1]",
+                "x, line 2: invalid type: sequence, expected a map at column 0",
+            ),
+            ("a,b\nc", "x, line 2: it has 1 field; 2 are expected"),
         ] {
             assert_eq!(read(text).unwrap_err().to_string(), wanted, "{text:?}");
         }
@@ -336,12 +281,10 @@ mod tests {
             .collect();
         all.sort_by_key(|text| text.parse::<u32>().unwrap());
         assert_eq!(all, (0..20).map(|i| i.to_string()).collect::<Vec<_>>());
-        assert!(
-            texts
-                .clone()
-                .split(&[0.0], &mut StdRng::seed_from_u64(1))
-                .is_err()
-        );
+        for shares in [&[0.0][..], &[-1.0, 2.0], &[f64::INFINITY], &[f64::NAN], &[]] {
+            let parts = texts.clone().split(shares, &mut StdRng::seed_from_u64(1));
+            assert!(parts.is_err(), "{shares:?}");
+        }
 
         let labels = ["1".to_owned(), "2".to_owned(), "0".to_owned()];
         let renumbered = texts.clone().with_labels(&labels).unwrap();
@@ -353,7 +296,43 @@ mod tests {
         );
     }
 
+    #[test]
+    fn fields_may_have_other_names() {
+        let names = FieldNames {
+            label: "Stars".into(),
+            text: "review".into(),
+        };
+        let read = |text: &str| {
+            let lines = Lines::new(text.as_bytes(), "x", LineOptions::default());
+            LabelledTexts::from_lines(lines, &names)
+        };
+        let texts = read("review,stars\na joy,5\na bore,1\n").unwrap();
+        assert_eq!(texts.labels, ["1", "5"]);
+        let message = read("5,a joy\n1,a bore\n").unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "x, line 1: the names \"Stars\" and \"review\" are not in it"
+        );
+    }
+
     proptest! {
+        #[test]
+        fn what_is_written_is_read(written in prop::collection::vec(("[a-c]", "[d-z][ -z]{0,8}[d-z]"), 0..6), form in 0..4) {
+            let line = |(label, text): &(String, String)| match form {
+                0 => format!("{label}\t{text}\n"),
+                1 => format!("__label__{label} {text}\n"),
+                2 => format!("{label},\"{}\"\n", text.replace('"', "\"\"")),
+                _ => serde_json::json!({ "label": label, "text": text }).to_string() + "\n",
+            };
+            let file: String = written.iter().map(line).collect();
+            let labels: BTreeSet<&String> = written.iter().map(|(label, _)| label).collect();
+            prop_assume!(labels.len() > 1);
+            let texts = read(&file).unwrap();
+            prop_assert!(texts.labels.iter().eq(labels));
+            let found = texts.examples.into_iter().map(|example| (texts.labels[example.label as usize].clone(), example.text));
+            prop_assert!(found.eq(written));
+        }
+
         #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let _ = LabelledTexts::read(&bytes[..], "x");

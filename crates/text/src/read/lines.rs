@@ -65,6 +65,7 @@ pub struct Lines<R> {
     name: String,
     options: LineOptions,
     number: usize,
+    peeked: Option<Line>,
     is_over: bool,
 }
 
@@ -89,6 +90,7 @@ impl<R: BufRead> Lines<R> {
             name: name.into(),
             options,
             number: 0,
+            peeked: None,
             is_over: false,
         }
     }
@@ -103,6 +105,28 @@ impl<R: BufRead> Lines<R> {
         self.options.longest
     }
 
+    /// The same lines, where blank ones mean something and are kept.
+    pub(super) fn with_blank(mut self) -> Self {
+        self.options.skip_blank = false;
+        self
+    }
+
+    /// The next line, which stays the next.
+    pub(super) fn peek(&mut self) -> Result<Option<&Line>> {
+        if self.peeked.is_none() {
+            self.peeked = self.next().transpose()?;
+        }
+        Ok(self.peeked.as_ref())
+    }
+
+    /// The error of a line that has not the number of fields that the others have.
+    pub(super) fn wrong_count(&self, line: usize, count: usize, expected: usize) -> Error {
+        let noun = if count == 1 { "field" } else { "fields" };
+        let are = if expected == 1 { "is" } else { "are" };
+        let reason = format!("it has {count} {noun}; {expected} {are} expected");
+        self.fault(line, reason)
+    }
+
     /// An error at a line of this source.
     pub(super) fn fault(&self, line: usize, reason: impl Into<String>) -> Error {
         Error::format(&self.name, Place::Line(line), reason)
@@ -113,7 +137,7 @@ impl<R: BufRead> Lines<R> {
         self.number += 1;
         let mut bytes = Vec::new();
         // The end of the line and a byte order mark come on top.
-        let most = self.options.longest as u64 + 5;
+        let most = (self.options.longest as u64).saturating_add(5);
         let cause = |cause| Error::Io {
             source_name: self.name.clone(),
             cause,
@@ -144,6 +168,9 @@ impl<R: BufRead> Iterator for Lines<R> {
     type Item = Result<Line>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(line) = self.peeked.take() {
+            return Some(Ok(line));
+        }
         while !self.is_over {
             match self.read() {
                 Ok(None) => self.is_over = true,
@@ -193,6 +220,11 @@ mod tests {
         }
         let message = read(&[b'a'; 99], 4).remove(0).unwrap_err().to_string();
         assert_eq!(message, "x, line 1: it is longer than 4 bytes");
+    }
+
+    #[test]
+    fn the_limit_may_be_the_largest_number() {
+        assert_eq!(read(b"a\nb", usize::MAX).len(), 2);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! | [`tsv`] | fields with tabs between, as many in each | [`Row`] |
 //! | [`csv`] | fields with commas between, quoted where needed (RFC 4180) | [`Row`] |
 //! | [`json_lines`] | a JSON value each | any type that serde reads |
+//! | [`fasttext`] | a text each, labels before it (`__label__NAME text`) | [`TaggedText`] |
 //! | [`columns`] | a token with its tags each, blank between sentences (CoNLL) | [`Sentence`] |
 //! | [`LabelledTexts::load`] | a label and a text each, in any of these forms or fastText's | all of them |
 //! | [`parts`] | which lines of another file belong to which part | [`Part`] |
@@ -18,6 +19,8 @@
 
 mod columns;
 mod csv;
+mod fasttext;
+mod forms;
 mod json_lines;
 mod labelled;
 mod lines;
@@ -26,8 +29,9 @@ mod tsv;
 
 pub use self::csv::{Csv, csv};
 pub use columns::{Columns, ColumnsOptions, Sentence, columns};
+pub use fasttext::{FastText, TaggedText, fasttext};
 pub use json_lines::{JsonLines, json_lines};
-pub use labelled::{LabelledText, LabelledTexts};
+pub use labelled::{FieldNames, LabelledText, LabelledTexts};
 pub use lines::{Line, LineOptions, Lines, lines};
 pub use parts::{Part, items_of, parts};
 pub use tsv::{Row, Tsv, pairs, tsv};

@@ -75,10 +75,7 @@ impl<R: BufRead> Tsv<R> {
             let line = line.number;
             return Ok(Row { line, fields });
         }
-        let count = fields.len();
-        let noun = if count == 1 { "field" } else { "fields" };
-        let reason = format!("it has {count} {noun}; {columns} are expected");
-        Err(self.lines.fault(line.number, reason))
+        Err(self.lines.wrong_count(line.number, fields.len(), columns))
     }
 
     /// All pairs of the two columns.
@@ -112,6 +109,8 @@ impl<R: BufRead> Iterator for Tsv<R> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::read::LineOptions;
 
@@ -138,5 +137,22 @@ mod tests {
         let message = pairs(b"cat\tK\ndog\t \n").unwrap_err().to_string();
         assert_eq!(message, "x, line 2: a source or a target is empty");
         assert!(pairs(b"cat\n").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(written in prop::collection::vec(prop::collection::vec("[^\t\r\n\u{feff}]{0,6}", 3), 0..6)) {
+            let file: String = written.iter().map(|fields| fields.join("\t") + "\n").collect();
+            let options = LineOptions { skip_blank: false, ..LineOptions::default() };
+            let lines = Lines::new(file.as_bytes(), "x", options);
+            let found: Vec<Vec<String>> = Tsv::new(lines).map(|row| row.unwrap().fields).collect();
+            prop_assert_eq!(found, written);
+        }
+
+        #[test]
+        fn no_bytes_panic_and_an_error_is_the_last(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let found: Vec<_> = rows(&bytes).collect();
+            prop_assert!(found.iter().rev().skip(1).all(Result::is_ok));
+        }
     }
 }
