@@ -1,250 +1,121 @@
-"use strict";
-const data = JSON.parse(document.getElementById("data").textContent);
-const SVG = "http://www.w3.org/2000/svg";
-const tip = document.getElementById("tip");
-
-/** An element with attributes and children; text is always text. */
-function make(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
-
-function draw(name, attributes = {}, text) {
-  const element = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  if (text !== undefined) element.textContent = text;
-  return element;
-}
-
-function section(title, note, ...children) {
-  const id = "section-" + title.toLowerCase().replaceAll(/[^a-z]+/g, "-");
-  const parts = [make("h2", { id }, title)];
-  if (note) parts.push(make("p", { class: "note" }, note));
-  document.getElementById("main").append(make("section", { "aria-labelledby": id }, ...parts, ...children));
-}
-
-const show = (value, digits = 4) => (value === null ? "not a number" : String(Number(value.toFixed(digits))));
-
-/** Shows a text beside the pointer, or beside the element that the keyboard is on. */
-function explain(element, text) {
-  const at = (x, y) => {
-    tip.textContent = text;
-    tip.hidden = false;
-    tip.style.left = Math.max(4, Math.min(x + 12, innerWidth - tip.offsetWidth - 4)) + "px";
-    tip.style.top = Math.max(4, Math.min(y + 14, innerHeight - tip.offsetHeight - 4)) + "px";
-  };
-  element.addEventListener("pointermove", (event) => at(event.clientX, event.clientY));
-  element.addEventListener("pointerleave", () => (tip.hidden = true));
-  element.addEventListener("focus", () => {
-    const box = element.getBoundingClientRect();
-    at(box.right, box.bottom);
-  });
-  element.addEventListener("blur", () => (tip.hidden = true));
-}
-
-/** From orange (below 0) to blue (above), stronger the farther, in the theme's own tones. */
-function tint(share) {
-  const strength = Math.min(1, Math.abs(share));
-  return `rgba(var(--${share < 0 ? "low" : "high"}), ${(0.85 * strength).toFixed(3)})`;
-}
-
-function theme() {
-  const button = document.getElementById("theme");
-  const set = (dark) => {
-    document.documentElement.dataset.theme = dark ? "dark" : "light";
-    button.setAttribute("aria-pressed", String(dark));
-  };
-  // A page from a file may have nowhere to remember.
-  const stored = (action) => { try { return action(localStorage); } catch { return null; } };
-  const kept = stored((store) => store.getItem("lexigrad-theme"));
-  set(kept ? kept === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
-  button.addEventListener("click", () => {
-    const dark = document.documentElement.dataset.theme !== "dark";
-    set(dark);
-    stored((store) => store.setItem("lexigrad-theme", dark ? "dark" : "light"));
-  });
-}
+const pairs = (entries) =>
+  entries.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
 
 function summary() {
-  if (!data.metrics.length && !data.settings.length) return;
-  const tiles = data.metrics.map(([name, value]) => make("div", { class: "tile" }, make("b", {}, show(value)), name));
-  const settings = data.settings.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
-  section("Run", "", make("div", { class: "tiles" }, ...tiles), make("dl", {}, ...settings));
+  const metrics = data.metrics.map(([name, value]) => [name, show(value)]);
+  section("Run", "",
+    make("dl", { class: "tiles" }, ...pairs(metrics)),
+    make("dl", { class: "settings" }, ...pairs(data.settings)));
+}
+
+/** Round numbers that span the values, four or so. */
+function ticks(values) {
+  let [low, high] = values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+  if (low > high) [low, high] = [0, 1];
+  if (low === high) [low, high] = [low - 0.5, high + 0.5];
+  const power = 10 ** Math.floor(Math.log10((high - low) / 4));
+  const step = [1, 2, 5, 10].map((times) => times * power).find((step) => (high - low) / step <= 5);
+  const first = Math.floor(low / step);
+  return Array.from({ length: Math.ceil(high / step) - first + 1 }, (_, index) => (first + index) * step);
+}
+
+const FRAME = { width: 400, height: 240, left: 50, right: 14, top: 12, bottom: 44 };
+const DASHES = ["none", "7 4", "2 4", "9 3 2 3", "4 2"];
+
+const stroke = (index) => `stroke: var(--s${index % 5}); stroke-dasharray: ${DASHES[index % 5]}`;
+
+/** The lines behind the curves, with their numbers. */
+function grid(epochs, marks, x, y) {
+  const parts = marks.flatMap((value) => [
+    draw("line", { class: "axis", x1: FRAME.left, x2: FRAME.width - FRAME.right, y1: y(value), y2: y(value) }),
+    draw("text", { x: FRAME.left - 8, y: y(value) + 4, "text-anchor": "end" }, Number(value.toPrecision(6)))]);
+  for (let epoch = 0; epoch < epochs; epoch += Math.ceil(epochs / 10)) {
+    parts.push(draw("text", { x: x(epoch), y: FRAME.height - 24, "text-anchor": "middle" }, epoch + 1));
+  }
+  const middle = (FRAME.left + FRAME.width - FRAME.right) / 2;
+  return [...parts, draw("text", { x: middle, y: FRAME.height - 6, "text-anchor": "middle" }, "epoch")];
 }
 
 function chart({ title, series }) {
-  const [width, height, left, bottom, top] = [420, 240, 48, 28, 12];
-  const values = series.flatMap((line) => line.values).filter((value) => value !== null);
-  const epochs = Math.max(1, ...series.map((line) => line.values.length));
-  let [low, high] = [Math.min(...values), Math.max(...values)];
-  if (!values.length) [low, high] = [0, 1];
-  if (low === high) [low, high] = [low - 0.5, high + 0.5];
-  const x = (epoch) => left + ((width - left - 12) * epoch) / Math.max(1, epochs - 1);
-  const y = (value) => top + ((height - top - bottom) * (high - value)) / (high - low);
-  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title} by epoch` });
-  for (let step = 0; step <= 4; step++) {
-    const value = low + ((high - low) * step) / 4;
-    svg.append(draw("line", { class: "axis", x1: left, x2: width - 12, y1: y(value), y2: y(value) }));
-    svg.append(draw("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, value.toPrecision(3)));
-  }
-  const every = Math.ceil(epochs / 8);
-  for (let epoch = 0; epoch < epochs; epoch += every) {
-    svg.append(draw("text", { x: x(epoch), y: height - 8, "text-anchor": "middle" }, epoch + 1));
-  }
-  series.forEach((line, index) => {
-    const colour = `var(--s${index % 5})`;
-    let path = "";
-    line.values.forEach((value, epoch) => {
-      if (value === null) return;
-      const joined = epoch > 0 && line.values[epoch - 1] !== null;
-      path += `${joined ? "L" : "M"}${x(epoch)} ${y(value)}`;
-      const dot = draw("circle", { cx: x(epoch), cy: y(value), r: 4, style: `fill: ${colour}`, tabindex: 0 });
-      explain(dot, `${line.name}, epoch ${epoch + 1}: ${show(value)}`);
-      svg.append(dot);
-    });
-    svg.prepend(draw("path", { class: "curve", d: path, style: `stroke: ${colour}` }));
+  const epochs = series.reduce((most, line) => Math.max(most, line.values.length), 1);
+  const marks = ticks(series.flatMap((line) => line.values).filter((value) => value !== null));
+  const [low, high] = [marks[0], marks.at(-1)];
+  const x = (epoch) => FRAME.left + ((FRAME.width - FRAME.left - FRAME.right) * (epoch + (epochs === 1 ? 0.5 : 0))) / Math.max(1, epochs - 1);
+  const y = (value) => FRAME.top + ((FRAME.height - FRAME.top - FRAME.bottom) * (high - value)) / (high - low);
+  const curves = series.map(({ values }, index) => {
+    const to = (value, epoch) => `${epoch && values[epoch - 1] !== null ? "L" : "M"}${x(epoch)} ${y(value)}`;
+    const d = values.map((value, epoch) => (value === null ? "" : to(value, epoch))).join("");
+    return draw("path", { class: "curve", d, style: stroke(index) });
   });
-  const legend = series.map((line, index) =>
-    make("span", {}, make("i", { style: `background: var(--s${index % 5})` }), line.name));
-  return make("div", {}, make("h3", { style: "margin: 0; font-size: 1rem" }, title), svg,
-    make("div", { class: "legend" }, ...legend));
+  const dots = series.flatMap(({ name, values }, index) => values.map((value, epoch) => {
+    if (value === null) return null;
+    const text = `${name}, epoch ${epoch + 1}: ${show(value)}`;
+    const place = { cx: x(epoch), cy: y(value), r: epochs > 40 ? 2 : 3.5 };
+    return explain(draw("circle", { ...place, style: `fill: var(--s${index % 5})`, role: "img", "aria-label": text }), text);
+  })).filter((dot) => dot !== null);
+  const legend = series.map(({ name }, index) => make("li", {},
+    draw("svg", { viewBox: "0 0 28 8", "aria-hidden": "true" }, draw("path", { class: "curve", d: "M0 4H28", style: stroke(index) })), name));
+  const box = { viewBox: `0 0 ${FRAME.width} ${FRAME.height}`, role: "group", "aria-label": `${title} by epoch` };
+  return make("div", {}, make("h3", {}, title),
+    draw("svg", box, ...grid(epochs, marks, x, y), ...curves, ...walkable(dots)),
+    make("ul", { class: "legend" }, ...legend));
+}
+
+function curves() {
+  section("Curves", "", make("div", { class: "charts" }, ...data.curves.map(chart)));
 }
 
 function confusion() {
   const { labels, rows } = data.confusion;
-  const head = make("tr", {}, make("th", { scope: "col" }, "true \\ predicted"),
-    ...labels.map((label) => make("th", { scope: "col" }, label)), make("th", { scope: "col" }, "recall"));
-  const body = rows.map((row, truth) => {
-    const whole = row.reduce((sum, count) => sum + count, 0);
-    const cells = row.map((count, predicted) => {
-      const share = whole ? count / whole : 0;
-      const cell = make("td", { tabindex: 0, style: `background: ${tint(predicted === truth ? share * 0.6 : -share * 0.6)}` }, String(count));
-      explain(cell, `${count} of ${whole} ${labels[truth]} taken for ${labels[predicted]} (${(100 * share).toFixed(1)} %)`);
-      return cell;
-    });
-    const recall = whole ? (100 * row[truth] / whole).toFixed(1) + " %" : "–";
-    return make("tr", {}, make("th", { scope: "row" }, labels[truth]), ...cells, make("td", {}, recall));
-  });
-  section("Confusion", "A row for each true label, a column for each predicted one.",
-    make("div", { class: "scroll" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...body))));
-}
-
-function space() {
-  const { words, counts, values, value_name, pictures } = data.space;
-  const largest = Math.max(...values.map((value) => Math.abs(value ?? 0)), 1e-12);
-  const svg = draw("svg", { id: "plot", role: "img", "aria-label": `${words.length} words in two dimensions` });
-  const said = make("span", { role: "status" });
-  let [box, dots] = [{ x: 0, y: 0, size: 1 }, []];
-  const look = () => {
-    svg.setAttribute("viewBox", `${box.x} ${box.y} ${box.size} ${box.size * 0.62}`);
-    for (const dot of dots) dot.setAttribute("r", box.size * (dot.classList.contains("found") ? 0.012 : 0.006));
+  const sum = (counts) => counts.reduce((sum, count) => sum + count, 0);
+  const rate = (part, whole) => (whole ? percent(part / whole) : "–");
+  const totals = rows.map(sum);
+  const cell = (count, truth, predicted) => {
+    const share = totals[truth] ? count / totals[truth] : 0;
+    const style = `background: ${tint(0.55 * (predicted === truth ? share : -share))}`;
+    const text = `${count} of ${totals[truth]} ${labels[truth]} taken for ${labels[predicted]}: ${rate(count, totals[truth])}`;
+    return explain(make("td", { style }, String(count)), text);
   };
-  const put = (picture) => {
-    const points = pictures[picture][1].map((point) => point.map((value) => value ?? 0));
-    const range = (axis) => [Math.min(...points.map((p) => p[axis])), Math.max(...points.map((p) => p[axis]))];
-    const [[left, right], [low, high]] = [range(0), range(1)];
-    // A picture is 100 wide and 62 high.
-    const place = (value, from, to, size) => 3 + ((size - 6) * (value - from)) / (to - from || 1);
-    dots = points.map(([px, py], index) => {
-      const dot = draw("circle", { cx: place(px, left, right, 100), cy: 62 - place(py, low, high, 62), tabindex: -1, style: `fill: ${tint(0.25 * Math.sign(values[index] ?? 1) + 0.75 * (values[index] ?? 0) / largest)}` });
-      explain(dot, `${words[index]}: seen ${counts[index] ?? 0} times, ${value_name} ${show(values[index] ?? null, 3)}`);
-      return dot;
-    });
-    svg.replaceChildren(...dots);
-    box = { x: 0, y: 0, size: 100 };
-    find(search.value);
-  };
-  const find = (text) => {
-    const wanted = text.trim().toLowerCase();
-    let found = 0;
-    dots.forEach((dot, index) => {
-      const is = wanted !== "" && words[index].toLowerCase().startsWith(wanted);
-      dot.classList.toggle("found", is);
-      found += is;
-    });
-    dots.filter((dot) => dot.classList.contains("found")).forEach((dot) => svg.append(dot));
-    said.textContent = wanted === "" ? "" : `${found} found`;
-    look();
-  };
-  const search = make("input", { type: "search", placeholder: "Find a word", "aria-label": "Find a word" });
-  search.addEventListener("input", () => find(search.value));
-  const tabs = pictures.map(([name], index) => {
-    const tab = make("button", { type: "button", role: "tab", "aria-selected": String(index === 0) }, name);
-    tab.addEventListener("click", () => {
-      tabs.forEach((other) => other.setAttribute("aria-selected", String(other === tab)));
-      put(index);
-    });
-    return tab;
-  });
-  const zoom = (factor, cx = 0.5, cy = 0.5) => {
-    const size = Math.min(200, Math.max(2, box.size * factor));
-    box = { x: box.x + (box.size - size) * cx, y: box.y + (box.size - size) * 0.62 * cy, size };
-    look();
-  };
-  svg.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    const at = svg.getBoundingClientRect();
-    zoom(event.deltaY > 0 ? 1.2 : 1 / 1.2, (event.clientX - at.left) / at.width, (event.clientY - at.top) / at.height);
-  }, { passive: false });
-  svg.addEventListener("pointermove", (event) => {
-    if (!(event.buttons & 1)) return;
-    const scale = box.size / svg.getBoundingClientRect().width;
-    box.x -= event.movementX * scale;
-    box.y -= event.movementY * scale;
-    look();
-  });
-  const press = (name, label, factor) => {
-    const button = make("button", { type: "button", "aria-label": label }, name);
-    button.addEventListener("click", () => zoom(factor));
-    return button;
-  };
-  section("Words in two dimensions", `Near words stand for near vectors. Colour: ${value_name}, blue above 0, orange below. Drag to move, scroll to come nearer.`,
-    make("div", { class: "row" }, make("div", { class: "row", role: "tablist", style: "margin: 0" }, ...tabs), search, press("+", "Come nearer", 1 / 1.4), press("−", "Go farther", 1.4), said), svg);
-  put(0);
+  const cells = rows.map((row, truth) => row.map((count, predicted) => cell(count, truth, predicted)));
+  walkable(cells.flat());
+  const body = rows.map((row, truth) => make("tr", {},
+    make("th", { scope: "row" }, labels[truth]), ...cells[truth], make("td", {}, rate(row[truth], totals[truth]))));
+  const precision = labels.map((_, label) => make("td", {}, rate(rows[label][label], sum(rows.map((row) => row[label])))));
+  const right = sum(rows.map((row, label) => row[label]));
+  const foot = make("tr", {}, make("th", { scope: "row" }, "precision"), ...precision, make("td", {}, rate(right, sum(totals))));
+  section("Confusion", "A row for each true label, a column for each predicted one; the last corner is the accuracy.",
+    table("counts", ["true \\ predicted", ...labels, "recall"], body, [foot]));
 }
 
 function neighbours() {
-  const cell = (near) => {
-    const part = make("td", {});
-    near.forEach(([word, similarity], index) => {
-      const name = make("span", { tabindex: 0 }, word);
-      explain(name, `similarity ${show(similarity, 3)}`);
-      part.append(index ? ", " : "", name);
+  const list = (near, old) => {
+    const parts = near.map(([word, similarity]) => {
+      const fresh = !old.some(([other]) => other === word);
+      return explain(make("span", fresh ? { class: "fresh" } : {}, word), `${word}: similarity ${show(similarity, 3)}`);
     });
-    return part;
+    return make("td", {}, ...walkable(parts).flatMap((part) => [part, " "]));
   };
   const rows = data.neighbours.map(({ word, before, after }) =>
-    make("tr", {}, make("th", { scope: "row" }, word), cell(before), cell(after)));
-  const head = make("tr", {}, ...["word", "before training", "after training"].map((name) => make("th", { scope: "col" }, name)));
-  section("Nearest words", "", make("div", { class: "scroll" },
-    make("table", { class: "words" }, make("thead", {}, head), make("tbody", {}, ...rows))));
+    make("tr", {}, make("th", { scope: "row" }, word), list(before, before), list(after, before)));
+  section("Nearest words", "Nearest first; underlined: nearest only after training.",
+    table("words", ["word", "before training", "after training"], rows));
+}
+
+function sentence({ tokens, contributions, label, predicted, probability }) {
+  const most = largest(contributions);
+  const parts = tokens.map((token, index) => {
+    const value = contributions[index] ?? null;
+    const part = make("span", { class: "token", dir: "auto", style: `background: ${tint((0.55 * (value ?? 0)) / most)}` }, token);
+    return explain(part, `${token}: ${signed(value, 3)} to the score of ${predicted}`);
+  });
+  const sure = probability === null ? "" : `, ${percent(probability, 0)} sure`;
+  const verdict = make("p", { class: "verdict" }, "is ", make("b", {}, label), ", taken for ", make("b", {}, predicted), sure);
+  return make("li", {}, verdict, make("p", { class: "text", dir: "auto" }, ...walkable(parts).flatMap((part) => [part, " "])));
 }
 
 function explained() {
-  const parts = data.explained.map(({ tokens, contributions, label, predicted, probability }) => {
-    const largest = Math.max(...contributions.map((value) => Math.abs(value ?? 0)), 1e-12);
-    const sentence = make("div", { class: "sentence" });
-    tokens.forEach((token, index) => {
-      const value = contributions[index] ?? null;
-      const part = make("span", { class: "token", tabindex: 0, style: `background: ${tint(0.75 * (value ?? 0) / largest)}` }, token);
-      explain(part, `${token}: ${value > 0 ? "+" : ""}${show(value, 3)} to the score of ${predicted}`);
-      sentence.append(part, " ");
-    });
-    const percent = probability === null ? "" : ` (${(100 * probability).toFixed(0)} % sure)`;
-    sentence.append(make("div", { class: "verdict" }, `taken for ${predicted}${percent}, is ${label}`));
-    return sentence;
-  });
-  section("Most wrong", "Blue words speak for the predicted label, orange ones against it (integrated gradients).", ...parts);
+  const wrong = data.explained.every(({ label, predicted }) => label !== predicted);
+  section(wrong ? "Most wrong sentences" : "Explained sentences", "What each word adds to the score of the predicted label: blue speaks for it, orange against it.",
+    scale("against", "for", "speech"),
+    make("ol", { class: "sentences" }, ...data.explained.map(sentence)));
 }
-
-document.title = data.title;
-document.getElementById("title").textContent = data.title;
-theme();
-summary();
-if (data.curves.length) section("Curves", "", make("div", { class: "charts" }, ...data.curves.map(chart)));
-if (data.confusion) confusion();
-if (data.space && data.space.pictures.length) space();
-if (data.neighbours.length) neighbours();
-if (data.explained.length) explained();
