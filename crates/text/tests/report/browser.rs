@@ -114,14 +114,21 @@ impl Browser {
         }
     }
 
+    /// Waits until what was changed is drawn.
+    pub fn draw(&mut self) {
+        self.value("window.drawn = false; requestAnimationFrame(() => requestAnimationFrame(() => { drawn = true; }))");
+        self.wait("window.drawn");
+    }
+
     /// Puts the mouse on the middle of an element (an expression), as a reader would: what lies over it gets the mouse instead.
     pub fn hover(&mut self, element: &str) -> (f64, f64) {
-        let middle = format!(
-            "(() => {{ const element = {element}; element.scrollIntoView({{ block: 'center', behavior: 'instant' }});
-            const box = element.getClientRects()[0];
-            return [box.left + box.width / 2, box.top + box.height / 2]; }})()"
-        );
-        let middle = self.value(&middle);
+        self.value(&format!(
+            "{element}.scrollIntoView({{ block: 'center', behavior: 'instant' }})"
+        ));
+        self.draw();
+        let middle = self.value(&format!(
+            "(({{ left, top, width, height }}) => [left + width / 2, top + height / 2])({element}.getClientRects()[0])"
+        ));
         let (x, y) = (middle[0].as_f64().unwrap(), middle[1].as_f64().unwrap());
         self.mouse("mouseMoved", x, y, 0);
         (x, y)

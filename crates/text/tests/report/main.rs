@@ -7,7 +7,7 @@
 
 mod browser;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use browser::Browser;
 use lexigrad_tensor::Ids;
@@ -120,21 +120,18 @@ const FIRST_WORD: &str = "document.querySelector('#plot circle')";
 
 /// Where the first word stands in the plot.
 fn place(browser: &mut Browser) -> (f64, f64) {
-    // Drawing waits for the next frame.
-    browser.value("window.drawn = false; requestAnimationFrame(() => requestAnimationFrame(() => { window.drawn = true; }))");
-    browser.wait("window.drawn");
+    browser.draw();
     let of = |name| format!("Number({FIRST_WORD}.getAttribute('{name}'))");
     let x = browser.value(&of("cx")).as_f64().unwrap();
     (x, browser.value(&of("cy")).as_f64().unwrap())
 }
 
-fn switch_theme(browser: &mut Browser, first: &str, other: &str) {
+fn switch_theme(browser: &mut Browser, path: &Path, first: &str, other: &str) {
     let theme = "document.documentElement.dataset.theme";
     assert_eq!(browser.value(theme), first, "the system's theme");
     browser.click("document.getElementById('theme')");
     assert_eq!(browser.value(theme), other);
-    browser.value("location.reload()");
-    browser.wait("document.querySelectorAll('section').length > 0");
+    browser.go(path);
     assert_eq!(browser.value(theme), other, "a choice is remembered");
     browser.click("document.getElementById('theme')");
     assert_eq!(browser.value(theme), first);
@@ -225,7 +222,7 @@ fn a_reader_looks_at_everything_and_nothing_fails() {
     for (width, theme, other) in [(400, "light", "dark"), (1600, "dark", "light")] {
         let mut browser = Browser::open(width, theme);
         browser.go(&path);
-        switch_theme(&mut browser, theme, other);
+        switch_theme(&mut browser, &path, theme, other);
         read_through(&mut browser);
         let wide = browser.value("document.scrollingElement.scrollWidth - innerWidth");
         assert!(wide.as_f64().unwrap() <= 0.0, "wider than {width}: {wide}");
