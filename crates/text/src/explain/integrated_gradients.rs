@@ -80,17 +80,19 @@ impl<T: Element> IntegratedGradients<T> {
         let middles = Tensor::from_slice(&middles, [self.steps, 1, 1])?;
         let points = difference.unsqueeze(0)?.mul(&middles)?.add(&baseline)?;
 
+        let ends = Tensor::from_slice(&[baseline.to_vec(), x.to_vec()].concat(), [2, length, dim])?;
+
+        // A tape of its own: the caller's may train, with dropout.
         let tape = Tape::eval();
         let watched = tape.watch(&points);
         let scores = checked(score(&watched)?, self.steps)?;
         let gradients = tape.grad(&scores.sum(), &[&watched])?.remove(0).detach();
+        let ends = checked(score(&ends)?, 2)?.to_vec();
         drop(tape);
 
         let mean = gradients.mean_axes(&[0])?;
         let contributions = mean.mul(&difference)?.sum_axes(&[1])?.to_vec();
         let contributions: Vec<f64> = contributions.into_iter().map(Element::as_f64).collect();
-        let ends = Tensor::from_slice(&[baseline.to_vec(), x.to_vec()].concat(), [2, length, dim])?;
-        let ends = checked(score(&ends)?.detach(), 2)?.to_vec();
         let difference = ends[1].as_f64() - ends[0].as_f64();
         Ok(Attribution {
             gap: difference - contributions.iter().sum::<f64>(),
@@ -111,6 +113,7 @@ fn checked<T: Element>(scores: Tensor<T>, count: usize) -> Result<Tensor<T>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lexigrad_tensor::dropout;
 
     fn x() -> Tensor<f64> {
         Tensor::new([[0.5, -1.0], [2.0, 0.3], [1.0, 1.0]])
@@ -147,6 +150,15 @@ mod tests {
         let found = found.contributions(score, &x()).unwrap();
         assert_eq!(found.contributions[2], 0.0);
         assert!(found.gap.abs() < 1e-3 * found.difference.abs(), "{found:?}");
+    }
+
+    #[test]
+    fn a_tape_of_the_caller_changes_nothing() {
+        let score = |x: &Tensor<f64>| dropout(x, 0.5)?.sum_axes(&[1, 2]);
+        let alone = IntegratedGradients::default().contributions(score, &x());
+        let _training = Tape::new();
+        let within = IntegratedGradients::default().contributions(score, &x());
+        assert_eq!(alone.unwrap(), within.unwrap());
     }
 
     #[test]

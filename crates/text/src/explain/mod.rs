@@ -2,6 +2,10 @@
 
 mod integrated_gradients;
 mod projection;
+#[cfg(feature = "report")]
+mod tsne;
 
 pub use integrated_gradients::{Attribution, IntegratedGradients};
-pub use projection::{Projection, TsneOptions, pca, tsne};
+pub use projection::{Projection, pca};
+#[cfg(feature = "report")]
+pub use tsne::{TsneOptions, tsne};

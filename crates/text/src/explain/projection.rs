@@ -46,95 +46,6 @@ pub fn pca<T: Element>(x: &Tensor<T>) -> Result<Projection> {
     })
 }
 
-/// How [`tsne`] goes about it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TsneOptions {
-    /// How many neighbours a point keeps near itself, more or less; at most a third of the points.
-    pub perplexity: f64,
-    /// Steps of the descent.
-    pub rounds: usize,
-}
-
-impl Default for TsneOptions {
-    /// Thirty neighbours, a thousand steps.
-    fn default() -> Self {
-        Self {
-            perplexity: 30.0,
-            rounds: 1000,
-        }
-    }
-}
-
-/// Points whose neighbours are those of the vectors `x: [V, D]` by cosine distance (van der Maaten and Hinton 2008).
-///
-/// It starts from [`pca`] and draws nothing at random. The descent is the crate `bhtsne`'s, exact, quadratic in V: for up to a few
-/// thousand words. Distances between far groups mean little. Feature `report`; without it, this is [`pca`].
-///
-/// # Errors
-/// As for [`pca`], or if the perplexity is not positive.
-pub fn tsne<T: Element>(x: &Tensor<T>, options: &TsneOptions) -> Result<Projection> {
-    if options.perplexity.is_nan() || options.perplexity <= 0.0 {
-        return Err(Error::value(
-            "tsne",
-            "perplexity",
-            options.perplexity,
-            "above 0",
-        ));
-    }
-    let start = pca(x)?;
-    // Fewer points have no neighbourhoods to keep.
-    if start.points.len() < 7 {
-        return Ok(start);
-    }
-    Ok(descend(x, start, options))
-}
-
-#[cfg(feature = "report")]
-fn descend<T: Element>(x: &Tensor<T>, start: Projection, options: &TsneOptions) -> Projection {
-    let (values, dim) = (x.to_vec(), x.shape()[1]);
-    let unit = |row: &[T]| {
-        let row: Vec<f64> = row.iter().map(|value| value.as_f64()).collect();
-        let length = dot(&row, &row).sqrt().max(f64::MIN_POSITIVE);
-        row.into_iter()
-            .map(|value| value / length)
-            .collect::<Vec<f64>>()
-    };
-    let rows: Vec<Vec<f64>> = values.chunks(dim).map(unit).collect();
-    // Small, as the method wants it: a large start would freeze.
-    let spread = start
-        .points
-        .iter()
-        .map(|point| point[0].abs())
-        .fold(0.0, f64::max);
-    let scale = 1e-4 / spread.max(f64::MIN_POSITIVE);
-    let begin: Vec<f64> = start
-        .points
-        .iter()
-        .flatten()
-        .map(|value| value * scale)
-        .collect();
-    // As many steps in each direction as it is exaggerated at first (Belkina et al. 2019), but no crawl for a few points.
-    let rate = (rows.len() as f64 / 12.0).max(10.0);
-    let distance = |a: &Vec<f64>, b: &Vec<f64>| (2.0 - 2.0 * dot(a, b)).max(0.0).sqrt();
-    let found = bhtsne::tSNE::<f64, Vec<f64>, 2>::new(&rows)
-        .perplexity(options.perplexity.min((rows.len() - 1) as f64 / 3.0))
-        .epochs(options.rounds)
-        .learning_rate(rate)
-        .initial_embedding(begin)
-        .exact(distance)
-        .embedding();
-    let (points, _) = found.as_chunks::<2>();
-    Projection {
-        points: points.to_vec(),
-        explained: None,
-    }
-}
-
-#[cfg(not(feature = "report"))]
-fn descend<T: Element>(_x: &Tensor<T>, start: Projection, _options: &TsneOptions) -> Projection {
-    start
-}
-
 /// The rows less their mean.
 fn centred<T: Element>(x: &Tensor<T>) -> Result<Vec<Vec<f64>>> {
     let &[count, dim] = &x.shape()[..] else {
@@ -203,9 +114,9 @@ fn leading(covariance: &[Vec<f64>], other: Option<&Direction>) -> Direction {
         }
         length
     };
-    // No two elements alike, so that it stands at right angles to nothing by accident.
+    // Irrational steps: no two elements alike, so that it stands at right angles to nothing by accident.
     let mut unit: Vec<f64> = (0..dim)
-        .map(|i| 1.0 + ((i * 7 + 3) % 11) as f64 / 11.0)
+        .map(|i| 1.0 + (i as f64 * std::f64::consts::SQRT_2).fract())
         .collect();
     straighten(&mut unit);
     let mut variance = 0.0;
@@ -232,7 +143,7 @@ fn leading(covariance: &[Vec<f64>], other: Option<&Direction>) -> Direction {
     Direction { unit, variance }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
@@ -240,41 +151,35 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
-    /// Two clouds of ten points each in five dimensions.
-    fn clouds() -> Tensor<f64> {
-        let point = |i: usize| {
-            let side = if i < 10 { 1.0 } else { -1.0 };
-            (0..5).map(move |d| side * (d + 1) as f64 + 0.1 * ((i * 31 + d * 17) % 13) as f64)
-        };
-        let values: Vec<f64> = (0..20).flat_map(point).collect();
-        Tensor::from_slice(&values, [20, 5]).unwrap()
-    }
-
-    /// Whether the nearest of every point is one of its own cloud.
-    fn are_apart(points: &[[f64; 2]]) -> bool {
-        let distance = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]).hypot(a[1] - b[1]);
-        (0..points.len()).all(|place| {
-            let others = (0..points.len()).filter(|&other| other != place);
-            let from = |other: &usize| distance(points[place], points[*other]);
-            let nearest = others.min_by(|a, b| from(a).total_cmp(&from(b)));
-            nearest.is_some_and(|other| (other < 10) == (place < 10))
-        })
+    #[test]
+    fn a_direction_between_any_two_columns_is_found() {
+        for (first, last) in [(0, 11), (2, 13), (0, 1)] {
+            let mut x = vec![0.0; 3 * 14];
+            for (row, along) in [-1.0, 0.0, 1.0].into_iter().enumerate() {
+                x[row * 14 + first] = along;
+                x[row * 14 + last] = -along;
+            }
+            let found = pca(&Tensor::<f64>::from_slice(&x, [3, 14]).unwrap()).unwrap();
+            let length = found.points[2][0].abs();
+            assert!((length - 2.0_f64.sqrt()).abs() < 1e-9, "{found:?}");
+        }
     }
 
     #[test]
-    fn clouds_stay_apart_and_pictures_are_the_same() {
-        let x = clouds();
-        let projection = pca(&x).unwrap();
-        assert!(are_apart(&projection.points));
-        let [first, second] = projection.explained.unwrap();
-        assert!(first > 0.9 && second < first && first + second <= 1.0 + 1e-9);
-        let options = TsneOptions {
-            rounds: 300,
-            ..TsneOptions::default()
-        };
-        let one = tsne(&x, &options).unwrap();
-        assert!(are_apart(&one.points), "{one:?}");
-        assert_eq!(one, tsne(&x, &options).unwrap());
+    fn the_axes_are_those_of_most_variance() {
+        let x = Tensor::new([
+            [3.0, 0.0, 1.0],
+            [-3.0, 0.0, 1.0],
+            [0.0, 2.0, 1.0],
+            [0.0, -2.0, 1.0],
+        ]);
+        let found = pca(&x).unwrap();
+        let wanted = [[3.0, 0.0], [-3.0, 0.0], [0.0, 2.0], [0.0, -2.0]];
+        for (found, wanted) in found.points.iter().flatten().zip(wanted.iter().flatten()) {
+            assert!((found - wanted).abs() < 1e-6, "{found} {wanted}");
+        }
+        let [first, second] = found.explained.unwrap();
+        assert!((first - 9.0 / 13.0).abs() < 1e-9 && (second - 4.0 / 13.0).abs() < 1e-9);
     }
 
     #[test]
@@ -287,13 +192,7 @@ mod tests {
                 .points
                 .is_empty()
         );
-        assert!(tsne(&Tensor::<f64>::zeros([2, 4]), &TsneOptions::default()).is_ok());
         assert!(pca(&Tensor::<f64>::zeros([4])).is_err());
         assert!(pca(&Tensor::new([[f64::NAN]])).is_err());
-        let options = TsneOptions {
-            perplexity: 0.0,
-            ..TsneOptions::default()
-        };
-        assert!(tsne(&clouds(), &options).is_err());
     }
 }

@@ -9,6 +9,14 @@ use super::data::{Curve, Explained, Neighbours, Space};
 use crate::error::{Error, Result};
 use crate::metrics::Confusion;
 
+/// One script: what draws, the parts of the page, and what puts them there.
+const SCRIPT: &str = concat!(
+    include_str!("elements.js"),
+    include_str!("sections.js"),
+    include_str!("space.js"),
+    include_str!("page.js"),
+);
+
 /// A training as one HTML file that needs no network; parts without data are left out.
 ///
 /// Whatever stands in the data is shown as text, never run.
@@ -112,7 +120,7 @@ impl Report {
         let parts = [
             ("/* style */", include_str!("style.css")),
             ("/* data */", &json),
-            ("/* script */", include_str!("page.js")),
+            ("/* script */", SCRIPT),
         ];
         let (mut html, mut rest) = (String::new(), page);
         for (place, part) in parts {
@@ -134,8 +142,13 @@ impl Report {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
         let fail = |cause| Error::io(path, cause);
-        let mut file =
-            tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(fail)?;
+        let mut builder = tempfile::Builder::new();
+        // A report is read by others: the rights of any new file, not those of a temporary one.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder
+            .tempfile_in(folder.unwrap_or(Path::new(".")))
+            .map_err(fail)?;
         file.write_all(self.to_html().as_bytes()).map_err(fail)?;
         file.persist(path).map_err(|error| fail(error.error))?;
         Ok(())
@@ -166,6 +179,18 @@ mod tests {
         let data: serde_json::Value = serde_json::from_str(data).unwrap();
         assert_eq!(data["title"], "</script><script>alert(1)</script>");
         assert!(data["metrics"][0][1].is_null());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_report_has_the_rights_of_any_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (report, other) = (folder.path().join("report.html"), folder.path().join("x"));
+        Report::new("one").save(&report).unwrap();
+        std::fs::write(&other, "").unwrap();
+        let rights = |path| std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(rights(&report), rights(&other));
     }
 
     #[test]
