@@ -20,10 +20,10 @@ pub struct Args {
     /// Learn what character comes next, not what word.
     #[arg(long)]
     pub characters: bool,
-    /// How scores come of a state: by the embedding table itself, or by a table of the frequent words and, on fewer numbers, of
-    /// the rare.
-    #[arg(long, value_enum, default_value_t = Output::Adaptive)]
-    pub output: Output,
+    /// How scores come of a state: by the embedding table itself (tied), or by a table of the frequent words and, on fewer
+    /// numbers, of the rare (adaptive); by default adaptive from 10,000 words up.
+    #[arg(long, value_enum)]
+    pub output: Option<Output>,
     /// Write on from this beginning after training; give the option again for each further one.
     #[arg(long, value_name = "BEGINNING", default_value = "the")]
     pub sample: Vec<String>,
