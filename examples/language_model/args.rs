@@ -20,10 +20,10 @@ pub struct Args {
     /// Learn what character comes next, not what word.
     #[arg(long)]
     pub characters: bool,
-    /// How scores come of a state: by the embedding table itself, or by a table of the frequent words and, on fewer numbers, of
-    /// the rare.
-    #[arg(long, value_enum, default_value_t = Output::Adaptive)]
-    pub output: Output,
+    /// How scores come of a state: by the embedding table itself (tied), or by a table of the frequent words and, on fewer
+    /// numbers, of the rare (adaptive); by default adaptive from 10,000 words up.
+    #[arg(long, value_enum)]
+    pub output: Option<Output>,
     /// Write on from this beginning after training; give the option again for each further one.
     #[arg(long, value_name = "BEGINNING", default_value = "the")]
     pub sample: Vec<String>,
@@ -34,19 +34,19 @@ pub struct Args {
     #[arg(long, default_value_t = 3)]
     pub min_count: u64,
     /// Times to go through the training text.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 8, value_parser = count)]
     pub epochs: usize,
     /// Numbers for each word, and in the state of each of the two layers.
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 256, value_parser = count)]
     pub dim: usize,
     /// The share of numbers dropped in training, of states; three quarters of it of words' vectors.
     #[arg(long, default_value_t = 0.4)]
     pub dropout: f64,
     /// Texts read side by side.
-    #[arg(long, default_value_t = 32)]
+    #[arg(long, default_value_t = 32, value_parser = count)]
     pub batch_size: usize,
     /// Tokens of each text before a step.
-    #[arg(long, default_value_t = 35)]
+    #[arg(long, default_value_t = 35, value_parser = count)]
     pub window: usize,
     /// Learning rate at its highest: it rises for a tenth of the training, and falls to nothing.
     #[arg(long, default_value_t = 0.003)]
@@ -55,7 +55,7 @@ pub struct Args {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Processor threads; the result is the same with any number of them.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = count)]
     pub threads: usize,
 }
 
@@ -63,4 +63,12 @@ pub struct Args {
 pub enum Output {
     Tied,
     Adaptive,
+}
+
+/// A whole number from 1 up.
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("it must be a whole number from 1 up".to_owned()),
+        Ok(number) => Ok(number),
+    }
 }

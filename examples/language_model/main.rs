@@ -4,6 +4,7 @@
 
 mod args;
 mod model;
+mod trained;
 
 use std::error::Error;
 use std::sync::Mutex;
@@ -14,22 +15,17 @@ use lexigrad::nn::LstmState;
 use lexigrad::optim::schedule::OneCycle;
 use lexigrad::prelude::*;
 use lexigrad_text::batch::{Stream, Window};
-use lexigrad_text::decode::{SampleOptions, sample};
 use lexigrad_text::metrics::Mean;
 use lexigrad_text::train::{Training, TrainingOptions};
-use lexigrad_text::{Vocab, VocabOptions, characters, read, usage};
+use lexigrad_text::{VocabOptions, read, usage};
 use rand::{SeedableRng, rngs::StdRng};
 
 use args::Args;
 use model::LanguageModel;
+use trained::{END, Trained, cut};
 
-const END: &str = "</s>";
 /// Texts that a thread takes at a time: what is summed in which order follows from it, never from the number of threads.
 const SHARD: usize = 16;
-/// Tokens read before a judgement goes on, with its state.
-const JUDGED: usize = 400;
-/// The most tokens that are written on from a beginning.
-const LONGEST: usize = 60;
 
 /// A window of some of the texts, with the states that they had, and then have.
 struct Shard {
@@ -37,13 +33,19 @@ struct Shard {
     states: Mutex<Vec<LstmState>>,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let args = Args::parse();
+fn main() {
+    if let Err(error) = run(&Args::parse()) {
+        eprintln!("error: {error}");
+        std::process::exit(1);
+    }
+}
+
+fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(args.threads)
         .build_global()?;
     let started = Instant::now();
-    let [train, dev, test] = read_parts(&args)?;
+    let [train, dev, test] = read_parts(args)?;
     let options = VocabOptions {
         minimum_count: args.min_count,
         padding: None,
@@ -52,26 +54,29 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let vocab = options.build(&train)?;
     let mut rng = StdRng::seed_from_u64(args.seed);
-    let model = LanguageModel::new(vocab.len(), &args, &mut rng)?;
+    let trained = Trained {
+        model: LanguageModel::new(vocab.len(), args, &mut rng)?,
+        vocab,
+        characters: args.characters,
+    };
     println!(
         "{} tokens, {} of them different, {} parameters",
         train.len(),
-        vocab.len(),
-        model.parameter_count()
+        trained.vocab.len(),
+        trained.model.parameter_count()
     );
-    learn(&model, &args, &vocab.encode(&train)?, &vocab.encode(&dev)?)?;
-    report(
-        "test",
-        judge(&model, &vocab.encode(&test)?)?,
-        args.characters,
-    );
+    learn(&trained, args, &train, &dev)?;
+    trained.judge("test", &test)?;
     println!(
         "{:.0} s, {}",
         started.elapsed().as_secs_f64(),
         usage::peak_memory()
     );
     for beginning in &args.sample {
-        println!("{}", write_on(&model, &vocab, beginning, &args, &mut rng)?);
+        println!(
+            "{}",
+            trained.write_on(beginning, args.temperature, &mut rng)?
+        );
     }
     Ok(())
 }
@@ -96,20 +101,15 @@ fn read_parts(args: &Args) -> Result<[Vec<String>; 3], Box<dyn Error>> {
     Ok([train, dev, test].map(|lines| tokens(lines.iter().collect())))
 }
 
-fn cut(line: &str, into_characters: bool) -> Vec<String> {
-    if into_characters {
-        return characters(line);
-    }
-    line.split_whitespace().map(str::to_owned).collect()
-}
-
 /// Trains by Adam, truncating back-propagation at each window; states go on from window to window.
 fn learn(
-    model: &LanguageModel,
+    trained: &Trained,
     args: &Args,
-    train: &[u32],
-    dev: &[u32],
+    train: &[String],
+    dev: &[String],
 ) -> Result<(), Box<dyn Error>> {
+    let model = &trained.model;
+    let train = &trained.vocab.encode(train)?;
     let mut optimizer = Adam::new(args.lr).build(model);
     let windows = Stream::new(train, args.batch_size, args.window)?.len();
     let schedule = OneCycle {
@@ -159,66 +159,8 @@ fn learn(
             epoch.index() + 1,
             losses.perplexity()
         );
-        report("dev", judge(model, dev)?, args.characters);
+        trained.judge("dev", dev)?;
         training.finish(epoch, model, &optimizer)?;
     }
     Ok(())
-}
-
-/// The mean of `-ln p` over every token but the first.
-fn judge(model: &LanguageModel, text: &[u32]) -> lexigrad_text::Result<Mean> {
-    let (mut losses, mut states) = (Mean::default(), Vec::new());
-    for window in Stream::new(text, 1, JUDGED)? {
-        let window = window?;
-        let (loss, after) = model.loss(&window.inputs, &window.targets, &states)?;
-        losses.add(loss.item()?, window.targets.len());
-        states = after;
-    }
-    Ok(losses)
-}
-
-fn report(name: &str, losses: Mean, of_characters: bool) {
-    match of_characters {
-        true => println!(
-            "{name}: {:.3} bits a character",
-            losses.value() / std::f64::consts::LN_2
-        ),
-        false => println!(
-            "{name}: perplexity {:.1} of {} tokens",
-            losses.perplexity(),
-            losses.items()
-        ),
-    }
-}
-
-/// A beginning and what the model writes on, up to the end of a sentence.
-fn write_on(
-    model: &LanguageModel,
-    vocab: &Vocab,
-    beginning: &str,
-    args: &Args,
-    rng: &mut StdRng,
-) -> Result<String, Box<dyn Error>> {
-    let options = SampleOptions {
-        temperature: args.temperature,
-        ..SampleOptions::default()
-    };
-    let mut text = cut(beginning, args.characters);
-    let mut ids = vocab.encode([END.to_owned()].iter().chain(&text))?;
-    let mut states = Vec::new();
-    for _ in 0..LONGEST {
-        let (scores, after) = model.next(&ids, &states)?;
-        let mut scores = scores.to_vec();
-        if let Some(unknown) = vocab.unknown() {
-            scores[unknown as usize] = f32::NEG_INFINITY;
-        }
-        let drawn = sample(&Tensor::from(scores), &options, rng)?;
-        let word = vocab.word(drawn).unwrap_or(END);
-        if word == END {
-            break;
-        }
-        text.push(word.to_owned());
-        (ids, states) = (vec![drawn], after);
-    }
-    Ok(text.join(if args.characters { "" } else { " " }))
 }

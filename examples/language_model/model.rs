@@ -9,6 +9,8 @@ use crate::args::{Args, Output};
 
 /// The share of words whose whole vector is dropped in training.
 const WORD_DROPOUT: f64 = 0.1;
+/// The number of words from which scoring all of them costs more than twice what the layers below do.
+const ADAPTIVE_FROM: usize = 10_000;
 
 #[derive(Module)]
 pub struct LanguageModel {
@@ -18,7 +20,7 @@ pub struct LanguageModel {
     layers: Vec<Lstm>,
     states: LockedDropout,
     /// Scores by the embedding table and this bias, where there is no other head.
-    bias: Param,
+    bias: Option<Param>,
     adaptive: Option<AdaptiveSoftmax>,
 }
 
@@ -33,8 +35,9 @@ impl LanguageModel {
             ..RecurrentConfig::new(dim, dim)
         };
         let adaptive = match args.output {
-            Output::Tied => None,
-            Output::Adaptive => Some(AdaptiveSoftmaxConfig {
+            None if words < ADAPTIVE_FROM => None,
+            Some(Output::Tied) => None,
+            _ => Some(AdaptiveSoftmaxConfig {
                 div_value: 2.0,
                 head_bias: true,
                 ..AdaptiveSoftmaxConfig::new(dim, words, [words / 9, words * 4 / 9])
@@ -46,7 +49,9 @@ impl LanguageModel {
             inputs: LockedDropout::new(0.75 * args.dropout, 1)?,
             layers: vec![config.lstm(rng)?, config.lstm(rng)?],
             states: LockedDropout::new(args.dropout, 1)?,
-            bias: Param::new(Tensor::zeros([words])),
+            bias: adaptive
+                .is_none()
+                .then(|| Param::new(Tensor::zeros([words]))),
             adaptive: adaptive.map(|config| config.build(rng)).transpose()?,
         })
     }
@@ -67,7 +72,8 @@ impl LanguageModel {
     }
 
     fn scores(&self, hidden: &Tensor) -> Result<Tensor> {
-        linear(hidden, &self.embed.weight.value(), Some(&self.bias.value()))
+        let bias = self.bias.as_ref().map(Param::value);
+        linear(hidden, &self.embed.weight.value(), bias.as_ref())
     }
 
     /// The mean of `-ln p(target | what came before)`, and the states to go on from.

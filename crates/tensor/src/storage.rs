@@ -2,6 +2,9 @@
 //!
 //! The largest hidden cost of temporaries is the page fault on fresh memory, so a buffer that is let go is kept for the next
 //! tensor of its size. The whole `Arc` is kept, not only its memory: taking a buffer from the pool allocates nothing.
+//!
+//! Gradients are made on the threads of `data_parallel` and let go on another. A thread keeps no more buffers of a size than it
+//! has taken; what is beyond goes, if it is large, to a pool that all threads share, where those that make it find it again.
 
 #![allow(unsafe_code)]
 
@@ -11,16 +14,19 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::slice;
-use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::element::Element;
 
 /// Buffers start at a cache line, which is also the widest vector.
 const ALIGNMENT: usize = 64;
 
-/// What one thread's pool keeps at most; beyond it, buffers go back to the system.
+/// What one thread's pool keeps at most, and the shared one; beyond it, buffers go back to the system.
 const KEPT_BYTES: usize = 512 << 20;
+
+/// From this size on the system is asked for fresh pages, which costs more than a lock.
+const SHARED_FROM: usize = 128 << 10;
 
 /// From this size on a buffer asks for huge pages: a random row of a large table then costs no walk through the page table.
 const HUGE_PAGES_FROM: usize = 4 << 20;
@@ -98,24 +104,36 @@ fn advise_huge_pages(start: NonNull<u8>, bytes: usize) {
 fn advise_huge_pages(_start: NonNull<u8>, _bytes: usize) {}
 
 /// Buffers that no tensor holds, by size class.
-#[derive(Default)]
-struct Pool {
+struct Kept {
     classes: Vec<Vec<Arc<Buffer>>>,
-    kept_bytes: usize,
+    bytes: usize,
 }
 
+/// What a thread keeps, and of each size class how many buffers it has taken more than it has let go.
+struct Pool {
+    kept: Kept,
+    lent: Vec<usize>,
+}
+
+static SHARED: Mutex<Kept> = Mutex::new(Kept::EMPTY);
+
 thread_local! {
-    static POOL: RefCell<Pool> = RefCell::default();
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool::EMPTY) };
     static COPIES: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Gives the memory that this thread keeps for its next tensors back to the system.
+/// Gives the memory that this thread, and all threads together, keep for their next tensors back to the system.
 ///
 /// ```
 /// lexigrad_tensor::trim_pool();
 /// ```
 pub fn trim_pool() {
-    POOL.with(|pool| *pool.borrow_mut() = Pool::default());
+    POOL.with(|pool| pool.borrow_mut().kept = Kept::EMPTY);
+    *shared() = Kept::EMPTY;
+}
+
+fn shared() -> std::sync::MutexGuard<'static, Kept> {
+    SHARED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How often this thread copied a storage because somebody else held it when it was to be written.
@@ -140,23 +158,75 @@ fn size_class(bytes: usize) -> (usize, usize) {
     )
 }
 
-impl Pool {
+impl Kept {
+    const EMPTY: Self = Self {
+        classes: Vec::new(),
+        bytes: 0,
+    };
+
     fn take(&mut self, class: usize) -> Option<Arc<Buffer>> {
         let buffer = self.classes.get_mut(class)?.pop()?;
-        self.kept_bytes -= buffer.capacity;
+        self.bytes -= buffer.capacity;
         Some(buffer)
     }
 
-    fn keep(&mut self, buffer: Arc<Buffer>) {
-        if self.kept_bytes + buffer.capacity > KEPT_BYTES {
+    fn keep(&mut self, class: usize, buffer: Arc<Buffer>) {
+        if self.bytes + buffer.capacity > KEPT_BYTES {
             return;
         }
-        self.kept_bytes += buffer.capacity;
-        let (class, _) = size_class(buffer.capacity);
+        self.bytes += buffer.capacity;
         if class >= self.classes.len() {
             self.classes.resize_with(class + 1, Vec::new);
         }
         self.classes[class].push(buffer);
+    }
+}
+
+impl Pool {
+    const EMPTY: Self = Self {
+        kept: Kept::EMPTY,
+        lent: Vec::new(),
+    };
+
+    fn take(&mut self, class: usize) -> Option<Arc<Buffer>> {
+        if class >= self.lent.len() {
+            self.lent.resize(class + 1, 0);
+        }
+        self.lent[class] += 1;
+        self.kept.take(class)
+    }
+
+    /// Keeps a buffer for this thread, or gives it back if it is another's.
+    fn keep(&mut self, class: usize, buffer: Arc<Buffer>) -> Option<Arc<Buffer>> {
+        match self.lent.get_mut(class) {
+            Some(lent) if *lent > 0 => {
+                *lent -= 1;
+                self.kept.keep(class, buffer);
+                None
+            }
+            _ => Some(buffer),
+        }
+    }
+}
+
+/// A buffer that was let go, on this thread or, if it is large, on another.
+fn take(class: usize, capacity: usize) -> Option<Arc<Buffer>> {
+    let own = POOL.try_with(|pool| pool.borrow_mut().take(class));
+    own.ok().flatten().or_else(|| {
+        (capacity >= SHARED_FROM)
+            .then(|| shared().take(class))
+            .flatten()
+    })
+}
+
+fn let_go(buffer: Arc<Buffer>) {
+    let (class, capacity) = size_class(buffer.capacity);
+    // While a thread ends, its pool may be gone already; then the buffer goes back to the system.
+    let others = POOL.try_with(|pool| pool.borrow_mut().keep(class, buffer));
+    if let Ok(Some(buffer)) = others
+        && capacity >= SHARED_FROM
+    {
+        shared().keep(class, buffer);
     }
 }
 
@@ -193,10 +263,7 @@ impl<T: Element> Storage<T> {
             panic!("a tensor of {len} elements is larger than the address space");
         };
         let (class, capacity) = size_class(bytes);
-        let kept = POOL
-            .try_with(|pool| pool.borrow_mut().take(class))
-            .ok()
-            .flatten();
+        let kept = take(class, capacity);
         let fresh = kept.is_none();
         let buffer = kept.unwrap_or_else(|| Arc::new(Buffer::zeroed(capacity)));
         let storage = Self {
@@ -252,8 +319,7 @@ impl<T: Element> Drop for Storage<T> {
         // SAFETY: the field is not used again, since the storage is being dropped.
         let buffer = unsafe { ManuallyDrop::take(&mut self.buffer) };
         if unique {
-            // While a thread ends, its pool may be gone already; then the buffer goes back to the system.
-            let _ = POOL.try_with(|pool| pool.borrow_mut().keep(buffer));
+            let_go(buffer);
         }
     }
 }
@@ -287,6 +353,27 @@ mod tests {
         let second = Storage::<f32>::zeroed(1000);
         assert_eq!(second.as_slice().as_ptr(), start);
         assert!(second.as_slice().iter().all(|&x| x == 0.0));
+    }
+
+    #[test]
+    fn what_one_thread_makes_and_another_lets_go_is_used_again() {
+        const LEN: usize = 777_777;
+        let kept = || POOL.with(|pool| pool.borrow().kept.bytes);
+        let before = kept();
+        let (send, receive) = std::sync::mpsc::sync_channel(0);
+        let made = std::thread::spawn(move || {
+            let mut fresh = 0;
+            for _ in 0..50 {
+                let (storage, is_fresh) = Storage::<f32>::pooled(LEN);
+                fresh += usize::from(is_fresh);
+                send.send(storage).unwrap();
+            }
+            fresh
+        });
+        receive.iter().for_each(drop);
+        // One in the making, one being handed over, one being dropped.
+        assert!(made.join().unwrap() <= 3);
+        assert_eq!(kept(), before);
     }
 
     #[test]
