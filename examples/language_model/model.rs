@@ -92,7 +92,7 @@ impl LanguageModel {
         Ok((loss, states))
     }
 
-    /// `ln p` of each word after the last of `ids`, and the states to go on from.
+    /// `ln p` of each word after the last of `ids`, up to a constant, and the states to go on from.
     pub fn next(&self, ids: &[u32], states: &[LstmState]) -> Result<(Tensor, Vec<LstmState>)> {
         let (hidden, states) = self.hidden(&Ids::new([ids])?, states)?;
         let last = hidden.narrow(0, ids.len() - 1, 1)?;
@@ -101,5 +101,57 @@ impl LanguageModel {
             None => self.scores(&last)?,
         };
         Ok((scores.squeeze(0)?, states))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use clap::Parser;
+    use rand::{SeedableRng, rngs::StdRng};
+
+    use super::*;
+
+    const WORDS: usize = 30;
+
+    fn model(output: &str) -> LanguageModel {
+        let args = Args::parse_from(["language_model", "--dim", "8", "--output", output]);
+        LanguageModel::new(WORDS, &args, &mut StdRng::seed_from_u64(1)).unwrap()
+    }
+
+    #[test]
+    fn the_loss_is_that_of_the_probabilities_word_by_word() {
+        let text = [3, 1, 29, 0, 17, 4];
+        for output in ["tied", "adaptive"] {
+            let model = model(output);
+            let (mut sum, mut states) = (0.0, Vec::new());
+            for pair in text.windows(2) {
+                let (scores, after) = model.next(&pair[..1], &states).unwrap();
+                let scores = scores.log_softmax(-1).unwrap().to_vec();
+                sum -= scores[pair[1] as usize];
+                states = after;
+            }
+            let inputs = Ids::new([&text[..5]]).unwrap();
+            let targets = Ids::new([&text[1..]]).unwrap();
+            let (loss, _) = model.loss(&inputs, &targets, &[]).unwrap();
+            let difference = loss.item().unwrap() - sum / 5.0;
+            assert!(difference.abs() < 1e-5, "{output}: {difference}");
+        }
+    }
+
+    #[test]
+    fn every_parameter_learns_whatever_the_output() {
+        for output in ["tied", "adaptive"] {
+            let model = model(output);
+            let tape = Tape::new();
+            let (inputs, targets) = (Ids::new([[0, 12, 25]]), Ids::new([[12, 25, 1]]));
+            let (loss, _) = model
+                .loss(&inputs.unwrap(), &targets.unwrap(), &[])
+                .unwrap();
+            let grads = tape.backward(&loss).unwrap();
+            let missing = grads.missing(&model);
+            assert!(missing.is_empty(), "{output}: {missing:?}");
+        }
     }
 }

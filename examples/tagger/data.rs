@@ -49,12 +49,78 @@ fn sentences(path: &Path, endings: &[String]) -> Result<Vec<Tagged>, Box<dyn Err
 }
 
 fn without_endings(mut tag: &str, endings: &[String]) -> String {
-    let cut = |tag: &'_ str| {
-        let ending = endings.iter().find(|ending| tag.ends_with(ending.as_str()));
-        ending.map_or(tag.len(), |ending| tag.len() - ending.len())
+    let shorter = |tag: &'_ str, ending: &String| match tag.strip_suffix(ending.as_str()) {
+        Some(rest) if !rest.is_empty() && !ending.is_empty() => Some(rest.len()),
+        _ => None,
     };
-    while cut(tag) < tag.len() {
-        tag = &tag[..cut(tag)];
+    while let Some(length) = endings.iter().find_map(|ending| shorter(tag, ending)) {
+        tag = &tag[..length];
     }
     tag.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use clap::Parser;
+
+    use super::*;
+
+    /// A file in a folder of its own.
+    fn file(text: &str) -> (tempfile::TempDir, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tags");
+        std::fs::write(&path, text).unwrap();
+        (folder, path.display().to_string())
+    }
+
+    fn parts(options: &[&str]) -> Result<[Vec<Tagged>; 3], String> {
+        let args = Args::try_parse_from(std::iter::once(&"tagger").chain(options)).unwrap();
+        read(&args).map_err(|error| error.to_string())
+    }
+
+    fn tagged(word: &str, tag: &str) -> Tagged {
+        (vec![word.to_owned()], vec![tag.to_owned()])
+    }
+
+    #[test]
+    fn the_tag_is_the_last_column_without_its_endings() {
+        let (_folder, path) = file("fulton x np-tl-hl\n\n-- x -hl\n");
+        let expected = [tagged("fulton", "np"), tagged("--", "-hl")];
+        assert_eq!(parts(&["--train", &path]).unwrap()[0], expected);
+    }
+
+    #[test]
+    fn a_file_of_its_own_or_a_tenth_or_a_split() {
+        let text: String = (0..10).map(|n| format!("w{n}\tx\n\n")).collect();
+        let (_folder, path) = file(&text);
+        let (_other, dev) = file("a y\n");
+        let [train, own, test] = parts(&["--train", &path, "--dev", &dev]).unwrap();
+        assert_eq!(
+            (train.len(), own, test),
+            (9, vec![tagged("a", "y")], vec![tagged("w9", "x")])
+        );
+
+        let (_folder, split) = file("b\ttrain\t2\t3\na\tdev\t1\t1\nc\ttest\t10\t1\n");
+        let [train, dev, test] = parts(&["--train", &path, "--split", &split]).unwrap();
+        assert_eq!((train.len(), &train[0].0[0][..]), (3, "w1"));
+        assert_eq!(
+            (dev, test),
+            (vec![tagged("w0", "x")], vec![tagged("w9", "x")])
+        );
+    }
+
+    #[test]
+    fn what_has_no_tags_is_refused_with_its_place() {
+        let (_folder, path) = file("\nword\n");
+        let message = parts(&["--train", &path]).unwrap_err();
+        assert!(
+            message.ends_with("tags, line 2: a word without a tag"),
+            "{message}"
+        );
+        let (_folder, path) = file("\n");
+        let message = parts(&["--train", &path]).unwrap_err();
+        assert!(message.ends_with("tags: there is no sentence"), "{message}");
+    }
 }
