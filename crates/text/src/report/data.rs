@@ -20,7 +20,7 @@ pub struct Series {
     pub values: Vec<f64>,
 }
 
-/// Words in the plane.
+/// Words in the plane. Each is an element of the page: thousands are well, hundreds of thousands are too many.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Space {
     /// The words.

@@ -105,7 +105,7 @@ function sentence({ tokens, contributions, label, predicted, probability }) {
   const most = largest(contributions);
   const parts = tokens.map((token, index) => {
     const value = contributions[index] ?? null;
-    const part = make("span", { class: "token", dir: "auto", style: `background: ${tint((0.55 * (value ?? 0)) / most)}` }, token);
+    const part = make("span", { class: "token", style: `background: ${tint((0.55 * (value ?? 0)) / most)}` }, token);
     return explain(part, `${token}: ${signed(value, 3)} to the score of ${predicted}`);
   });
   const sure = probability === null ? "" : `, ${percent(probability, 0)} sure`;

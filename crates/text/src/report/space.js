@@ -9,18 +9,20 @@ function plane(svg, dots, names, named) {
   const view = { x: 0.5, y: 0.5, zoom: 1 };
   let [places, width, height] = [[], 1, 1];
   const labels = draw("g", { "aria-hidden": "true" });
-  svg.append(draw("g", {}, ...dots), labels);
+  const points = draw("g");
+  for (const dot of dots) points.append(dot);
+  svg.append(points, labels);
 
   const on = ([x, y]) => [
     width / 2 + (x - view.x) * view.zoom * (width - 40),
     height / 2 + (y - view.y) * view.zoom * (height - 40)];
 
-  const label = (points) => {
+  const label = (spots) => {
     const taken = [];
     const parts = [];
     for (const index of named()) {
       if (parts.length > (width * height) / PIXELS_A_NAME) break;
-      const [x, y] = points[index] ?? [-1, -1];
+      const [x, y] = spots[index] ?? [-1, -1];
       const long = 12 + 7.2 * names[index].length;
       const before = x + long > width;
       const box = [before ? x - long : x + 4, y - 8, before ? x - 4 : x + long, y + 8];
@@ -34,12 +36,12 @@ function plane(svg, dots, names, named) {
   };
 
   const paint = () => {
-    const points = places.map(on);
-    points.forEach(([x, y], index) => {
+    const spots = places.map(on);
+    spots.forEach(([x, y], index) => {
       dots[index].setAttribute("cx", x.toFixed(1));
       dots[index].setAttribute("cy", y.toFixed(1));
     });
-    label(points);
+    label(spots);
   };
   let waiting = false;
   const look = () => {
@@ -132,7 +134,11 @@ function finder(words, dots, describe, area) {
     found = words.flatMap((word, index) => (wanted && word.toLowerCase().startsWith(wanted) ? [index] : []));
     found.sort((a, b) => words[a].length - words[b].length);
     dots.forEach((dot) => dot.classList.remove("found"));
-    found.forEach((index) => dots[index].classList.add("found"));
+    for (const index of found) {
+      dots[index].classList.add("found");
+      // Last, so that no other dot lies over it.
+      dots[index].parentNode.append(dots[index]);
+    }
     const more = found.length > 1 ? `, and ${found.length - 1} more` : "";
     status.textContent = !wanted ? "" : found.length ? describe(found[0]) + more : "No such word";
     area.look();
@@ -162,8 +168,10 @@ function space() {
   const { counts, values, value_name: name, pictures } = data.space;
   const words = data.space.words.slice(0, Math.min(...pictures.map(([, points]) => points.length)));
   const most = largest(values);
-  const describe = (index) =>
-    `${words[index]}: seen ${counts[index] ?? 0} times, ${name} ${signed(values[index] ?? null, 3)}`;
+  const describe = (index) => {
+    const seen = counts[index] === undefined ? "" : `seen ${counts[index]} times, `;
+    return `${words[index]}: ${seen}${name} ${signed(values[index] ?? null, 3)}`;
+  };
   const dots = words.map((_, index) =>
     explain(draw("circle", { r: 5, style: `fill: ${tint((values[index] ?? 0) / most, "--mid")}` }), describe(index)));
   const label = `${words.length} words in two dimensions; arrow keys move, plus and minus magnify, 0 shows all`;

@@ -78,7 +78,10 @@ impl Browser {
         loop {
             let mut bytes = Vec::new();
             self.messages.read_until(0, &mut bytes).unwrap();
-            assert!(bytes.pop() == Some(0), "{method}: Chromium is gone");
+            assert!(
+                bytes.pop() == Some(0),
+                "{method}: Chromium is gone, or was never there (CHROMIUM names its program)"
+            );
             let answer: Value = serde_json::from_slice(&bytes).unwrap();
             if answer["id"] != self.sent {
                 self.events.push(answer);
