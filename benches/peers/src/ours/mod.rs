@@ -1,0 +1,71 @@
+//! lexigrad's side of each case.
+
+pub mod models;
+mod products;
+mod steps;
+
+use std::error::Error;
+use std::path::Path;
+
+use lexigrad::prelude::*;
+use rand::{SeedableRng, rngs::StdRng};
+
+use crate::case::{self, Case};
+use crate::protocol::Step;
+use models::{Attention, Bag, Recurrent, Rows, TextCnn, Tiny};
+use steps::training;
+
+/// Learning rates, the same for every peer.
+const SGD_RATE: f64 = 0.1;
+const ADAM_RATE: f64 = 1e-3;
+
+/// Makes a case ready.
+pub fn load(case: &Case, file: &Path) -> std::result::Result<Step, Box<dyn Error>> {
+    let rng = &mut StdRng::seed_from_u64(0); // every value comes from the file
+    // Rows without a gradient move as a dense optimizer moves them.
+    let adam = || {
+        Adam::new(ADAM_RATE)
+            .builder()
+            .sparse_mode(SparseMode::Exact)
+    };
+    let adam_w = || {
+        AdamW::new(ADAM_RATE)
+            .builder()
+            .sparse_mode(SparseMode::Exact)
+    };
+    match case {
+        Case::Tiny => training(Tiny::new(rng), Sgd::new(SGD_RATE).builder(), file),
+        Case::Chain { length, .. } => steps::chain(*length, file),
+        &Case::Bag { rows, dim, .. } => {
+            training(Bag::new(rows, dim, rng), Sgd::new(SGD_RATE).builder(), file)
+        }
+        &Case::Rows {
+            rule,
+            rows,
+            dim,
+            ids,
+        } => {
+            let model = Rows::new(rows, dim, ids, rng);
+            match rule {
+                case::Rule::Sgd => training(model, Sgd::new(SGD_RATE).builder(), file),
+                case::Rule::SparseAdam => {
+                    training(model, SparseAdam::new(ADAM_RATE).builder(), file)
+                }
+                case::Rule::Adagrad => training(model, Adagrad::new(SGD_RATE).builder(), file),
+            }
+        }
+        Case::TextCnn { .. } => training(TextCnn::new(case, rng)?, adam(), file),
+        &Case::Recurrent {
+            cell,
+            rows,
+            dim,
+            hidden,
+            ..
+        } => training(Recurrent::new(cell, rows, dim, hidden, rng)?, adam(), file),
+        Case::Encoder(sizes) => training(Attention::new(sizes, false, rng)?, adam_w(), file),
+        Case::CharGpt(sizes) => training(Attention::new(sizes, true, rng)?, adam_w(), file),
+        Case::Gemm { layout, .. } => products::gemm(*layout, file),
+        Case::Elementwise { function, .. } => products::elementwise(*function, file),
+        Case::Sgns { .. } | Case::FastText { .. } => Err("not yet".into()),
+    }
+}
