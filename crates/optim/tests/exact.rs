@@ -183,7 +183,8 @@ proptest! {
 
     #[test]
     fn exact_is_dense_in_f32(steps in vec(step(), STEPS), decay in 0.0..0.1f64) {
-        let mut trains = Trains { steps: &steps, rate: 1e-3, tolerance: 1e-6 };
+        // A dense step of f32 rounds by up to 6e-8 each time, and often in the same direction.
+        let mut trains = Trains { steps: &steps, rate: 1e-3, tolerance: 4e-6 };
         trains_usual_rules(decay, &mut trains);
     }
 }

@@ -8,24 +8,52 @@ use crate::shape::Shape;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layout {
     shape: Shape,
+    /// How a view stands in its storage; none for elements in row-major order from the first on. Boxed, because most tensors are
+    /// no views, and all of them are moved about.
+    view: Option<Box<View>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct View {
     strides: Shape,
     offset: usize,
+}
+
+/// The strides of `shape` in row-major order.
+fn row_major(shape: &Shape) -> Shape {
+    let mut strides = shape.clone();
+    let mut stride = 1;
+    for axis in (0..shape.rank()).rev() {
+        strides.set(axis, stride);
+        stride *= shape[axis];
+    }
+    strides
+}
+
+/// Whether elements with these strides stand one after the other in row-major order.
+fn is_row_major(shape: &Shape, strides: &Shape) -> bool {
+    let mut stride = 1;
+    for (&size, &actual) in shape.iter().zip(strides.iter()).rev() {
+        if size != 1 {
+            if actual != stride && size != 0 {
+                return false;
+            }
+            stride *= size;
+        }
+    }
+    true
 }
 
 impl Layout {
     /// The row-major layout of `shape`, starting at the first element.
     pub fn dense(shape: Shape) -> Self {
-        let mut strides = shape.clone();
-        let mut stride = 1;
-        for axis in (0..shape.rank()).rev() {
-            strides.set(axis, stride);
-            stride *= shape[axis];
-        }
-        Self {
-            shape,
-            strides,
-            offset: 0,
-        }
+        Self { shape, view: None }
+    }
+
+    fn new(shape: Shape, strides: Shape, offset: usize) -> Self {
+        let plain = offset == 0 && is_row_major(&shape, &strides);
+        let view = (!plain).then(|| Box::new(View { strides, offset }));
+        Self { shape, view }
     }
 
     /// The sizes of the axes.
@@ -34,55 +62,53 @@ impl Layout {
     }
 
     /// The distance in the storage between neighbours along each axis.
-    pub fn strides(&self) -> &[usize] {
-        &self.strides
+    pub fn strides(&self) -> Shape {
+        match &self.view {
+            Some(view) => view.strides.clone(),
+            None => row_major(&self.shape),
+        }
     }
 
     /// Where the first element stands.
     pub fn offset(&self) -> usize {
-        self.offset
+        self.view.as_ref().map_or(0, |view| view.offset)
     }
 
     /// Whether the elements stand one after the other in row-major order.
     pub fn is_dense(&self) -> bool {
-        let mut stride = 1;
-        for (&size, &actual) in self.shape.iter().zip(self.strides.iter()).rev() {
-            if size != 1 {
-                if actual != stride && size != 0 {
-                    return false;
-                }
-                stride *= size;
-            }
-        }
-        true
+        let view = self.view.as_ref();
+        view.is_none_or(|view| is_row_major(&self.shape, &view.strides))
+    }
+
+    /// The layout whose shape and strides are those of this one, changed alike.
+    fn with_axes(&self, change: impl Fn(&mut Shape)) -> Self {
+        let (mut shape, mut strides) = (self.shape.clone(), self.strides());
+        change(&mut shape);
+        change(&mut strides);
+        Self::new(shape, strides, self.offset())
     }
 
     /// Two axes exchanged.
     pub(crate) fn transpose(&self, a: usize, b: usize) -> Self {
-        let mut layout = self.clone();
-        layout.shape.swap(a, b);
-        layout.strides.swap(a, b);
-        layout
+        self.with_axes(|axes| axes.swap(a, b))
     }
 
     /// Axis `i` of the result is axis `order[i]` of this layout.
     pub(crate) fn permute(&self, order: &[usize]) -> Self {
-        Self {
-            shape: order.iter().map(|&axis| self.shape[axis]).collect(),
-            strides: order.iter().map(|&axis| self.strides[axis]).collect(),
-            offset: self.offset,
-        }
+        self.with_axes(|axes| *axes = order.iter().map(|&axis| axes[axis]).collect())
     }
 
     /// The part of `axis` from `start`, `length` long.
     pub(crate) fn narrow(&self, axis: usize, start: usize, length: usize) -> Self {
-        let mut layout = self.clone();
-        layout.shape.set(axis, length);
+        let (mut shape, strides) = (self.shape.clone(), self.strides());
+        shape.set(axis, length);
         // A view of nothing stays where it is: the place may lie beyond the storage.
-        if layout.shape.elements() > 0 {
-            layout.offset += start * self.strides[axis];
-        }
-        layout
+        let moved = if shape.elements() > 0 {
+            start * strides[axis]
+        } else {
+            0
+        };
+        Self::new(shape, strides, self.offset() + moved)
     }
 
     /// `count` windows of `size` elements, `dilation` apart, at every `step`th place of `axis`; the elements of a window are the
@@ -95,55 +121,50 @@ impl Layout {
         size: usize,
         dilation: usize,
     ) -> Self {
-        let mut layout = self.clone();
-        let stride = self.strides[axis];
-        layout.shape.set(axis, count);
-        layout.strides.set(axis, stride * step);
-        layout.shape.push(size);
-        layout.strides.push(stride * dilation);
-        layout
+        let (mut shape, mut strides) = (self.shape.clone(), self.strides());
+        let stride = strides[axis];
+        shape.set(axis, count);
+        strides.set(axis, stride * step);
+        shape.push(size);
+        strides.push(stride * dilation);
+        Self::new(shape, strides, self.offset())
     }
 
     /// This layout repeated to `shape`, which it must broadcast to.
     pub(crate) fn expand(&self, shape: &Shape) -> Self {
+        if self.shape == *shape {
+            return self.clone();
+        }
         let added = shape.rank() - self.shape.rank();
+        let own = self.strides();
         let strides = (0..shape.rank())
             .map(|axis| {
                 if axis < added || self.shape[axis - added] != shape[axis] {
                     0
                 } else {
-                    self.strides[axis - added]
+                    own[axis - added]
                 }
             })
             .collect();
-        Self {
-            shape: shape.clone(),
-            strides,
-            offset: self.offset,
-        }
+        Self::new(shape.clone(), strides, self.offset())
     }
 
     /// A new axis of size 1 before `axis`.
     pub(crate) fn unsqueeze(&self, axis: usize) -> Self {
-        let mut layout = self.clone();
-        layout.shape.insert(axis, 1);
-        layout.strides.insert(axis, 0);
-        layout
+        self.with_axes(|axes| axes.insert(axis, 1))
     }
 
     /// Without `axis`, whose size is 1.
     pub(crate) fn squeeze(&self, axis: usize) -> Self {
-        let mut layout = self.clone();
-        layout.shape.remove(axis);
-        layout.strides.remove(axis);
-        layout
+        self.with_axes(|axes| {
+            axes.remove(axis);
+        })
     }
 
     /// The same elements as `shape`; only for a dense layout with as many elements.
     pub(crate) fn reshape(&self, shape: Shape) -> Self {
-        let mut layout = Self::dense(shape);
-        layout.offset = self.offset;
-        layout
+        let strides = row_major(&shape);
+        Self::new(shape, strides, self.offset())
     }
 }
 

@@ -107,7 +107,7 @@ impl<T: Element> Tensor<T> {
             self.shape(),
             self.buffer(),
             self.layout.offset(),
-            self.layout.strides(),
+            &self.layout.strides(),
             copy.make_mut(),
         );
         Values::Copied(copy)

@@ -1,9 +1,10 @@
-//! Matrix products: the `gemm` crate behind one function. Plain loops of our own measured slower, down to 8 x 8 x 8.
+//! Matrix products: the `gemm` crate behind one function, and a plain loop for products so small that calling it costs more.
 
 #![allow(unsafe_code)]
 
 use gemm::Parallelism;
 
+use super::{Kernel, dispatch};
 use crate::element::Element;
 
 /// The distances between neighbouring rows and columns of a matrix.
@@ -12,6 +13,9 @@ pub(crate) struct Matrix {
     pub(crate) rs: usize,
     pub(crate) cs: usize,
 }
+
+/// Up to so many multiplications a plain loop is faster: `gemm` takes a third of a microsecond to start.
+const SMALL: usize = 128;
 
 /// From so many multiplications on a product is shared among the threads: 2 MFLOP, some 20 µs on one core.
 const PARALLEL: usize = 1 << 20;
@@ -43,6 +47,15 @@ pub(crate) fn matmul<T: Element>(
     }
     check_bounds(m, k, a.len(), a_strides);
     check_bounds(k, n, b.len(), b_strides);
+    if m * k * n <= SMALL {
+        return dispatch(Small {
+            sizes: [m, k, n],
+            a: (a, a_strides),
+            b: (b, b_strides),
+            out,
+            accumulate,
+        });
+    }
     let alone = m * k * n < PARALLEL || rayon::current_num_threads() == 1;
     let parallelism = if alone {
         Parallelism::None
@@ -74,6 +87,34 @@ pub(crate) fn matmul<T: Element>(
             false,
             parallelism,
         );
+    }
+}
+
+struct Small<'a, T> {
+    sizes: [usize; 3],
+    a: (&'a [T], Matrix),
+    b: (&'a [T], Matrix),
+    out: &'a mut [T],
+    accumulate: bool,
+}
+
+impl<T: Element> Kernel for Small<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let [_, k, n] = self.sizes;
+        let ((a, a_strides), (b, b_strides)) = (self.a, self.b);
+        for (i, row) in self.out.chunks_exact_mut(n).enumerate() {
+            for (j, out) in row.iter_mut().enumerate() {
+                let mut sum = if self.accumulate { *out } else { T::zero() };
+                for p in 0..k {
+                    let left = a[i * a_strides.rs + p * a_strides.cs];
+                    sum = left.mul_add(b[p * b_strides.rs + j * b_strides.cs], sum);
+                }
+                *out = sum;
+            }
+        }
     }
 }
 

@@ -26,12 +26,12 @@ fn zip<T: Element>(
         let x = View {
             buffer: x.buffer(),
             offset: x_layout.offset(),
-            strides: x_layout.strides(),
+            strides: &x_layout.strides(),
         };
         let y = View {
             buffer: y.buffer(),
             offset: y_layout.offset(),
-            strides: y_layout.strides(),
+            strides: &y_layout.strides(),
         };
         zip_strided(&shape, x, y, out, f);
     }))

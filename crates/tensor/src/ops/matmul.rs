@@ -73,7 +73,8 @@ impl<'a, T: Element> Batched<'a, T> {
         whole.push(m);
         whole.push(n);
         let layout = tensor.layout().expand(&whole);
-        let (batch_strides, matrix) = layout.strides().split_at(batch.rank());
+        let strides = layout.strides();
+        let (batch_strides, matrix) = strides.split_at(batch.rank());
         Self {
             data: tensor.buffer(),
             offset: layout.offset(),

@@ -143,7 +143,7 @@ impl Mask {
         }
         let layout = Layout::dense(self.shape.clone()).expand(shape);
         let mut values = vec![false; shape.elements()];
-        strided::copy_strided(shape, &self.values, 0, layout.strides(), &mut values);
+        strided::copy_strided(shape, &self.values, 0, &layout.strides(), &mut values);
         Ok(Self {
             values: values.into(),
             shape: shape.clone(),

@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::finite;
 use super::thread::{self, Alive, Current, Scope, TapeId};
+use crate::accumulate::Accumulator;
 use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gradients::Leaf;
@@ -72,6 +73,8 @@ pub(super) const CONSTANT: u32 = u32::MAX;
 /// The records of one element type.
 pub(crate) struct Lane<T: Element> {
     pub(super) records: Vec<Record<T>>,
+    /// Room for the sums of a backward pass, one for each record.
+    pub(super) sums: Vec<Option<Accumulator<T>>>,
     /// The leaf of each parameter that was read, ascending by parameter.
     params: Vec<(ParamId, u32)>,
     /// The leaf of each tensor that was taken over from a tape around this one.
@@ -82,6 +85,7 @@ impl<T: Element> Default for Lane<T> {
     fn default() -> Self {
         Self {
             records: Vec::new(),
+            sums: Vec::new(),
             params: Vec::new(),
             imports: Vec::new(),
         }
@@ -89,6 +93,13 @@ impl<T: Element> Default for Lane<T> {
 }
 
 impl<T: Element> Lane<T> {
+    fn clear(&mut self) {
+        self.records.clear();
+        self.sums.clear();
+        self.params.clear();
+        self.imports.clear();
+    }
+
     fn push(&mut self, shape: Shape, source: Source<T>) -> u32 {
         let index = self.records.len() as u32;
         self.records.push(Record { shape, source });
@@ -120,6 +131,19 @@ impl<T: Element> Lane<T> {
 pub(crate) struct Lanes {
     f32: Lane<f32>,
     f64: Lane<f64>,
+}
+
+impl Lanes {
+    /// Lets go of all records, but keeps the room for the next tape's.
+    pub(super) fn clear(&mut self) {
+        self.f32.clear();
+        self.f64.clear();
+    }
+
+    /// The most records that there is room for.
+    pub(super) fn room(&self) -> usize {
+        self.f32.records.capacity().max(self.f64.records.capacity())
+    }
 }
 
 /// An element type that has a lane on each tape.
@@ -286,9 +310,24 @@ fn push_computed<T: Element>(
     });
 }
 
-/// All records of a tape that is about to end.
-pub(super) fn take_records<T: Element>(id: TapeId) -> Vec<Record<T>> {
-    with_lane::<T, _>(id, |lane| std::mem::take(&mut lane.records)).unwrap_or_default()
+/// All records of a tape that is about to end, and room for their sums.
+pub(super) fn take<T: Element>(id: TapeId) -> (Vec<Record<T>>, Vec<Option<Accumulator<T>>>) {
+    with_lane::<T, _>(id, |lane| {
+        (
+            std::mem::take(&mut lane.records),
+            std::mem::take(&mut lane.sums),
+        )
+    })
+    .unwrap_or_default()
+}
+
+/// Returns the room that [`take`] took, empty.
+pub(super) fn give_back<T: Element>(
+    id: TapeId,
+    records: Vec<Record<T>>,
+    sums: Vec<Option<Accumulator<T>>>,
+) {
+    with_lane::<T, _>(id, |lane| (lane.records, lane.sums) = (records, sums));
 }
 
 /// The leaves of a tape, in the order they were first read.

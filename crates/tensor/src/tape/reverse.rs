@@ -18,38 +18,41 @@ pub(super) fn consume<T: Element>(
     output: u32,
     cotangent: Tensor<T>,
 ) -> Result<Gradients<T>> {
-    let mut records = recording::take_records::<T>(tape);
+    let (mut records, mut sums) = recording::take::<T>(tape);
     let checks = finite::is_on(tape);
     records.truncate(output as usize + 1);
-    let mut sums: Vec<Option<Accumulator<T>>> = Vec::new();
     sums.resize_with(records.len(), || None);
     if let Some(last) = sums.last_mut() {
         *last = Some(Accumulator::Dense(cotangent));
     }
     let mut gradients = Gradients::default();
-    while let (Some(record), Some(sum)) = (records.pop(), sums.pop()) {
-        let Some(sum) = sum else { continue };
-        match record.source {
-            Source::Leaf(leaf) => gradients.insert(leaf, sum.finish()),
-            Source::Computed(computed) => {
-                let cotangent = sum.into_dense()?;
-                let incoming = checks.then(|| Incoming::new(&cotangent));
-                let cotangents = pull_back(&computed, cotangent)?;
-                if let Some(incoming) = incoming {
-                    incoming.check(tape, records.len(), &computed, &records, &cotangents)?;
-                }
-                drop(computed.saved);
-                for (index, gradient) in needed(&computed.inputs, cotangents) {
-                    let gradient = fit(gradient, &records[index].shape)?;
-                    match &mut sums[index] {
-                        Some(sum) => sum.add(gradient),
-                        none => *none = Some(Accumulator::from(gradient)),
+    // Records are looked at where they stand: moving one costs as much as a small operation.
+    while let Some((record, earlier)) = records.split_last_mut() {
+        if let Some(sum) = sums.pop().flatten() {
+            match &mut record.source {
+                Source::Leaf(leaf) => gradients.insert(*leaf, sum.finish()),
+                Source::Computed(computed) => {
+                    let cotangent = sum.into_dense()?;
+                    let incoming = checks.then(|| Incoming::new(&cotangent));
+                    let mut cotangents = pull_back(computed, cotangent)?;
+                    if let Some(incoming) = incoming {
+                        incoming.check(tape, earlier.len(), computed, earlier, &cotangents)?;
+                    }
+                    computed.saved.clear();
+                    for (index, gradient) in needed(&computed.inputs, &mut cotangents) {
+                        let gradient = fit(gradient, &earlier[index].shape)?;
+                        match &mut sums[index] {
+                            Some(sum) => sum.add(gradient),
+                            none => *none = Some(Accumulator::from(gradient)),
+                        }
                     }
                 }
+                Source::Taken => {}
             }
-            Source::Taken => {}
         }
+        records.pop();
     }
+    recording::give_back(tape, records, sums);
     Ok(gradients)
 }
 
@@ -100,8 +103,8 @@ pub(super) fn retrace<T: Element>(
         if !computed.recorded_inputs().any(|input| on_path[input]) {
             continue;
         }
-        let cotangents = pull_back(computed, cotangent)?;
-        let gradients = needed(&computed.inputs, cotangents);
+        let mut cotangents = pull_back(computed, cotangent)?;
+        let gradients = needed(&computed.inputs, &mut cotangents);
         for (index, gradient) in gradients.filter(|(index, _)| on_path[*index]) {
             let shape = recording::look(tape, |records: &[Record<T>]| records[index].shape.clone());
             let gradient = fit(gradient, &shape)?;
@@ -140,12 +143,12 @@ fn pull_back<T: Element>(computed: &Computed<T>, cotangent: Tensor<T>) -> Result
 /// The gradients of the inputs that need one, each with its record.
 fn needed<T: Element>(
     inputs: &[u32],
-    cotangents: Cotangents<T>,
+    cotangents: &mut Cotangents<T>,
 ) -> impl Iterator<Item = (usize, Grad<T>)> {
-    let pairs = inputs.iter().zip(cotangents.0);
+    let pairs = inputs.iter().zip(&mut cotangents.0);
     pairs
         .filter(|(input, _)| **input != CONSTANT)
-        .filter_map(|(input, gradient)| Some((*input as usize, gradient?)))
+        .filter_map(|(input, gradient)| Some((*input as usize, gradient.take()?)))
 }
 
 /// The one place where the gradient of a broadcast input is summed to the input's shape.

@@ -48,7 +48,12 @@ struct Thread {
     /// The frames with the number that removes each, innermost last.
     frames: Vec<(Frame, u64)>,
     frames_entered: u64,
+    /// The room of a tape that has ended, for the next.
+    spare: Lanes,
 }
+
+/// Room for more records than this is not kept.
+const KEPT_RECORDS: usize = 1 << 14;
 
 /// The tape that records, and whether it is traced.
 #[derive(Clone, Copy)]
@@ -164,11 +169,12 @@ pub(super) fn start(seeds: Option<u64>, scope: Scope) -> TapeId {
     let id = TapeId(NonZeroU64::MIN.saturating_add(number));
     alive().push(id);
     THREAD.with_borrow_mut(|thread| {
+        let lanes = std::mem::take(&mut thread.spare);
         thread.recordings.push(Recording {
             id,
             scope,
             seeds,
-            lanes: Lanes::default(),
+            lanes,
             trace: None,
         });
         thread.enter(Frame::Record(id));
@@ -195,7 +201,12 @@ pub(super) fn end(id: TapeId) {
         thread.refresh();
         ended
     });
-    drop(ended);
+    if let Some(Recording { mut lanes, .. }) = ended {
+        lanes.clear();
+        if lanes.room() <= KEPT_RECORDS {
+            THREAD.with_borrow_mut(|thread| thread.spare = lanes);
+        }
+    }
 }
 
 /// Undoes [`enter`] when dropped, also while unwinding from a panic.
