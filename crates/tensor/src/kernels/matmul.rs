@@ -4,8 +4,10 @@
 
 use gemm::Parallelism;
 
+use super::transpose::transpose;
 use super::{Kernel, dispatch};
 use crate::element::Element;
+use crate::storage::Storage;
 
 /// The distances between neighbouring rows and columns of a matrix.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +18,11 @@ pub(crate) struct Matrix {
 
 /// Up to so many multiplications a plain loop is faster: `gemm` takes a third of a microsecond to start.
 const SMALL: usize = 128;
+
+/// From so many elements on a right operand that stands in columns is copied into rows: `gemm` reads it at half the speed. Not for a
+/// left operand of few rows, for which the copy would take longer than the product.
+const TURNED: usize = 1 << 15;
+const FEW_ROWS: usize = 16;
 
 /// From so many multiplications on a product is shared among the threads: 2 MFLOP, some 20 µs on one core.
 const PARALLEL: usize = 1 << 20;
@@ -55,6 +62,22 @@ pub(crate) fn matmul<T: Element>(
             out,
             accumulate,
         });
+    }
+    if b_strides.rs == 1 && b_strides.cs > 1 && m >= FEW_ROWS && k * n >= TURNED {
+        let mut turned = Storage::uninitialised(k * n);
+        transpose(b, n, k, b_strides.cs, turned.make_mut());
+        let strides = Matrix { rs: n, cs: 1 };
+        return matmul(
+            m,
+            k,
+            n,
+            a,
+            a_strides,
+            turned.as_slice(),
+            strides,
+            out,
+            accumulate,
+        );
     }
     let alone = m * k * n < PARALLEL || rayon::current_num_threads() == 1;
     let parallelism = if alone {

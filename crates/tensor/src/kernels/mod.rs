@@ -17,6 +17,7 @@ pub(crate) mod reduce;
 pub(crate) mod rows;
 pub(crate) mod softmax;
 pub(crate) mod strided;
+pub(crate) mod transpose;
 pub(crate) mod windows;
 
 use std::sync::OnceLock;

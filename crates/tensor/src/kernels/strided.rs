@@ -2,6 +2,7 @@
 
 use smallvec::{SmallVec, smallvec};
 
+use super::transpose::transpose;
 use super::{Kernel, dispatch};
 use crate::element::Element;
 
@@ -63,7 +64,7 @@ impl<const N: usize> Axes<N> {
 }
 
 /// Copies the view of `x` with this shape, offset and strides into row-major order.
-pub(crate) fn copy_strided<T: Copy>(
+pub(crate) fn copy_strided<T: Copy + Send + Sync>(
     shape: &[usize],
     x: &[T],
     offset: usize,
@@ -73,8 +74,26 @@ pub(crate) fn copy_strided<T: Copy>(
     if out.is_empty() {
         return;
     }
+    let mut axes = Axes::merged(shape, [strides]);
     let mut rest = out;
-    Axes::merged(shape, [strides]).for_each_row([offset], |[start], length, [stride]| {
+    // Rows that are columns of the buffer are turned together: each would touch all its cache lines.
+    if let ([.., columns, rows], [.., [1], [stride]]) = (&axes.sizes[..], &axes.strides[..])
+        && *stride > 1
+    {
+        let (columns, rows, stride) = (*columns, *rows, *stride);
+        let outer = axes.sizes.len() - 2;
+        axes.sizes.truncate(outer);
+        axes.strides.truncate(outer);
+        axes.for_each_row([offset], |[start], count, [step]| {
+            for index in 0..count {
+                let (part, after) = std::mem::take(&mut rest).split_at_mut(rows * columns);
+                rest = after;
+                transpose(&x[start + index * step..], rows, columns, stride, part);
+            }
+        });
+        return;
+    }
+    axes.for_each_row([offset], |[start], length, [stride]| {
         let (row, after) = std::mem::take(&mut rest).split_at_mut(length);
         rest = after;
         match stride {
