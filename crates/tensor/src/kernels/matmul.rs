@@ -16,12 +16,21 @@ pub(crate) struct Matrix {
     pub(crate) cs: usize,
 }
 
+impl Matrix {
+    fn transposed(self) -> Self {
+        Self {
+            rs: self.cs,
+            cs: self.rs,
+        }
+    }
+}
+
 /// Up to so many multiplications a plain loop is faster: `gemm` takes a third of a microsecond to start.
 const SMALL: usize = 128;
 
-/// From so many elements on a right operand that stands in columns is copied into rows: `gemm` reads it at half the speed. Not for a
-/// left operand of few rows, for which the copy would take longer than the product.
-const TURNED: usize = 1 << 15;
+/// From so many multiplications on a right operand that stands in columns is turned first, since `gemm` reads it at half the speed;
+/// but not for a left operand of few rows, when turning it takes longer than the product.
+const TURNED: usize = 1 << 20;
 const FEW_ROWS: usize = 16;
 
 /// From so many multiplications on a product is shared among the threads: 2 MFLOP, some 20 µs on one core.
@@ -63,21 +72,24 @@ pub(crate) fn matmul<T: Element>(
             accumulate,
         });
     }
-    if b_strides.rs == 1 && b_strides.cs > 1 && m >= FEW_ROWS && k * n >= TURNED {
-        let mut turned = Storage::uninitialised(k * n);
-        transpose(b, n, k, b_strides.cs, turned.make_mut());
-        let strides = Matrix { rs: n, cs: 1 };
-        return matmul(
-            m,
-            k,
-            n,
-            a,
-            a_strides,
-            turned.as_slice(),
-            strides,
-            out,
-            accumulate,
-        );
+    let in_columns = b_strides.rs == 1 && b_strides.cs > 1;
+    if in_columns && m >= FEW_ROWS && m * k * n >= TURNED {
+        if m * (k + n) < k * n {
+            // outᵀ = bᵀ aᵀ: b then stands in rows, and what is turned is small.
+            let mut flipped = Storage::uninitialised(m * n);
+            if accumulate {
+                transpose(out, m, n, n, flipped.make_mut());
+            }
+            let (left, right) = (b_strides.transposed(), a_strides.transposed());
+            let product = flipped.make_mut();
+            matmul(n, k, m, b, left, a, right, product, accumulate);
+            return transpose(product, n, m, m, out);
+        }
+        let mut rows = Storage::uninitialised(k * n);
+        transpose(b, n, k, b_strides.cs, rows.make_mut());
+        let in_rows = Matrix { rs: n, cs: 1 };
+        let b = rows.as_slice();
+        return matmul(m, k, n, a, a_strides, b, in_rows, out, accumulate);
     }
     let alone = m * k * n < PARALLEL || rayon::current_num_threads() == 1;
     let parallelism = if alone {
@@ -167,6 +179,8 @@ mod tests {
             (64, 3, 64),
             (17, 33, 9),
             (40, 40, 40),
+            (20, 130, 500),
+            (120, 100, 110),
             (1, 0, 2),
         ];
         for (m, k, n) in sizes {
