@@ -4,29 +4,20 @@
 
 mod args;
 mod model;
+mod train;
 
 use std::error::Error;
 use std::time::Instant;
 
 use clap::Parser;
-use lexigrad::prelude::*;
 use lexigrad::tensor::set_seed;
-use lexigrad_text::metrics::Mean;
-use lexigrad_text::train::Progress;
 use lexigrad_text::vectors::WordVectors;
-use lexigrad_text::{Vocab, VocabOptions, read, usage};
+use lexigrad_text::{VocabOptions, read, usage};
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 
 use args::Args;
-use model::{Chunk, WordVectorModel};
-
-/// Words of a chunk, more or less: it ends with a sentence.
-const CHUNK: usize = 64;
-/// Chunks before each step, of which threads take one at a time.
-const CHUNKS: usize = 8;
-/// The share of the rate that is left at the end.
-const LAST_RATE: f64 = 0.004;
+use model::WordVectorModel;
 
 type Outcome = std::result::Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -38,7 +29,8 @@ fn main() -> Outcome {
 }
 
 fn run(args: &Args) -> Outcome {
-    set_seed(args.seed);
+    let training = &args.training;
+    set_seed(training.seed);
     let lines: Vec<String> = read::lines(&args.text)?
         .map(|line| Ok(line?.text))
         .collect::<lexigrad_text::Result<_>>()?;
@@ -63,14 +55,16 @@ fn run(args: &Args) -> Outcome {
     );
 
     let counts: Vec<u64> = vocab.counts().collect();
-    let mut rng = StdRng::seed_from_u64(args.seed);
+    let mut rng = StdRng::seed_from_u64(training.seed);
     let model = WordVectorModel::new(&counts, args.dim, args.negatives, &mut rng)?;
     let started = Instant::now();
-    learn(&model, args, &kept(&vocab, args.subsample), &sentences)?;
+    training.run(&model, &vocab, &sentences, |epoch, loss| {
+        println!("epoch {epoch}: loss {loss:.4} a word");
+    })?;
     let seconds = started.elapsed().as_secs_f64();
     println!(
         "{seconds:.1} s, {:.0} words/s, {}",
-        (tokens * args.epochs) as f64 / seconds,
+        (tokens * training.epochs) as f64 / seconds,
         usage::peak_memory()
     );
 
@@ -95,67 +89,4 @@ fn run(args: &Args) -> Outcome {
         None => {}
     }
     Ok(())
-}
-
-/// Trains by sparse stochastic gradient descent, at a rate that falls evenly.
-fn learn(model: &WordVectorModel, args: &Args, kept: &[f64], sentences: &[Vec<u32>]) -> Outcome {
-    let mut optimizer = Sgd::new(args.rate()).build(model);
-    for epoch in 0..args.epochs {
-        let seed = args.seed.wrapping_add((epoch as u64 + 1) << 32);
-        let chunks = chunks(
-            sentences,
-            kept,
-            args.window,
-            &mut StdRng::seed_from_u64(seed),
-        );
-        let batches = chunks.len().div_ceil(CHUNKS);
-        let mut losses = Mean::default();
-        let label = format!("epoch {}/{}", epoch + 1, args.epochs);
-        for (index, batch) in Progress::new(chunks.chunks(CHUNKS), &label, true).enumerate() {
-            let done = (epoch as f64 + index as f64 / batches as f64) / args.epochs as f64;
-            optimizer.set_learning_rate(args.rate() * (1.0 - done).max(LAST_RATE));
-            let (loss, grads) = data_parallel(batch, |chunk| model.loss(chunk, args.model))?;
-            optimizer.step(&grads)?;
-            losses.add(
-                loss / batch.iter().map(|chunk| chunk.words.len()).sum::<usize>() as f32,
-                1,
-            );
-        }
-        println!("epoch {}: loss {:.4} a word", epoch + 1, losses.value());
-    }
-    Ok(())
-}
-
-/// The probability with which each word is kept: `√(t/f) + t/f`, at most 1, of its share f of the text.
-fn kept(vocab: &Vocab, threshold: f64) -> Vec<f64> {
-    let total: u64 = vocab.counts().sum();
-    let ratio = |count: u64| threshold * total as f64 / count as f64;
-    vocab
-        .counts()
-        .map(|count| ratio(count).sqrt() + ratio(count))
-        .collect()
-}
-
-/// The words that are kept this time, a few sentences in each chunk.
-fn chunks(sentences: &[Vec<u32>], kept: &[f64], window: usize, rng: &mut StdRng) -> Vec<Chunk> {
-    let (mut chunks, mut chunk) = (Vec::new(), Chunk::default());
-    for (index, sentence) in sentences.iter().enumerate() {
-        let words: Vec<u32> = sentence
-            .iter()
-            .copied()
-            .filter(|&word| rng.random::<f64>() < kept[word as usize])
-            .collect();
-        for part in words.chunks(CHUNK).filter(|part| part.len() > 1) {
-            chunk.words.extend(part);
-            chunk.sentences.resize(chunk.words.len(), index);
-            let reaches = part.iter().map(|_| rng.random_range(1..=window));
-            chunk.reaches.extend(reaches);
-        }
-        if chunk.words.len() >= CHUNK {
-            chunks.push(std::mem::take(&mut chunk));
-        }
-    }
-    chunks.push(chunk);
-    chunks.retain(|chunk| !chunk.words.is_empty());
-    chunks
 }

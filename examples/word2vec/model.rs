@@ -1,11 +1,19 @@
 //! Skip-gram and CBOW with negative sampling, a few sentences at a time.
 
+use clap::ValueEnum;
 use lexigrad::nn::{SharedNegatives, SharedNegativesConfig};
 use lexigrad::prelude::*;
 use lexigrad::tensor::{EmbeddingOptions, embedding_bag};
 use rand::Rng;
 
-use crate::args::Kind;
+/// What is told by what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// The words around by a word.
+    Skipgram,
+    /// A word by the words around.
+    Cbow,
+}
 
 #[derive(Module)]
 pub struct WordVectorModel {

@@ -17,6 +17,18 @@ use clap::{Parser, Subcommand};
 use driver::Driver;
 use limits::Limits;
 
+/// The movie reviews that come with the examples.
+const REVIEWS: [&str; 2] = [
+    concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../examples/data/movie_reviews.train.tsv"
+    ),
+    concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../examples/data/movie_reviews.dev.tsv"
+    ),
+];
+
 /// Times lexigrad and its peers at the same work, by turns, and prints a table.
 #[derive(Debug, Parser)]
 struct Args {
@@ -106,7 +118,7 @@ fn compare(args: &Args) -> Result<(), Box<dyn Error>> {
     println!("{}", table::heading(&peers));
     let wanted =
         |name: &str| args.only.is_empty() || args.only.iter().any(|part| name.contains(&**part));
-    for mut workload in case::workloads(&args.text, ["", ""]) {
+    for mut workload in case::workloads(&args.text, REVIEWS) {
         if !wanted(workload.name) {
             continue;
         }

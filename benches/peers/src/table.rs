@@ -21,7 +21,8 @@ pub fn line(row: &Row, peers: &[String], limits: Option<&Limits>) -> String {
     let cell = |peer: &String| row.measured.iter().find(|measured| measured.peer == *peer);
     let ours = cell(&peers[0]);
     let mut cells = vec![row.name.clone(), row.threads.to_string()];
-    cells.extend(peers.iter().map(|peer| time(cell(peer), ours)));
+    let compared = ours.filter(|_| !row.case.is_whole());
+    cells.extend(peers.iter().map(|peer| time(cell(peer), compared)));
     let others = peers[1..].iter().filter_map(cell);
     let best = others.min_by(|a, b| a.seconds.total_cmp(&b.seconds));
     cells.push(match (ours, best) {

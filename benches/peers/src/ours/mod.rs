@@ -3,6 +3,8 @@
 pub mod models;
 mod products;
 mod steps;
+mod wholes;
+mod word2vec;
 
 use std::error::Error;
 use std::path::Path;
@@ -66,6 +68,12 @@ pub fn load(case: &Case, file: &Path) -> std::result::Result<Step, Box<dyn Error
         Case::CharGpt(sizes) => training(Attention::new(sizes, true, rng)?, adam_w(), file),
         Case::Gemm { layout, .. } => products::gemm(*layout, file),
         Case::Elementwise { function, .. } => products::elementwise(*function, file),
-        Case::Sgns { .. } | Case::FastText { .. } => Err("not yet".into()),
+        Case::Sgns {
+            text,
+            dim,
+            window,
+            negatives,
+        } => wholes::sgns(text, *dim, *window, *negatives),
+        Case::FastText { train, dev } => wholes::fasttext(train, dev),
     }
 }
