@@ -78,7 +78,10 @@ fn chain(steps: u64) {
     }
 }
 
-const CASES: [(&str, fn(u64)); 3] = [("tiny", tiny), ("bag", bag), ("chain of 100", chain)];
+/// A name, and what runs so many steps.
+type Case = (&'static str, fn(u64));
+
+const CASES: [Case; 3] = [("tiny", tiny), ("bag", bag), ("chain of 100", chain)];
 
 /// The instructions that this program takes to run so many steps of a case.
 fn count(case: &str, steps: u64) -> u64 {
