@@ -155,7 +155,7 @@ impl<R: Rule<T>, T: Element> Optimizer<R, T> {
         for (slot, group, gradient) in moved {
             slot.step(&group.rule, group.learning_rate(), gradient);
         }
-        self.steps.set(self.steps() + 1);
+        self.steps.increment();
         Ok(())
     }
 }

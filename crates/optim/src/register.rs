@@ -18,22 +18,36 @@ impl<T: Element> Register<T> {
     }
 
     pub(crate) fn get(&self) -> u64 {
-        let digits = self.0.value();
-        let add = |sum: u64, digit: &T| (sum << DIGIT_BITS) | digit.as_f64() as u64;
-        digits.values().iter().rev().fold(0, add)
+        read(&self.0.value().values())
     }
 
     pub(crate) fn set(&self, number: u64) {
+        self.0.update(|digits| write(number, digits));
+    }
+
+    /// Counts one up, and says how far that is.
+    pub(crate) fn increment(&self) -> u64 {
         self.0.update(|digits| {
-            for (place, digit) in digits.iter_mut().enumerate() {
-                let bits = number >> (place as u32 * DIGIT_BITS);
-                *digit = T::from_f64((bits & 0xffff) as f64);
-            }
-        });
+            let number = read(digits).wrapping_add(1);
+            write(number, digits);
+            number
+        })
     }
 
     pub(crate) fn buffer(&self) -> &Buffer<T> {
         &self.0
+    }
+}
+
+fn read<T: Element>(digits: &[T]) -> u64 {
+    let add = |sum: u64, digit: &T| (sum << DIGIT_BITS) | digit.as_f64() as u64;
+    digits.iter().rev().fold(0, add)
+}
+
+fn write<T: Element>(number: u64, digits: &mut [T]) {
+    for (place, digit) in digits.iter_mut().enumerate() {
+        let bits = number >> (place as u32 * DIGIT_BITS);
+        *digit = T::from_f64((bits & 0xffff) as f64);
     }
 }
 
@@ -44,7 +58,9 @@ mod tests {
     #[test]
     fn every_bit_is_kept() {
         for number in [0, 1, 1 << 24, (1 << 53) + 1, u64::MAX, 0.1_f64.to_bits()] {
-            assert_eq!(Register::<f32>::new(number).get(), number);
+            let register = Register::<f32>::new(number);
+            assert_eq!(register.get(), number);
+            assert_eq!(register.increment(), number.wrapping_add(1));
         }
     }
 }

@@ -79,35 +79,33 @@ impl<R: Rule<T>, T: Element> Slot<R, T> {
 
     /// Moves the parameter by one step.
     pub(crate) fn step(&self, rule: &R, learning_rate: f64, gradient: &Grad<T>) {
-        let step = self.steps.get() + 1;
-        self.steps.set(step);
-        let factors = rule.factors(learning_rate, step);
+        let factors = rule.factors(learning_rate, self.steps.increment());
         let fixed = self.param.fixed_row();
-        match (&self.exact, gradient.coalesce()) {
-            (None, gradient) => self.move_rows(&factors, &gradient, fixed),
-            (Some(exact), Grad::Dense(gradient)) => {
-                self.param.update_deferred(&exact.deferred, |values| {
-                    exact.rows.step_all(&factors, &gradient, fixed, values);
-                });
-            }
-            (Some(exact), Grad::RowSparse(gradient)) => {
-                self.param.update_deferred(&exact.deferred, |values| {
+        let Some(exact) = &self.exact else {
+            return self.move_rows(&factors, gradient, fixed);
+        };
+        self.param
+            .update_deferred(&exact.deferred, |values| match gradient {
+                Grad::Dense(gradient) => exact.rows.step_all(&factors, gradient, fixed, values),
+                Grad::RowSparse(gradient) => {
+                    let gradient = gradient.coalesce();
                     exact.rows.step_rows(&factors, &gradient, fixed, values);
-                });
-            }
-        }
+                }
+            });
     }
 
-    /// Moves the rows of a coalesced gradient and no other.
+    /// Moves the rows of a gradient and no other.
     fn move_rows(&self, factors: &R::Factors, gradient: &Grad<T>, fixed: Option<usize>) {
-        let (layout, numbers) = (&self.layout, gradient.stored().values());
+        let layout = &self.layout;
         self.param.update(|values| {
             self.state.update(|state| match gradient {
-                Grad::Dense(_) => {
-                    move_all::<R, T>(factors, layout, values, &numbers, state, fixed);
+                Grad::Dense(gradient) => {
+                    move_all::<R, T>(factors, layout, values, &gradient.values(), state, fixed);
                 }
                 Grad::RowSparse(gradient) => {
-                    let rows = entries(gradient.rows().as_slice(), fixed);
+                    let gradient = gradient.coalesce();
+                    let (rows, numbers) = (gradient.rows().as_slice(), gradient.values().values());
+                    let rows = entries(rows, fixed);
                     move_rows::<R, T>(factors, layout, values, &numbers, state, rows);
                 }
             });

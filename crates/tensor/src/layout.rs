@@ -1,5 +1,7 @@
 //! Where a tensor's elements stand in its storage: shape, strides and offset.
 
+use smallvec::SmallVec;
+
 use crate::shape::Shape;
 
 /// Element `[i, j, ..]` stands at `offset + i * strides[0] + j * strides[1] + ..`.
@@ -78,6 +80,15 @@ impl Layout {
     pub fn is_dense(&self) -> bool {
         let view = self.view.as_ref();
         view.is_none_or(|view| is_row_major(&self.shape, &view.strides))
+    }
+
+    /// The axes of a view from the outermost in memory to the innermost, if its elements stand together in that order; none for what
+    /// is in row-major order already.
+    pub(crate) fn memory_order(&self) -> Option<SmallVec<[usize; 4]>> {
+        let view = self.view.as_ref().filter(|_| !self.is_dense())?;
+        let mut order: SmallVec<[usize; 4]> = (0..self.shape.rank()).collect();
+        order.sort_by_key(|&axis| std::cmp::Reverse(view.strides[axis]));
+        self.permute(&order).is_dense().then_some(order)
     }
 
     /// The layout whose shape and strides are those of this one, changed alike.

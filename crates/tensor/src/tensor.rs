@@ -161,6 +161,27 @@ impl<T: Element> Tensor<T> {
         }
     }
 
+    /// `compute` of this tensor with its axes in the order in which they stand in memory (as constants), and of where each axis went;
+    /// the result, which has as many axes, in the order of this one. So a permuted view need not be copied into order.
+    pub(crate) fn in_memory_order(
+        &self,
+        compute: impl FnOnce(&Self, &dyn Fn(&Self) -> Self, &dyn Fn(usize) -> usize) -> Self,
+    ) -> Self {
+        let Some(order) = self.layout.memory_order() else {
+            return compute(self, &Self::constant, &|axis| axis);
+        };
+        let forth = |other: &Self| other.with_layout(other.layout.permute(&order));
+        let place = |axis| {
+            order
+                .iter()
+                .position(|&other| other == axis)
+                .unwrap_or(axis)
+        };
+        let computed = compute(&forth(self), &forth, &place);
+        let back: Vec<usize> = (0..order.len()).map(place).collect();
+        computed.with_layout(computed.layout.permute(&back))
+    }
+
     /// Whether writing to the elements would copy nothing: nobody else holds them and they stand in order.
     pub(crate) fn is_writable(&self) -> bool {
         self.storage.is_unique() && self.layout.is_dense()

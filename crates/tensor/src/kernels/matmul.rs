@@ -54,6 +54,39 @@ pub(crate) fn matmul<T: Element>(
     out: &mut [T],
     accumulate: bool,
 ) {
+    product(m, k, n, a, a_strides, b, b_strides, out, accumulate, true);
+}
+
+/// [`matmul`] on this thread alone, for a part of work that threads share already.
+#[allow(clippy::too_many_arguments, reason = "as for `matmul`")]
+pub(crate) fn matmul_alone<T: Element>(
+    m: usize,
+    k: usize,
+    n: usize,
+    a: &[T],
+    a_strides: Matrix,
+    b: &[T],
+    b_strides: Matrix,
+    out: &mut [T],
+    accumulate: bool,
+) {
+    product(m, k, n, a, a_strides, b, b_strides, out, accumulate, false);
+}
+
+/// [`matmul`], on all threads if the work is to be shared.
+#[allow(clippy::too_many_arguments, reason = "as for `matmul`")]
+fn product<T: Element>(
+    m: usize,
+    k: usize,
+    n: usize,
+    a: &[T],
+    a_strides: Matrix,
+    b: &[T],
+    b_strides: Matrix,
+    out: &mut [T],
+    accumulate: bool,
+    shared: bool,
+) {
     let out = &mut out[..m * n];
     if out.is_empty() || k == 0 {
         if !accumulate {
@@ -81,17 +114,17 @@ pub(crate) fn matmul<T: Element>(
                 transpose(out, m, n, n, flipped.make_mut());
             }
             let (left, right) = (b_strides.transposed(), a_strides.transposed());
-            let product = flipped.make_mut();
-            matmul(n, k, m, b, left, a, right, product, accumulate);
-            return transpose(product, n, m, m, out);
+            let turned = flipped.make_mut();
+            product(n, k, m, b, left, a, right, turned, accumulate, shared);
+            return transpose(turned, n, m, m, out);
         }
         let mut rows = Storage::uninitialised(k * n);
         transpose(b, n, k, b_strides.cs, rows.make_mut());
         let in_rows = Matrix { rs: n, cs: 1 };
         let b = rows.as_slice();
-        return matmul(m, k, n, a, a_strides, b, in_rows, out, accumulate);
+        return product(m, k, n, a, a_strides, b, in_rows, out, accumulate, shared);
     }
-    let alone = m * k * n < PARALLEL || rayon::current_num_threads() == 1;
+    let alone = !shared || m * k * n < PARALLEL || rayon::current_num_threads() == 1;
     let parallelism = if alone {
         Parallelism::None
     } else {

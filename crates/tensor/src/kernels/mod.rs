@@ -4,6 +4,7 @@
 //! program runs. Results never depend on the number of threads: work is cut by sizes alone, and sums have a fixed order.
 
 pub(crate) mod bags;
+pub(crate) mod convolution;
 pub(crate) mod cross_entropy;
 pub(crate) mod elementwise;
 pub(crate) mod index;

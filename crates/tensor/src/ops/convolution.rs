@@ -1,9 +1,12 @@
 //! Convolution and pooling over time, as products and reductions of windows.
 
-use super::windows::Windows;
+use super::join::cat;
+use super::windows::{Fold, Windows};
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::op::apply;
+use crate::kernels::convolution::{self as kernels, Sizes};
+use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::tape;
 use crate::tensor::Tensor;
 
 /// How a window moves over time.
@@ -58,28 +61,174 @@ pub fn conv1d<T: Element>(
         groups,
     } = *options;
     check_conv1d(x, weight, bias, groups)?;
-    let (batch, channels) = (x.shape()[0], x.shape()[1]);
-    let (outputs, size) = (weight.shape()[0], weight.shape()[2]);
-    let windows = windows_of("conv1d", x, padding, T::zero(), [size, stride, dilation])?;
-    let length = windows.shape()[2];
-    // [B, G, C/G, L', K] to [G, B L', C/G K]: one product for each group.
-    let inner = channels / groups * size;
-    let windows = windows.reshape([batch, groups, channels / groups, length, size])?;
-    let rows = windows
-        .permute(&[1, 0, 3, 2, 4])?
-        .reshape([groups, batch * length, inner])?;
-    let weights = weight
-        .reshape([groups, outputs / groups, inner])?
-        .transpose(1, 2)?;
-    let product = rows
-        .matmul(&weights)?
-        .reshape([groups, batch, length, outputs / groups])?;
-    let output = product
-        .permute(&[1, 0, 3, 2])?
-        .reshape([batch, outputs, length])?;
+    let padded = if padding > 0 {
+        x.pad(-1, padding, padding, T::zero())?
+    } else {
+        x.clone()
+    };
+    let size = weight.shape()[2];
+    let windows = Windows::new(2, padded.shape()[2], [size, stride, dilation])
+        .map_err(|rule| Error::shape("conv1d", "the padded input", padded.shape(), rule))?;
+    let by_group = |tensor: &Tensor<T>, axis: isize| {
+        let axis_size = tensor.shape()[axis as usize];
+        tensor.split(&vec![axis_size / groups; groups], axis)
+    };
+    let convolve = |x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&Tensor<T>>| {
+        let inputs = [x, weight].into_iter().chain(bias);
+        apply(Convolution(windows), &inputs.collect::<Vec<_>>())
+    };
+    if groups == 1 {
+        return convolve(&padded, weight, bias);
+    }
+    let (inputs, weights) = (by_group(&padded, 1)?, by_group(weight, 0)?);
+    let outputs = inputs.iter().zip(&weights);
+    let outputs = outputs.map(|(x, weight)| convolve(x, weight, None));
+    let outputs = outputs.collect::<Result<Vec<_>>>()?;
+    let output = cat(&outputs.iter().collect::<Vec<_>>(), 1)?;
     match bias {
         Some(bias) => output.add(&bias.unsqueeze(-1)?),
         None => Ok(output),
+    }
+}
+
+/// `y[b, o, t] = bias[o] + Σ weight[o, c, k] window[b, c, t, k]`, x: `[B, C, L]`.
+///
+/// Works on texts whose channels stand together, `[B, L, C]`, as a lookup makes them, and its output is a view of `[B, L', O]`.
+struct Convolution(Windows);
+
+impl Convolution {
+    fn sizes<T: Element>(&self, x: &Tensor<T>, weight: &Tensor<T>) -> Sizes {
+        let Windows {
+            size,
+            step,
+            dilation,
+            whole,
+            ..
+        } = self.0;
+        Sizes {
+            batch: x.shape()[0],
+            length: whole,
+            channels: x.shape()[1],
+            outputs: weight.shape()[0],
+            size,
+            step,
+            dilation,
+            count: self.0.count(),
+        }
+    }
+
+    /// The gradients in tensor operations, on windows written out.
+    fn composed<T: Element>(
+        &self,
+        x: &Tensor<T>,
+        weight: &Tensor<T>,
+        grad: &Tensor<T>,
+    ) -> Result<[Tensor<T>; 2]> {
+        let sizes = self.sizes(x, weight);
+        let Sizes {
+            batch,
+            channels,
+            outputs,
+            size,
+            count,
+            ..
+        } = sizes;
+        let (rows, inner) = (batch * count, channels * size);
+        let windows = apply(self.0, &[x])?
+            .permute(&[0, 2, 1, 3])?
+            .reshape([rows, inner])?;
+        let grad = grad.permute(&[0, 2, 1])?.reshape([rows, outputs])?;
+        let dw = grad.transpose(0, 1)?.matmul(&windows)?;
+        let dx = grad.matmul(&weight.reshape([outputs, inner])?)?;
+        let dx = dx
+            .reshape([batch, count, channels, size])?
+            .permute(&[0, 2, 1, 3])?;
+        Ok([apply(Fold(self.0), &[&dx])?, dw.reshape(weight.shape())?])
+    }
+
+    /// The gradients of those that need one, in one pass.
+    fn fused<T: Element>(
+        &self,
+        saved: &Saved<'_, T>,
+        grad: &Tensor<T>,
+    ) -> Result<[Option<Tensor<T>>; 2]> {
+        let (x, weight) = (saved.input(0), saved.input(1));
+        let sizes = self.sizes(x, weight);
+        let Sizes {
+            batch,
+            length,
+            channels,
+            outputs,
+            size,
+            ..
+        } = sizes;
+        // [O, K, C], or [K, O, C] if the elements of a window are apart.
+        let order: [isize; 3] = if sizes.runs().0 == 1 {
+            [0, 2, 1]
+        } else {
+            [2, 0, 1]
+        };
+        let back: [isize; 3] = if sizes.runs().0 == 1 {
+            [0, 2, 1]
+        } else {
+            [1, 2, 0]
+        };
+        let weight = weight.constant().permute(&order)?;
+        let text = x.constant().transpose(1, 2)?;
+        let grad = grad.constant().transpose(1, 2)?;
+        let mut dx = saved
+            .needs(0)
+            .then(|| Tensor::zeros([batch, length, channels]));
+        let mut dw = saved.needs(1).then(|| Tensor::zeros(weight.shape()));
+        debug_assert_eq!(weight.elements(), outputs * size * channels);
+        kernels::convolution_backward(
+            &text.values(),
+            &weight.values(),
+            &grad.values(),
+            &sizes,
+            dx.as_mut().map(Tensor::values_mut),
+            dw.as_mut().map(Tensor::values_mut),
+        );
+        Ok([
+            dx.map(|dx| dx.transpose(1, 2)).transpose()?,
+            dw.map(|dw| dw.permute(&back)).transpose()?,
+        ])
+    }
+}
+
+impl<T: Element> Op<T> for Convolution {
+    fn name(&self) -> &'static str {
+        "conv1d"
+    }
+
+    fn saves(&self, _needs: Needs) -> Saves {
+        Saves::input(0).and(Saves::input(1))
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        let sizes = self.sizes(inputs[0], inputs[1]);
+        let text = inputs[0].constant().transpose(1, 2)?;
+        let weight = inputs[1].constant().permute(&[2, 1, 0])?;
+        let bias = inputs.get(2).map(|bias| bias.values());
+        let output = Tensor::build([sizes.batch, sizes.count, sizes.outputs], |out| {
+            let (text, weight) = (text.values(), weight.values());
+            kernels::convolution(&text, &weight, bias.as_deref(), &sizes, out);
+        });
+        output.transpose(1, 2)
+    }
+
+    fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let [dx, dw] = if tape::is_recording() {
+            self.composed(saved.input(0), saved.input(1), &cotangent)?
+                .map(Some)
+        } else {
+            self.fused(saved, &cotangent)?
+        };
+        let db = saved
+            .needs(2)
+            .then(|| cotangent.sum_axes(&[0, 2]))
+            .transpose()?;
+        Ok([dx, dw, db].into_iter().collect())
     }
 }
 
@@ -210,4 +359,53 @@ fn pool<T: Element>(
         return Err(Error::value(operation, "the padding", padding as f64, rule));
     }
     windows_of(operation, x, padding, value, [size, stride, 1])
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{SeedableRng, rngs::StdRng};
+
+    use super::*;
+    use crate::Tape;
+
+    /// The fused gradients, of a gradient with few numbers and of one with many, against those in tensor operations.
+    #[test]
+    fn fused_gradients_are_the_composed_ones() {
+        let rng = &mut StdRng::seed_from_u64(1);
+        let draw =
+            |shape: [usize; 3], rng: &mut StdRng| Tensor::<f64>::normal(shape, 0.0, 1.0, rng);
+        for (stride, dilation) in [(1, 1), (2, 1), (1, 3), (3, 2)] {
+            let options = Conv1dOptions {
+                stride,
+                dilation,
+                padding: 1,
+                ..Conv1dOptions::default()
+            };
+            let (x, weight) = (draw([2, 3, 20], rng), draw([5, 3, 4], rng));
+            for kept in [1, 40] {
+                let run = |recorded: bool| {
+                    let tape = Tape::new();
+                    let (x, weight) = (tape.watch(&x), tape.watch(&weight));
+                    let y = conv1d(&x, &weight, None, &options).unwrap();
+                    let numbers =
+                        (0..y.elements()).map(|i| if i % 41 < kept { 1.0 + i as f64 } else { 0.0 });
+                    let cotangent =
+                        Tensor::from_slice(&numbers.collect::<Vec<_>>(), y.shape()).unwrap();
+                    if recorded {
+                        let gradients = tape.grad_with(&y, &cotangent, &[&x, &weight]).unwrap();
+                        return gradients
+                            .iter()
+                            .flat_map(Tensor::to_vec)
+                            .collect::<Vec<f64>>();
+                    }
+                    let gradients = tape.backward_with(&y, &cotangent).unwrap();
+                    let of = |leaf| gradients.of(leaf).unwrap().to_dense().unwrap().to_vec();
+                    [of(&x), of(&weight)].concat()
+                };
+                for (fused, composed) in run(false).into_iter().zip(run(true)) {
+                    assert!((fused - composed).abs() < 1e-10 * (1.0 + composed.abs()));
+                }
+            }
+        }
+    }
 }

@@ -43,9 +43,9 @@ impl<T: Element, E: Elementwise<T>> Op<T> for Unary<E> {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let x = inputs[0].values();
-        Ok(Tensor::build(inputs[0].shape(), |out| {
-            kernels::map(&x, out, Forward(self.0));
+        Ok(inputs[0].in_memory_order(|x, _, _| {
+            let values = x.values();
+            Tensor::build(x.shape(), |out| kernels::map(&values, out, Forward(self.0)))
         }))
     }
 
@@ -58,14 +58,16 @@ impl<T: Element, E: Elementwise<T>> Op<T> for Unary<E> {
         if tape::is_recording() {
             return Ok(Cotangents::one(cotangent.mul(&op.derivative(read)?)?));
         }
-        let read = read.values();
-        if cotangent.is_writable() {
-            kernels::zip_in_place(cotangent.values_mut(), &read, Chain(op));
+        if cotangent.is_writable() && read.layout().is_dense() {
+            kernels::zip_in_place(cotangent.values_mut(), &read.values(), Chain(op));
             return Ok(Cotangents::one(cotangent));
         }
-        let given = cotangent.values();
-        let gradient = Tensor::build(cotangent.shape(), |out| {
-            kernels::zip(&given, &read, out, Chain(op));
+        let gradient = read.in_memory_order(|read, alike, _| {
+            let given = alike(&cotangent);
+            let (given, read) = (given.values(), read.values());
+            Tensor::build(alike(&cotangent).shape(), |out| {
+                kernels::zip(&given, &read, out, Chain(op));
+            })
         });
         Ok(Cotangents::one(gradient))
     }

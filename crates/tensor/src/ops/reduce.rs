@@ -8,7 +8,7 @@ use crate::ids::Ids;
 use crate::kernels::reduce as kernels;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply, apply_total};
 use crate::shape::Shape;
-use crate::tape::note_cut;
+use crate::tape::{self, note_cut};
 use crate::tensor::Tensor;
 
 type Kernel<T> = fn(&[T], usize, usize, usize, &mut [T]);
@@ -41,29 +41,18 @@ impl Reduction {
             .product()
     }
 
+    /// Whether each axis is reduced, with the axes in another order.
+    fn axes_in(&self, place: &dyn Fn(usize) -> usize) -> SmallVec<[bool; 4]> {
+        let mut axes = self.axes.clone();
+        for (axis, &reduced) in self.axes.iter().enumerate() {
+            axes[place(axis)] = reduced;
+        }
+        axes
+    }
+
     /// Runs `kernel` over each run of neighbouring reduced axes, the last run first; the result keeps them at size 1.
     fn run<T: Element>(&self, x: &Tensor<T>, kernel: Kernel<T>) -> Tensor<T> {
-        let mut values = x.constant();
-        let mut end = self.axes.len();
-        while let Some(last) = self.axes[..end].iter().rposition(|&reduced| reduced) {
-            let first = self.axes[..last]
-                .iter()
-                .rposition(|&reduced| !reduced)
-                .map_or(0, |axis| axis + 1);
-            let mut shape = values.shape().clone();
-            let outer = shape[..first].iter().product();
-            let length = shape[first..=last].iter().product();
-            let inner = shape[last + 1..].iter().product();
-            for axis in first..=last {
-                shape.set(axis, 1);
-            }
-            let input = values.values();
-            let reduced = Tensor::build(shape, |out| kernel(&input, outer, length, inner, out));
-            drop(input);
-            values = reduced;
-            end = first;
-        }
-        values
+        x.in_memory_order(|x, _, place| reduce(x, &self.axes_in(place), kernel))
     }
 
     /// The shape without the reduced axes.
@@ -83,6 +72,41 @@ impl Reduction {
         let rule = "the axes reduced must hold an element";
         Err(Error::shape(operation, "the tensor", &self.from, rule))
     }
+}
+
+/// A run of neighbouring axes that are reduced, the last one before `end`: the first of them, and the one after.
+fn last_run(axes: &[bool], end: usize) -> Option<std::ops::Range<usize>> {
+    let last = axes[..end].iter().rposition(|&reduced| reduced)?;
+    let before = axes[..last].iter().rposition(|&reduced| !reduced);
+    Some(before.map_or(0, |axis| axis + 1)..last + 1)
+}
+
+fn reduce<T: Element>(x: &Tensor<T>, axes: &[bool], kernel: Kernel<T>) -> Tensor<T> {
+    let mut values = x.constant();
+    let mut end = axes.len();
+    while let Some(run) = last_run(axes, end) {
+        let mut shape = values.shape().clone();
+        let [outer, length, inner] = split_at(&shape, &run);
+        for axis in run.clone() {
+            shape.set(axis, 1);
+        }
+        let input = values.values();
+        let reduced = Tensor::build(shape, |out| kernel(&input, outer, length, inner, out));
+        drop(input);
+        values = reduced;
+        end = run.start;
+    }
+    values
+}
+
+/// The elements before, in and after a run of axes.
+fn split_at(shape: &Shape, run: &std::ops::Range<usize>) -> [usize; 3] {
+    let elements = |sizes: &[usize]| sizes.iter().product();
+    [
+        elements(&shape[..run.start]),
+        elements(&shape[run.clone()]),
+        elements(&shape[run.end..]),
+    ]
 }
 
 /// `y = Σ x` over some axes, kept at size 1; the gradient is repeated over them.
@@ -142,12 +166,40 @@ impl<T: Element> Op<T> for Extremum<T> {
     }
 
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
-        let shares = self.shares(saved.input(0), saved.output())?;
-        Ok(Cotangents::one(cotangent.mul(&shares)?))
+        let (x, y) = (saved.input(0), saved.output());
+        if tape::is_recording() {
+            return Ok(Cotangents::one(cotangent.mul(&self.shares(x, y)?)?));
+        }
+        Ok(Cotangents::one(self.gradient(x, y, &cotangent)?))
     }
 }
 
 impl<T: Element> Extremum<T> {
+    /// [`shares`](Self::shares) of the cotangent, in one pass if the axes reduced stand together.
+    fn gradient(&self, x: &Tensor<T>, y: &Tensor<T>, cotangent: &Tensor<T>) -> Result<Tensor<T>> {
+        let mut apart = false;
+        let gradient = x.in_memory_order(|x, alike, place| {
+            let axes = self.reduction.axes_in(place);
+            let Some(run) = last_run(&axes, axes.len()) else {
+                return alike(cotangent);
+            };
+            if last_run(&axes, run.start).is_some() {
+                apart = true;
+                return alike(cotangent);
+            }
+            let [_, length, inner] = split_at(x.shape(), &run);
+            let (y, cotangent) = (alike(y), alike(cotangent));
+            let (x_values, y, grad) = (x.values(), y.values(), cotangent.values());
+            Tensor::build(x.shape(), |out| {
+                kernels::extremum_backward(&x_values, &y, &grad, length, inner, out);
+            })
+        });
+        if apart {
+            return cotangent.mul(&self.shares(x, y)?);
+        }
+        Ok(gradient)
+    }
+
     /// 1 / count at each of the count winners, 0 elsewhere; a constant.
     fn shares(&self, x: &Tensor<T>, y: &Tensor<T>) -> Result<Tensor<T>> {
         let winners = y.constant().expand(x.shape())?;

@@ -64,18 +64,21 @@ impl<T: Element> Op<T> for Pad<T> {
             length,
             whole,
         } = self.part;
-        let mut shape = inputs[0].shape().clone();
-        shape.set(axis, whole);
-        let inner: usize = shape[axis + 1..].iter().product();
-        let mut padded = Tensor::full(&shape, self.value);
-        if length * inner > 0 {
-            let values = inputs[0].values();
-            let blocks = padded.values_mut().chunks_exact_mut(whole * inner);
-            for (block, part) in blocks.zip(values.chunks_exact(length * inner)) {
-                block[start * inner..][..length * inner].copy_from_slice(part);
+        Ok(inputs[0].in_memory_order(|x, _, place| {
+            let axis = place(axis);
+            let mut shape = x.shape().clone();
+            shape.set(axis, whole);
+            let inner: usize = shape[axis + 1..].iter().product();
+            let mut padded = Tensor::full(&shape, self.value);
+            if length * inner > 0 {
+                let values = x.values();
+                let blocks = padded.values_mut().chunks_exact_mut(whole * inner);
+                for (block, part) in blocks.zip(values.chunks_exact(length * inner)) {
+                    block[start * inner..][..length * inner].copy_from_slice(part);
+                }
             }
-        }
-        Ok(padded)
+            padded
+        }))
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -144,7 +147,7 @@ impl<T: Element> Op<T> for Windows {
 }
 
 /// Every window added back to where it was taken from; the adjoint of [`Windows`].
-struct Fold(Windows);
+pub(super) struct Fold(pub(super) Windows);
 
 impl<T: Element> Op<T> for Fold {
     fn name(&self) -> &'static str {

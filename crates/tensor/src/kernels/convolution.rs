@@ -1,0 +1,290 @@
+//! Convolution over time as products. A window of a text `[L, C]` is a row of `size C` numbers that stand together, and rows of
+//! neighbouring windows overlap; so the windows are a strided operand and are never written out.
+
+use rayon::prelude::*;
+
+use super::matmul::{Matrix, matmul_alone};
+use super::{Kernel, PARALLEL_WORK, dispatch};
+use crate::element::Element;
+
+/// The sizes of a convolution of `[batch, length, channels]` to `[batch, count, outputs]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Sizes {
+    pub(crate) batch: usize,
+    pub(crate) length: usize,
+    pub(crate) channels: usize,
+    pub(crate) outputs: usize,
+    pub(crate) size: usize,
+    pub(crate) step: usize,
+    pub(crate) dilation: usize,
+    pub(crate) count: usize,
+}
+
+impl Sizes {
+    /// How many runs of numbers that stand together a window has, and how long one is: all at once, or one for each element if
+    /// they are apart.
+    pub(crate) fn runs(&self) -> (usize, usize) {
+        if self.dilation == 1 {
+            (1, self.size * self.channels)
+        } else {
+            (self.size, self.channels)
+        }
+    }
+
+    /// The distance between windows.
+    fn stride(&self) -> usize {
+        self.step * self.channels
+    }
+
+    /// Where a run begins within its window.
+    fn start(&self, run: usize) -> usize {
+        run * self.dilation * self.channels
+    }
+
+    /// Runs `work` on each text of the batch and its part of `out`.
+    fn for_each_text<T: Element>(
+        &self,
+        x: &[T],
+        out: &mut [T],
+        part: usize,
+        work: impl Fn(&[T], &mut [T]) + Sync,
+    ) {
+        let (text, part) = ((self.length * self.channels).max(1), part.max(1));
+        let multiplications = self.batch * self.count * self.outputs * self.channels * self.size;
+        if multiplications < PARALLEL_WORK * 8 || rayon::current_num_threads() == 1 {
+            let texts = x.chunks_exact(text).zip(out.chunks_exact_mut(part));
+            texts.for_each(|(x, out)| work(x, out));
+        } else {
+            let texts = x.par_chunks_exact(text).zip(out.par_chunks_exact_mut(part));
+            texts.for_each(|(x, out)| work(x, out));
+        }
+    }
+}
+
+/// `out[b, t] = bias + Σ w[r] window[b, t, r]` over the runs r, `w: [runs, run, outputs]`.
+pub(crate) fn convolution<T: Element>(
+    x: &[T],
+    w: &[T],
+    bias: Option<&[T]>,
+    sizes: &Sizes,
+    out: &mut [T],
+) {
+    let Sizes { outputs, count, .. } = *sizes;
+    let (runs, run) = sizes.runs();
+    sizes.for_each_text(x, out, count * outputs, |x, out| {
+        if let Some(bias) = bias {
+            let rows = out.chunks_exact_mut(outputs.max(1));
+            rows.for_each(|row| row.copy_from_slice(bias));
+        }
+        for index in 0..runs {
+            let windows = Matrix {
+                rs: sizes.stride(),
+                cs: 1,
+            };
+            let w = &w[index * run * outputs..];
+            let rows = Matrix { rs: outputs, cs: 1 };
+            let adds = index > 0 || bias.is_some();
+            matmul_alone(
+                count,
+                run,
+                outputs,
+                &x[sizes.start(index)..],
+                windows,
+                w,
+                rows,
+                out,
+                adds,
+            );
+        }
+    });
+}
+
+/// The gradients of `x` and `w`, `w: [runs, outputs, run]`; where few numbers of `grad` are not zero, as behind a maximum over
+/// time, only those are worked on.
+pub(crate) fn convolution_backward<T: Element>(
+    x: &[T],
+    w: &[T],
+    grad: &[T],
+    sizes: &Sizes,
+    dx: Option<&mut [T]>,
+    dw: Option<&mut [T]>,
+) {
+    let given = grad.iter().filter(|grad| **grad != T::zero()).count();
+    let sparse = given * SPARSE < grad.len();
+    let of_x = || {
+        let Some(dx) = dx else { return };
+        dx.fill(T::zero());
+        let text = (sizes.length * sizes.channels, sizes.count * sizes.outputs);
+        let as_grad = Sizes {
+            length: sizes.count,
+            channels: sizes.outputs,
+            ..*sizes
+        };
+        as_grad.for_each_text(grad, dx, text.0, |grad, dx| {
+            if sparse {
+                dispatch(ScatterWeights { w, grad, sizes, dx });
+            } else {
+                windows_of_gradient(w, grad, sizes, dx);
+            }
+        });
+    };
+    let of_w = || {
+        let Some(dw) = dw else { return };
+        dw.fill(T::zero());
+        let texts = x.chunks_exact((sizes.length * sizes.channels).max(1));
+        for (x, grad) in texts.zip(grad.chunks_exact((sizes.count * sizes.outputs).max(1))) {
+            if sparse {
+                dispatch(GatherWindows { x, grad, sizes, dw });
+            } else {
+                weights_of_gradient(x, grad, sizes, dw);
+            }
+        }
+    };
+    rayon::join(of_x, of_w);
+}
+
+/// Below a share of one in so many, the numbers of a gradient are worked on one by one.
+const SPARSE: usize = 12;
+
+/// `dx += Σ grad[t] w` at the window of each t.
+fn windows_of_gradient<T: Element>(w: &[T], grad: &[T], sizes: &Sizes, dx: &mut [T]) {
+    let Sizes { outputs, count, .. } = *sizes;
+    let (runs, run) = sizes.runs();
+    let mut windows = vec![T::zero(); count * run];
+    for index in 0..runs {
+        let w = &w[index * outputs * run..];
+        let (left, right) = (Matrix { rs: outputs, cs: 1 }, Matrix { rs: run, cs: 1 });
+        matmul_alone(
+            count,
+            outputs,
+            run,
+            grad,
+            left,
+            w,
+            right,
+            &mut windows,
+            false,
+        );
+        let dx = &mut dx[sizes.start(index)..];
+        dispatch(AddWindows {
+            windows: &windows,
+            run,
+            stride: sizes.stride(),
+            dx,
+        });
+    }
+}
+
+/// `dw[r, o] += Σ grad[t, o] window[t, r]`
+fn weights_of_gradient<T: Element>(x: &[T], grad: &[T], sizes: &Sizes, dw: &mut [T]) {
+    let Sizes { outputs, count, .. } = *sizes;
+    let (_, run) = sizes.runs();
+    for (index, dw) in dw.chunks_exact_mut((outputs * run).max(1)).enumerate() {
+        let left = Matrix { rs: 1, cs: outputs };
+        let right = Matrix {
+            rs: sizes.stride(),
+            cs: 1,
+        };
+        matmul_alone(
+            outputs,
+            count,
+            run,
+            grad,
+            left,
+            &x[sizes.start(index)..],
+            right,
+            dw,
+            true,
+        );
+    }
+}
+
+/// Each window added to where it was taken from.
+struct AddWindows<'a, T> {
+    windows: &'a [T],
+    run: usize,
+    stride: usize,
+    dx: &'a mut [T],
+}
+
+impl<T: Element> Kernel for AddWindows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (t, window) in self.windows.chunks_exact(self.run.max(1)).enumerate() {
+            add_scaled(
+                &mut self.dx[t * self.stride..][..self.run],
+                window,
+                T::one(),
+            );
+        }
+    }
+}
+
+struct ScatterWeights<'a, T> {
+    w: &'a [T],
+    grad: &'a [T],
+    sizes: &'a Sizes,
+    dx: &'a mut [T],
+}
+
+impl<T: Element> Kernel for ScatterWeights<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { w, grad, sizes, dx } = self;
+        let (runs, run) = sizes.runs();
+        for (place, &grad) in grad
+            .iter()
+            .enumerate()
+            .filter(|(_, grad)| **grad != T::zero())
+        {
+            let (t, o) = (place / sizes.outputs, place % sizes.outputs);
+            for index in 0..runs {
+                let dx = &mut dx[t * sizes.stride() + sizes.start(index)..][..run];
+                add_scaled(dx, &w[(index * sizes.outputs + o) * run..][..run], grad);
+            }
+        }
+    }
+}
+
+struct GatherWindows<'a, T> {
+    x: &'a [T],
+    grad: &'a [T],
+    sizes: &'a Sizes,
+    dw: &'a mut [T],
+}
+
+impl<T: Element> Kernel for GatherWindows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { x, grad, sizes, dw } = self;
+        let (runs, run) = sizes.runs();
+        for (place, &grad) in grad
+            .iter()
+            .enumerate()
+            .filter(|(_, grad)| **grad != T::zero())
+        {
+            let (t, o) = (place / sizes.outputs, place % sizes.outputs);
+            for index in 0..runs {
+                let dw = &mut dw[(index * sizes.outputs + o) * run..][..run];
+                add_scaled(
+                    dw,
+                    &x[t * sizes.stride() + sizes.start(index)..][..run],
+                    grad,
+                );
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn add_scaled<T: Element>(sum: &mut [T], x: &[T], factor: T) {
+    for (sum, &x) in sum.iter_mut().zip(x) {
+        *sum = x.mul_add(factor, *sum);
+    }
+}
