@@ -39,6 +39,17 @@ impl<T: Element> RowSparse<T> {
         })
     }
 
+    /// The gradient with `values[i]` at row `rows[i]`, no row twice and all of them in the table.
+    pub(crate) fn coalesced(rows: Vec<u32>, values: Tensor<T>, table_rows: usize) -> Self {
+        let count = Shape::from(rows.len());
+        Self {
+            rows: Ids::from_parts(rows, count),
+            values,
+            table_rows,
+            coalesced: true,
+        }
+    }
+
     /// The row of each entry: `[nnz]`.
     pub fn rows(&self) -> &Ids {
         &self.rows
@@ -92,13 +103,7 @@ impl<T: Element> RowSparse<T> {
             let dim = self.dim();
             rows::scatter_add_rows(&self.values.values(), dim, &slots, values.values_mut());
         }
-        let count = Shape::from(distinct.len());
-        Self {
-            rows: Ids::from_parts(distinct, count),
-            values,
-            table_rows: self.table_rows,
-            coalesced: true,
-        }
+        Self::coalesced(distinct, values, self.table_rows)
     }
 
     /// The whole gradient `[V, dim]`, zeros where no row was read.

@@ -72,9 +72,9 @@ pub fn chain(length: usize, file: &Path) -> std::result::Result<Step, Box<dyn Er
     };
     let step = move || -> Result<f32> {
         let tape = Tape::new();
-        let y = tape.watch(&y);
+        let x = tape.watch(&x);
         let sum = (0..length).try_fold(x.clone(), |sum, _| sum.add(&y))?;
-        let gradients = tape.grad(&sum.sum(), &[&y])?;
+        let gradients = tape.grad_with(&sum, &y, &[&x])?;
         gradients[0].sum().item()
     };
     Ok(Box::new(move || step().map_or(f64::NAN, f64::from)))

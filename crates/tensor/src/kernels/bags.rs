@@ -1,8 +1,11 @@
 //! Sums and maxima over bags of rows. Bag b covers the entries `offsets[b] .. offsets[b + 1]`.
 
 use super::reduce::dot_lanes;
-use super::{Kernel, PartKernel, dispatch, for_each_part};
+use super::{Kernel, PartKernel, dispatch, for_each_part, prefetch};
 use crate::element::Element;
+
+/// How many rows ahead the memory is asked for them.
+const ROWS_AHEAD: usize = 8;
 
 fn mean_length(offsets: &[usize]) -> usize {
     offsets
@@ -64,6 +67,9 @@ impl<T: Element> PartKernel<T> for BagSum<'_, T> {
         for (bag, out) in (first..).zip(out.chunks_exact_mut(dim.max(1))) {
             out.fill(T::zero());
             for entry in offsets[bag]..offsets[bag + 1] {
+                if let Some(&ahead) = ids.get(entry + ROWS_AHEAD) {
+                    prefetch(&table[ahead as usize * dim..][..dim]);
+                }
                 let start = ids[entry] as usize * dim;
                 add_scaled(
                     out,
@@ -163,6 +169,56 @@ impl<T: Element> Kernel for SegmentExpand<'_, T> {
                 if let Some(scale) = scale {
                     out.iter_mut().for_each(|out| *out *= scale[entry]);
                 }
+            }
+        }
+    }
+}
+
+/// `sums[slots[t]] += scale[t] grad[b]` for each entry t of bag b, in their order.
+pub(crate) fn segment_scatter<T: Element>(
+    grad: &[T],
+    dim: usize,
+    offsets: &[usize],
+    scale: Option<&[T]>,
+    slots: &[u32],
+    sums: &mut [T],
+) {
+    dispatch(SegmentScatter {
+        grad,
+        dim,
+        offsets,
+        scale,
+        slots,
+        sums,
+    });
+}
+
+struct SegmentScatter<'a, T> {
+    grad: &'a [T],
+    dim: usize,
+    offsets: &'a [usize],
+    scale: Option<&'a [T]>,
+    slots: &'a [u32],
+    sums: &'a mut [T],
+}
+
+impl<T: Element> Kernel for SegmentScatter<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self {
+            grad,
+            dim,
+            offsets,
+            scale,
+            slots,
+            sums,
+        } = self;
+        for (bag, grad) in offsets.windows(2).zip(grad.chunks_exact(dim.max(1))) {
+            for entry in bag[0]..bag[1] {
+                let sum = &mut sums[slots[entry] as usize * dim..][..dim];
+                add_scaled(sum, grad, scale.map(|scale| scale[entry]));
             }
         }
     }

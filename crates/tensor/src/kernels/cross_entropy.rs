@@ -92,7 +92,7 @@ impl<T: Element> PartKernel<T> for Forward<'_, T> {
             let (max, log_sum) = self.normalisers[row];
             let x = &self.logits[row * classes..(row + 1) * classes];
             for (out, &x) in out.iter_mut().zip(x) {
-                *out = weight * (((x - max) - log_sum).exp_() - spread);
+                *out = weight * (((x - max) - log_sum).exp_nonpositive_() - spread);
             }
             out[self.targets[row] as usize] -= weight * (T::one() - self.smoothing);
         }

@@ -24,19 +24,17 @@ pub(super) fn sum_lanes<T: Element>(x: &[T]) -> T {
     for (lane, &x) in lanes.iter_mut().zip(rest) {
         *lane += x;
     }
-    fold_lanes(lanes)
+    let add = |x: T, y: T| x + y;
+    fold_lanes(halve(lanes, add), add)
 }
 
+/// Sixteen lanes pairwise.
 #[inline(always)]
-fn fold_lanes<T: Element>(lanes: [T; LANES]) -> T {
-    let add = |x: T, y: T| x + y;
-    halve::<T, 2, 1>(
-        halve::<T, 4, 2>(
-            halve::<T, 8, 4>(halve(halve::<T, LANES, 16>(lanes, add), add), add),
-            add,
-        ),
-        add,
-    )[0]
+pub(super) fn fold_lanes<T: Copy>(lanes: [T; 16], fold: impl Fn(T, T) -> T + Copy) -> T {
+    let lanes: [T; 8] = halve(lanes, fold);
+    let lanes: [T; 4] = halve(lanes, fold);
+    let [x, y] = halve(lanes, fold);
+    fold(x, y)
 }
 
 /// Each lane of the lower half with the one that stands as far into the upper half.
@@ -62,7 +60,8 @@ pub(super) fn dot_lanes<T: Element>(x: &[T], y: &[T]) -> T {
     for (lane, (&x, &y)) in lanes.iter_mut().zip(x_rest.iter().zip(y_rest)) {
         *lane += x * y;
     }
-    fold_lanes(lanes)
+    let add = |x: T, y: T| x + y;
+    fold_lanes(halve(lanes, add), add)
 }
 
 struct Sum<'a, T>(&'a [T]);

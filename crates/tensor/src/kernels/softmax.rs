@@ -1,27 +1,34 @@
 //! Softmax and its kin on rows.
 
-use super::reduce::{dot_lanes, sum_lanes};
+use super::reduce::{dot_lanes, fold_lanes, sum_lanes};
 use super::{PartKernel, for_each_part};
 use crate::element::Element;
 
 /// About what one exponential costs beside one addition.
 const WORK_PER_ELEMENT: usize = 4;
 
-/// The largest element; NaN if there is one.
+/// The largest element; of a row without a number NaN, if one is there, else -inf.
+///
+/// A NaN beside numbers is passed over: it comes back in the sum of what is exponentiated, and checking here would cost as much
+/// as the rest.
 #[inline(always)]
 pub(super) fn row_max<T: Element>(x: &[T]) -> T {
+    let larger = |max: T, x: T| if x > max { x } else { max };
     let mut lanes = [T::neg_infinity(); 16];
     let (chunks, rest) = x.as_chunks::<16>();
-    let larger = |max: T, x: T| if x > max || x.is_nan() { x } else { max };
     for chunk in chunks {
         for (lane, &x) in lanes.iter_mut().zip(chunk) {
             *lane = larger(*lane, x);
         }
     }
-    lanes
-        .iter()
-        .chain(rest)
-        .fold(T::neg_infinity(), |max, &x| larger(max, x))
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
+        *lane = larger(*lane, x);
+    }
+    let max = fold_lanes(lanes, larger);
+    if max == T::neg_infinity() {
+        return x.iter().copied().find(|x| x.is_nan()).unwrap_or(max);
+    }
+    max
 }
 
 /// The largest element m of a row, and `ln Σ e^(x - m)`; kept apart, since their sum would lose the digits of the second.
@@ -35,11 +42,11 @@ pub(super) fn row_normaliser<T: Element>(x: &[T]) -> (T, T) {
     let mut lanes = [T::zero(); 16];
     for chunk in chunks {
         for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane += (x - max).exp_();
+            *lane += (x - max).exp_nonpositive_();
         }
     }
     for (lane, &x) in lanes.iter_mut().zip(rest) {
-        *lane += (x - max).exp_();
+        *lane += (x - max).exp_nonpositive_();
     }
     (max, sum_lanes(&lanes).ln_())
 }
@@ -66,8 +73,9 @@ impl<T: Element> PartKernel<T> for Softmax<'_, T> {
                 out.fill(T::zero());
                 continue;
             }
+            // The sum is a loop of its own: accumulators of one with an exponential in it do not stay in registers.
             for (out, &x) in out.iter_mut().zip(x) {
-                *out = (x - max).exp_();
+                *out = (x - max).exp_nonpositive_();
             }
             let factor = sum_lanes(out).recip();
             for out in out {
@@ -176,7 +184,7 @@ impl<T: Element> PartKernel<T> for LogSoftmaxBackward<'_, T> {
             );
             let total = sum_lanes(g);
             for (out, (&y, &g)) in out.iter_mut().zip(y.iter().zip(g)) {
-                *out = g - y.exp_() * total;
+                *out = g - y.exp_nonpositive_() * total;
             }
         }
     }

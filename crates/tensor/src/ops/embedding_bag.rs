@@ -10,8 +10,11 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
 use crate::kernels::bags as kernels;
+use crate::kernels::rows::slot_map;
 use crate::op::{Cotangents, Op, Saved, apply};
+use crate::row_sparse::RowSparse;
 use crate::shape::Shape;
+use crate::tape;
 use crate::tensor::Tensor;
 
 /// How the rows of a bag become one. An empty bag gives zeros.
@@ -56,9 +59,34 @@ impl<T: Element> Op<T> for BagSum<T> {
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
-        let values = segment_expand(&cotangent, &self.segments)?;
         let ids = self.segments.bags.ids();
-        bag_gradient(ids, values, self.rows, &self.options)
+        if tape::is_recording() || self.options.scale_grad_by_freq {
+            let values = segment_expand(&cotangent, &self.segments)?;
+            return cotangents(
+                table_gradient(ids, values, self.rows, &self.options)?,
+                &self.options,
+            );
+        }
+        cotangents(self.gradient(&cotangent), &self.options)
+    }
+}
+
+impl<T: Element> BagSum<T> {
+    /// The gradient of the table, coalesced: a bag's is added to each of its rows, and never spread over them.
+    fn gradient(&self, cotangent: &Tensor<T>) -> RowSparse<T> {
+        let Segments { bags, scale } = &self.segments;
+        let (rows, slots) = slot_map(bags.ids().as_slice());
+        let dim = cotangent.shape()[1];
+        let mut sums = Tensor::zeros([rows.len(), dim]);
+        kernels::segment_scatter(
+            &cotangent.values(),
+            dim,
+            bags.offsets(),
+            scale.as_deref(),
+            &slots,
+            sums.values_mut(),
+        );
+        RowSparse::coalesced(rows, sums, self.rows)
     }
 }
 
@@ -99,17 +127,15 @@ impl<T: Element> Op<T> for BagMax {
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
         let values = winners_expand(&cotangent, &self.winners)?;
-        bag_gradient(self.bags.ids(), values, self.rows, &self.options)
+        let sparse = table_gradient(self.bags.ids(), values, self.rows, &self.options)?;
+        cotangents(sparse, &self.options)
     }
 }
 
-fn bag_gradient<T: Element>(
-    ids: &Ids,
-    values: Tensor<T>,
-    rows: usize,
+fn cotangents<T: Element>(
+    sparse: RowSparse<T>,
     options: &EmbeddingOptions,
 ) -> Result<Cotangents<T>> {
-    let sparse = table_gradient(ids, values, rows, options)?;
     Ok(if options.dense_grad {
         Cotangents::one(sparse.to_dense()?)
     } else {
@@ -132,7 +158,8 @@ fn bag_gradient<T: Element>(
 /// # Errors
 /// If the table is not a matrix, or an id or the padding is beyond its rows.
 ///
-/// PyTorch: `nn.functional.embedding_bag`; here every mode has a sparse gradient and a second derivative.
+/// PyTorch: `nn.functional.embedding_bag`; here every mode has a sparse gradient and a second derivative, and that of a sum or mean
+/// has each row once.
 pub fn embedding_bag<T: Element>(
     table: &Tensor<T>,
     bags: &Bags,
