@@ -20,6 +20,13 @@ const SMALL: usize = 128;
 /// From so many multiplications on a product is shared among the threads: 2 MFLOP, some 20 µs on one core.
 const PARALLEL: usize = 1 << 20;
 
+/// Whether a product may be shared among the threads; one inside a part of larger work may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Threads {
+    One,
+    All,
+}
+
 /// `out (+)= a b`, `a: [m, k]`, `b: [k, n]`, `out: [m, n]` in row-major order; adds if `accumulate`. Strides of 0 are allowed.
 ///
 /// Threads share the rows and columns of the result, never the sum over k, so that their number does not change the bits.
@@ -38,33 +45,53 @@ pub(crate) fn matmul<T: Element>(
     out: &mut [T],
     accumulate: bool,
 ) {
-    let out = &mut out[..m * n];
-    if out.is_empty() || k == 0 {
+    let (a, b) = ((a, a_strides), (b, b_strides));
+    let out = (&mut out[..m * n], n);
+    product([m, k, n], a, b, out, accumulate, Threads::All);
+}
+
+/// [`matmul`] of sizes `[m, k, n]` into rows that lie as far apart as is said beside the result; what is between them stays.
+pub(crate) fn product<T: Element>(
+    [m, k, n]: [usize; 3],
+    a: (&[T], Matrix),
+    b: (&[T], Matrix),
+    (out, row): (&mut [T], usize),
+    accumulate: bool,
+    threads: Threads,
+) {
+    if m == 0 || n == 0 {
+        return;
+    }
+    check_bounds(m, n, out.len(), Matrix { rs: row, cs: 1 });
+    assert!(n <= row, "the rows of the result overlap");
+    if k == 0 {
         if !accumulate {
-            out.fill(T::zero());
+            out.chunks_mut(row).for_each(|row| row[..n].fill(T::zero()));
         }
         return;
     }
-    check_bounds(m, k, a.len(), a_strides);
-    check_bounds(k, n, b.len(), b_strides);
+    check_bounds(m, k, a.0.len(), a.1);
+    check_bounds(k, n, b.0.len(), b.1);
     if m * k * n <= SMALL {
         return dispatch(Small {
             sizes: [m, k, n],
-            a: (a, a_strides),
-            b: (b, b_strides),
+            a,
+            b,
             out,
+            row,
             accumulate,
         });
     }
-    let alone = m * k * n < PARALLEL || rayon::current_num_threads() == 1;
+    let alone =
+        threads == Threads::One || m * k * n < PARALLEL || rayon::current_num_threads() == 1;
     let parallelism = if alone {
         Parallelism::None
     } else {
         Parallelism::Rayon(0)
     };
     let beta = if accumulate { T::one() } else { T::zero() };
-    // SAFETY: every index `i * rs + j * cs` of both operands was checked to lie in its slice, the result is m * n long and
-    // does not overlap them, since it is borrowed mutably; `T` is f32 or f64, which gemm knows.
+    // SAFETY: every index `i * rs + j * cs` of both operands and of the result was checked to lie in its slice, and the result
+    // does not overlap the operands, since it is borrowed mutably; `T` is f32 or f64, which gemm knows.
     unsafe {
         gemm::gemm(
             m,
@@ -72,14 +99,14 @@ pub(crate) fn matmul<T: Element>(
             k,
             out.as_mut_ptr(),
             1,
-            n as isize,
+            row as isize,
             accumulate,
-            a.as_ptr(),
-            a_strides.cs as isize,
-            a_strides.rs as isize,
-            b.as_ptr(),
-            b_strides.cs as isize,
-            b_strides.rs as isize,
+            a.0.as_ptr(),
+            a.1.cs as isize,
+            a.1.rs as isize,
+            b.0.as_ptr(),
+            b.1.cs as isize,
+            b.1.rs as isize,
             beta,
             T::one(),
             false,
@@ -95,6 +122,7 @@ struct Small<'a, T> {
     a: (&'a [T], Matrix),
     b: (&'a [T], Matrix),
     out: &'a mut [T],
+    row: usize,
     accumulate: bool,
 }
 
@@ -103,10 +131,10 @@ impl<T: Element> Kernel for Small<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let [_, k, n] = self.sizes;
+        let [m, k, n] = self.sizes;
         let ((a, a_strides), (b, b_strides)) = (self.a, self.b);
-        for (i, row) in self.out.chunks_exact_mut(n).enumerate() {
-            for (j, out) in row.iter_mut().enumerate() {
+        for (i, row) in self.out.chunks_mut(self.row).take(m).enumerate() {
+            for (j, out) in row[..n].iter_mut().enumerate() {
                 let mut sum = if self.accumulate { *out } else { T::zero() };
                 for p in 0..k {
                     let left = a[i * a_strides.rs + p * a_strides.cs];
@@ -172,6 +200,24 @@ mod tests {
                         );
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn what_lies_between_the_rows_of_a_result_stays() {
+        for [m, k, n] in [[2, 3, 2], [3, 0, 2], [9, 20, 30]] {
+            let (a, b) = (numbers(m * k, 7), numbers(k * n, 5));
+            let (a, b) = (
+                (&a[..], Matrix { rs: k, cs: 1 }),
+                (&b[..], Matrix { rs: n, cs: 1 }),
+            );
+            let mut dense = vec![0.0; m * n];
+            product([m, k, n], a, b, (&mut dense, n), false, Threads::One);
+            let mut apart = vec![7.0; m * (n + 3)];
+            product([m, k, n], a, b, (&mut apart, n + 3), false, Threads::All);
+            for (row, dense) in apart.chunks(n + 3).zip(dense.chunks(n)) {
+                assert_eq!((&row[..n], &row[n..]), (dense, &[7.0; 3][..]));
             }
         }
     }
