@@ -402,3 +402,70 @@ impl<T: Element, C: Cell<T>> Kernel for BackwardStep<'_, T, C> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::assert_same_bits;
+    use super::*;
+
+    /// The bits of everything that both passes compute.
+    fn run<C: Cell<f32>>(cell: C) -> Vec<f32> {
+        let sequences = Sequences {
+            steps: 5,
+            batch: 37,
+            hidden: 48,
+            lengths: None,
+            reverse: false,
+        };
+        let (state, rows) = (37 * 48, C::GATES * 48);
+        let numbers = |count: usize| (0..count).map(|i| (i as f32).sin() * 0.3).collect();
+        let (weight, bias): (Vec<f32>, Vec<f32>) = (numbers(rows * 48), numbers(C::WIDTH * 48));
+        let mut gates: Vec<f32> = numbers(5 * C::WIDTH * state);
+        let mut output: Vec<f32> = numbers((5 + C::STATES) * state);
+        let mut states = vec![0.0; C::STATES * 5 * state];
+        let weights = Weights {
+            recurrent: (&weight, Matrix { rs: 48, cs: 1 }),
+            bias: &bias,
+        };
+        forward(
+            cell,
+            &sequences,
+            weights,
+            &mut gates,
+            &mut states,
+            &mut output,
+        );
+        let trace = Trace {
+            gates: &gates,
+            states: &states,
+            cotangent: &output,
+        };
+        let mut dgates = vec![0.0; gates.len()];
+        let mut dstate: Vec<f32> = numbers(C::STATES * state);
+        backward(cell, &sequences, &weight, &trace, &mut dgates, &mut dstate);
+        [output, dgates, dstate].concat()
+    }
+
+    #[test]
+    fn threads_never_change_the_bits() {
+        assert_same_bits(|| run(Lstm));
+        assert_same_bits(|| run(Gru));
+        assert_same_bits(|| run(Nonlinearity::Tanh));
+    }
+
+    #[test]
+    fn parts_cover_the_batch_evenly() {
+        for (batch, rows) in [(1, 1), (16, 16), (17, 9), (32, 16), (37, 13), (64, 16)] {
+            let sequences = Sequences {
+                steps: 1,
+                batch,
+                hidden: 1,
+                lengths: None,
+                reverse: false,
+            };
+            assert_eq!(sequences.rows(), rows);
+            let parts = (0..batch.div_ceil(rows)).map(|index| sequences.part(index).batch);
+            assert_eq!(parts.sum::<usize>(), batch);
+        }
+    }
+}

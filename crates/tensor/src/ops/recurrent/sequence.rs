@@ -350,3 +350,86 @@ impl<T: Element> GateGradients<'_, T> {
         [of_input, of_hidden]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::recurrent::{Cell, Gru, Lstm, Nonlinearity};
+    use crate::{Gradients, Shape, Tape};
+    use rand::{SeedableRng, rngs::StdRng};
+
+    /// x, W_ih, W_hh, b_ih, b_hh and two states, and the gradient of the output.
+    fn draw<C: Cell<f64>>(seed: u64) -> (Vec<Tensor<f64>>, Tensor<f64>) {
+        let (steps, batch, inputs, hidden) = (7, 19, 3, 5);
+        let rows = C::GATES * hidden;
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut draw = |shape: &[usize]| Tensor::uniform(Shape::from(shape), -1.0, 1.0, &mut rng);
+        let inputs = [
+            draw(&[steps, batch, inputs]),
+            draw(&[rows, inputs]),
+            draw(&[rows, hidden]),
+            draw(&[rows]),
+            draw(&[rows]),
+            draw(&[batch, hidden]),
+            draw(&[batch, hidden]),
+        ];
+        (inputs.to_vec(), draw(&[steps + C::STATES, batch, hidden]))
+    }
+
+    /// The output and the gradients of all inputs.
+    fn run<C: Steps<f64>>(
+        cell: C,
+        (inputs, cotangent): &(Vec<Tensor<f64>>, Tensor<f64>),
+        walk: &Walk,
+        fused: bool,
+    ) -> Vec<Tensor<f64>> {
+        let tape = Tape::new();
+        let inputs: Vec<Tensor<f64>> = inputs.iter().map(|x| tape.watch(x)).collect();
+        let weights = RecurrentWeights {
+            weight_ih: inputs[1].clone(),
+            weight_hh: inputs[2].clone(),
+            biases: Some([inputs[3].clone(), inputs[4].clone()]),
+        };
+        let state = &inputs[5..5 + C::STATES];
+        let output = if fused {
+            let state: Vec<&Tensor<f64>> = state.iter().collect();
+            apply_to(cell, &inputs[0], &state, &weights, walk)
+        } else {
+            compose(cell, &inputs[0], &weights, state, walk)
+        };
+        let output = output.unwrap();
+        let gradients: Gradients<f64> = tape.backward_with(&output, cotangent).unwrap();
+        let of_input = |x| gradients.of(x).unwrap().to_dense().unwrap();
+        let inputs = inputs[..5 + C::STATES].iter().map(of_input);
+        std::iter::once(output.constant()).chain(inputs).collect()
+    }
+
+    fn check<C: Steps<f64>>(cell: C) {
+        let drawn = draw::<C>(1);
+        let lengths: Vec<usize> = (0..19).map(|row| (row * 5) % 8).collect();
+        for lengths in [None, Some(lengths)] {
+            for reverse in [false, true] {
+                let walk = Walk {
+                    lengths: lengths.clone(),
+                    reverse,
+                };
+                let (fused, composed) = (
+                    run(cell, &drawn, &walk, true),
+                    run(cell, &drawn, &walk, false),
+                );
+                for (index, (fused, composed)) in fused.iter().zip(&composed).enumerate() {
+                    let difference = fused.sub(composed).unwrap().abs().sum().item().unwrap();
+                    assert!(difference < 1e-10, "{} {index} {walk:?}", C::NAME);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_fused_form_is_the_composed_one() {
+        check(Lstm);
+        check(Gru);
+        check(Nonlinearity::Tanh);
+        check(Nonlinearity::Relu);
+    }
+}
