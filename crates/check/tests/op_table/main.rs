@@ -10,6 +10,7 @@ mod indexing;
 mod lookups;
 mod losses;
 mod products;
+mod recurrent;
 mod reductions;
 mod shapes;
 
@@ -50,6 +51,7 @@ fn all_rows() -> Vec<Row> {
         lookups::rows(),
         losses::rows(),
         products::rows(),
+        recurrent::rows(),
         reductions::rows(),
         shapes::rows(),
     ];

@@ -1,10 +1,12 @@
 //! The gated recurrent unit (Cho et al. 2014).
 
-use lexigrad_tensor::{Element, Module, Result, Tensor, Visitor};
+use lexigrad_tensor::{
+    Element, Module, RecurrentWeights, Result, Tensor, Visitor, Walk, gru_sequence,
+};
 use rand::Rng;
 
 use super::RecurrentConfig;
-use super::parameters::{CellConfig, CellParameters, Weights};
+use super::parameters::{CellConfig, CellParameters};
 use super::stack::{Recurrence, Stack};
 
 /// The recurrence of a [`Gru`].
@@ -16,25 +18,15 @@ const GATES: usize = 3;
 impl<T: Element> Recurrence<T, 1> for Gates {
     const NAME: &'static str = "gru";
 
-    fn step(
+    fn run(
         &self,
-        input: &Tensor<T>,
-        [hidden]: &[Tensor<T>; 1],
-        weights: &Weights<T>,
-    ) -> Result<[Tensor<T>; 1]> {
-        let recurrent = weights.of_hidden(hidden)?;
-        let size = hidden.shape()[1];
-        let gate = |of: &Tensor<T>, index: usize| of.narrow(1, index * size, size);
-        let open = |index| {
-            Ok(gate(input, index)?
-                .add(&gate(&recurrent, index)?)?
-                .sigmoid())
-        };
-        let (reset, update) = (open(0)?, open(1)?);
-        let memory = reset.mul(&gate(&recurrent, 2)?)?;
-        let content = gate(input, 2)?.add(&memory)?.tanh();
-        // (1 - z) n + z h = n + z (h - n)
-        Ok([content.add(&update.mul(&hidden.sub(&content)?)?)?])
+        x: &Tensor<T>,
+        [state]: [&Tensor<T>; 1],
+        weights: &RecurrentWeights<T>,
+        walk: &Walk,
+    ) -> Result<(Tensor<T>, [Tensor<T>; 1])> {
+        let (output, last) = gru_sequence(x, state, weights, walk)?;
+        Ok((output, [last]))
     }
 }
 

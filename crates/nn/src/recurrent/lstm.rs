@@ -1,10 +1,12 @@
 //! Long short-term memory (Hochreiter and Schmidhuber 1997).
 
-use lexigrad_tensor::{Element, Module, Result, Tensor, Visitor};
+use lexigrad_tensor::{
+    Element, Module, RecurrentWeights, Result, Tensor, Visitor, Walk, lstm_sequence,
+};
 use rand::Rng;
 
 use super::RecurrentConfig;
-use super::parameters::{CellConfig, CellParameters, Weights};
+use super::parameters::{CellConfig, CellParameters};
 use super::stack::{Recurrence, Stack};
 
 /// The recurrence of an [`Lstm`].
@@ -16,19 +18,14 @@ const GATES: usize = 4;
 impl<T: Element> Recurrence<T, 2> for Gates {
     const NAME: &'static str = "lstm";
 
-    fn step(
+    fn run(
         &self,
-        input: &Tensor<T>,
-        [hidden, cell]: &[Tensor<T>; 2],
-        weights: &Weights<T>,
-    ) -> Result<[Tensor<T>; 2]> {
-        let gates = input.add(&weights.of_hidden(hidden)?)?;
-        let size = hidden.shape()[1];
-        let gate = |index: usize| gates.narrow(1, index * size, size);
-        let (input, forget) = (gate(0)?.sigmoid(), gate(1)?.sigmoid());
-        let (content, output) = (gate(2)?.tanh(), gate(3)?.sigmoid());
-        let cell = forget.mul(cell)?.add(&input.mul(&content)?)?;
-        Ok([output.mul(&cell.tanh())?, cell])
+        x: &Tensor<T>,
+        state: [&Tensor<T>; 2],
+        weights: &RecurrentWeights<T>,
+        walk: &Walk,
+    ) -> Result<(Tensor<T>, [Tensor<T>; 2])> {
+        lstm_sequence(x, state, weights, walk)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Recurrent layers: what a step is stands in `rnn.rs`, `lstm.rs` and `gru.rs`, how steps become layers over padded sequences in
-//! `stack.rs`.
+//! Recurrent layers: `rnn.rs`, `lstm.rs` and `gru.rs` name the recurrences, which are operations of the tensor crate; `stack.rs`
+//! makes layers and directions of them.
 
 mod gru;
 mod lstm;
@@ -8,9 +8,10 @@ mod rnn;
 mod stack;
 
 pub use gru::{Gru, GruCell};
+pub use lexigrad_tensor::Nonlinearity;
 pub use lstm::{Lstm, LstmCell, LstmState};
 pub use parameters::{CellConfig, CellParameters};
-pub use rnn::{Nonlinearity, Rnn, RnnCell};
+pub use rnn::{Rnn, RnnCell};
 
 use lexigrad_tensor::{Error, Result};
 

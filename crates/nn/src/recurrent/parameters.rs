@@ -1,6 +1,6 @@
 //! The parameters of one layer in one direction.
 
-use lexigrad_tensor::{Element, Param, Result, Tensor, Visitor, linear};
+use lexigrad_tensor::{Element, Param, RecurrentWeights, Tensor, Visitor};
 use rand::Rng;
 
 /// The weights of a cell of G gates, stacked in PyTorch's order: they compute `W_ih x + b_ih` and `W_hh h + b_hh`.
@@ -62,12 +62,12 @@ impl<T: Element> CellParameters<T> {
     }
 
     /// The values, read once for all steps of a sequence.
-    pub(super) fn read(&self) -> Weights<T> {
-        Weights {
+    pub(super) fn read(&self) -> RecurrentWeights<T> {
+        let biases = self.bias_ih.as_ref().zip(self.bias_hh.as_ref());
+        RecurrentWeights {
             weight_ih: self.weight_ih.value(),
             weight_hh: self.weight_hh.value(),
-            bias_ih: self.bias_ih.as_ref().map(Param::value),
-            bias_hh: self.bias_hh.as_ref().map(Param::value),
+            biases: biases.map(|(of_input, of_hidden)| [of_input.value(), of_hidden.value()]),
         }
     }
 
@@ -77,25 +77,5 @@ impl<T: Element> CellParameters<T> {
         visitor.field(&format!("weight_hh{suffix}"), &self.weight_hh);
         visitor.field(&format!("bias_ih{suffix}"), &self.bias_ih);
         visitor.field(&format!("bias_hh{suffix}"), &self.bias_hh);
-    }
-}
-
-/// The values of [`CellParameters`].
-pub(super) struct Weights<T: Element> {
-    weight_ih: Tensor<T>,
-    weight_hh: Tensor<T>,
-    bias_ih: Option<Tensor<T>>,
-    bias_hh: Option<Tensor<T>>,
-}
-
-impl<T: Element> Weights<T> {
-    /// `W_ih x + b_ih`, `x: [.., I]` to `[.., G H]`.
-    pub(super) fn of_input(&self, x: &Tensor<T>) -> Result<Tensor<T>> {
-        linear(x, &self.weight_ih, self.bias_ih.as_ref())
-    }
-
-    /// `W_hh h + b_hh`, `h: [B, H]` to `[B, G H]`.
-    pub(super) fn of_hidden(&self, hidden: &Tensor<T>) -> Result<Tensor<T>> {
-        linear(hidden, &self.weight_hh, self.bias_hh.as_ref())
     }
 }

@@ -1,36 +1,26 @@
 //! The simple recurrent layer.
 
-use lexigrad_tensor::{Element, Module, Result, Tensor, Visitor};
+use lexigrad_tensor::{
+    Element, Module, Nonlinearity, RecurrentWeights, Result, Tensor, Visitor, Walk, rnn_sequence,
+};
 use rand::Rng;
 
 use super::RecurrentConfig;
-use super::parameters::{CellConfig, CellParameters, Weights};
+use super::parameters::{CellConfig, CellParameters};
 use super::stack::{Recurrence, Stack};
-
-/// The function φ of an [`Rnn`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Nonlinearity {
-    /// `tanh x`
-    #[default]
-    Tanh,
-    /// `max(x, 0)`
-    Relu,
-}
 
 impl<T: Element> Recurrence<T, 1> for Nonlinearity {
     const NAME: &'static str = "rnn";
 
-    fn step(
+    fn run(
         &self,
-        input: &Tensor<T>,
-        [hidden]: &[Tensor<T>; 1],
-        weights: &Weights<T>,
-    ) -> Result<[Tensor<T>; 1]> {
-        let sum = input.add(&weights.of_hidden(hidden)?)?;
-        Ok([match self {
-            Self::Tanh => sum.tanh(),
-            Self::Relu => sum.relu(),
-        }])
+        x: &Tensor<T>,
+        [state]: [&Tensor<T>; 1],
+        weights: &RecurrentWeights<T>,
+        walk: &Walk,
+    ) -> Result<(Tensor<T>, [Tensor<T>; 1])> {
+        let (output, last) = rnn_sequence(x, state, weights, *self, walk)?;
+        Ok((output, [last]))
     }
 }
 

@@ -1,11 +1,12 @@
 //! Layers of a recurrence, in one or two directions, over sequences of different lengths.
 
 use lexigrad_tensor::{
-    Element, Error, Mask, Module, Result, Shape, Tensor, Visitor, cat, dropout, stack,
+    Element, Error, Mask, Module, RecurrentWeights, Result, Shape, Tensor, Visitor, Walk, cat,
+    dropout, stack,
 };
 use rand::Rng;
 
-use super::parameters::{CellParameters, Weights};
+use super::parameters::CellParameters;
 use super::{CellConfig, RecurrentConfig};
 use crate::sequence::{axes, check_lengths};
 
@@ -14,13 +15,14 @@ pub(super) trait Recurrence<T: Element, const N: usize> {
     /// What errors call it.
     const NAME: &'static str;
 
-    /// The state after one step, from the state before it and `W_ih x + b_ih: [B, G H]`.
-    fn step(
+    /// The hidden states `[L, B, H]` and the last state from a first one, `x: [L, B, I]`.
+    fn run(
         &self,
-        input: &Tensor<T>,
-        state: &[Tensor<T>; N],
-        weights: &Weights<T>,
-    ) -> Result<[Tensor<T>; N]>;
+        x: &Tensor<T>,
+        state: [&Tensor<T>; N],
+        weights: &RecurrentWeights<T>,
+        walk: &Walk,
+    ) -> Result<(Tensor<T>, [Tensor<T>; N])>;
 
     /// One step from an input `[B, I]`, starting from zeros if there is no state yet.
     fn first_step(
@@ -35,8 +37,14 @@ pub(super) trait Recurrence<T: Element, const N: usize> {
         };
         let shape = Shape::from([batch, parameters.hidden_size()]);
         let state = initial(Self::NAME, state, &shape)?;
-        let weights = parameters.read();
-        self.step(&weights.of_input(x)?, &state, &weights)
+        let state = state.each_ref();
+        let (_, next) = self.run(
+            &x.unsqueeze(0)?,
+            state,
+            &parameters.read(),
+            &Walk::default(),
+        )?;
+        Ok(next)
     }
 }
 
@@ -140,11 +148,18 @@ impl<T: Element> Stack<T> {
             for (direction, cell) in cells.iter().enumerate() {
                 let index = layer * cells.len() + direction;
                 let start = pick(&initial, index)?;
-                let (output, end) = run(rule, cell, &x, lengths, start, direction == 1)?;
+                let walk = Walk {
+                    lengths: lengths.map(<[usize]>::to_vec),
+                    reverse: direction == 1,
+                };
+                let (output, end) = rule.run(&x, start.each_ref(), &cell.read(), &walk)?;
                 outputs.push(output);
                 last.push(end);
             }
-            x = cat(&outputs.iter().collect::<Vec<_>>(), -1)?;
+            x = match &outputs[..] {
+                [output] => output.clone(),
+                both => cat(&both.iter().collect::<Vec<_>>(), -1)?,
+            };
             if layer + 1 < config.num_layers {
                 x = dropout(&x, config.dropout)?;
             }
@@ -170,57 +185,6 @@ impl<T: Element> Stack<T> {
     }
 }
 
-/// One layer in one direction over `x: [L, B, I]`: the hidden states `[L, B, H]`, zeros in the padding, and the last state.
-///
-/// A sequence keeps its state in padding. So in reverse, where padding comes first, it starts at its own last element.
-fn run<T: Element, R: Recurrence<T, N>, const N: usize>(
-    rule: &R,
-    cell: &CellParameters<T>,
-    x: &Tensor<T>,
-    lengths: Option<&[usize]>,
-    mut state: [Tensor<T>; N],
-    reverse: bool,
-) -> Result<(Tensor<T>, [Tensor<T>; N])> {
-    let weights = cell.read();
-    let inputs = unbind(&weights.of_input(x)?)?;
-    let mut outputs = Vec::with_capacity(inputs.len());
-    for place in 0..inputs.len() {
-        let time = if reverse {
-            inputs.len() - 1 - place
-        } else {
-            place
-        };
-        let next = rule.step(&inputs[time], &state, &weights)?;
-        let Some(present) = present(lengths, time)? else {
-            outputs.push(next[0].clone());
-            state = next;
-            continue;
-        };
-        outputs.push(next[0].masked_fill(&present.not(), T::zero())?);
-        for (state, next) in state.iter_mut().zip(&next) {
-            *state = next.where_mask(&present, state)?;
-        }
-    }
-    if reverse {
-        outputs.reverse();
-    }
-    if outputs.is_empty() {
-        let batch = x.shape()[1];
-        return Ok((Tensor::zeros([0, batch, cell.hidden_size()]), state));
-    }
-    Ok((stack(&outputs.iter().collect::<Vec<_>>(), 0)?, state))
-}
-
-/// Which sequences have an element at `time`, `[B, 1]`; `None` if all do.
-fn present(lengths: Option<&[usize]>, time: usize) -> Result<Option<Mask>> {
-    let lengths = lengths.unwrap_or_default();
-    if lengths.iter().all(|&length| time < length) {
-        return Ok(None);
-    }
-    let values = lengths.iter().map(|&length| time < length).collect();
-    Mask::new(values, [lengths.len(), 1]).map(Some)
-}
-
 /// x with zeros in the padding, so that not even an infinity there reaches a gradient.
 fn without_padding<T: Element>(x: &Tensor<T>, lengths: Option<&[usize]>) -> Result<Tensor<T>> {
     let Some(lengths) = lengths else {
@@ -229,22 +193,6 @@ fn without_padding<T: Element>(x: &Tensor<T>, lengths: Option<&[usize]>) -> Resu
     let (length, batch) = (x.shape()[0], x.shape()[1]);
     let places = (0..length).flat_map(|time| lengths.iter().map(move |&own| time >= own));
     x.masked_fill(&Mask::new(places.collect(), [length, batch, 1])?, T::zero())
-}
-
-/// `x: [L, ..]` as L tensors `[..]`.
-///
-/// By halves, because the gradient of a part is as large as what it is a part of: all of them cost L ln L and not L².
-fn unbind<T: Element>(x: &Tensor<T>) -> Result<Vec<Tensor<T>>> {
-    match x.shape()[0] {
-        0 => Ok(Vec::new()),
-        1 => Ok(vec![x.squeeze(0)?]),
-        length => {
-            let half = length / 2;
-            let mut parts = unbind(&x.narrow(0, 0, half)?)?;
-            parts.extend(unbind(&x.narrow(0, half, length - half)?)?);
-            Ok(parts)
-        }
-    }
 }
 
 /// The state `[B, H]` of one layer and direction out of `[layers directions, B, H]`.

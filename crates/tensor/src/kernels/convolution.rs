@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use super::matmul::{Matrix, matmul_alone};
+use super::matmul::{Matrix, Threads, product};
 use super::{Kernel, PARALLEL_WORK, dispatch};
 use crate::element::Element;
 
@@ -84,16 +84,13 @@ pub(crate) fn convolution<T: Element>(
             let w = &w[index * run * outputs..];
             let rows = Matrix { rs: outputs, cs: 1 };
             let adds = index > 0 || bias.is_some();
-            matmul_alone(
-                count,
-                run,
-                outputs,
-                &x[sizes.start(index)..],
-                windows,
-                w,
-                rows,
-                out,
+            product(
+                [count, run, outputs],
+                (&x[sizes.start(index)..], windows),
+                (w, rows),
+                (out, outputs),
                 adds,
+                Threads::One,
             );
         }
     });
@@ -154,16 +151,13 @@ fn windows_of_gradient<T: Element>(w: &[T], grad: &[T], sizes: &Sizes, dx: &mut 
     for index in 0..runs {
         let w = &w[index * outputs * run..];
         let (left, right) = (Matrix { rs: outputs, cs: 1 }, Matrix { rs: run, cs: 1 });
-        matmul_alone(
-            count,
-            outputs,
-            run,
-            grad,
-            left,
-            w,
-            right,
-            &mut windows,
+        product(
+            [count, outputs, run],
+            (grad, left),
+            (w, right),
+            (&mut windows, run),
             false,
+            Threads::One,
         );
         let dx = &mut dx[sizes.start(index)..];
         dispatch(AddWindows {
@@ -185,16 +179,13 @@ fn weights_of_gradient<T: Element>(x: &[T], grad: &[T], sizes: &Sizes, dw: &mut 
             rs: sizes.stride(),
             cs: 1,
         };
-        matmul_alone(
-            outputs,
-            count,
-            run,
-            grad,
-            left,
-            &x[sizes.start(index)..],
-            right,
-            dw,
+        product(
+            [outputs, count, run],
+            (grad, left),
+            (&x[sizes.start(index)..], right),
+            (dw, run),
             true,
+            Threads::One,
         );
     }
 }

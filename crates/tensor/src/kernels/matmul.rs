@@ -36,6 +36,13 @@ const FEW_ROWS: usize = 16;
 /// From so many multiplications on a product is shared among the threads: 2 MFLOP, some 20 µs on one core.
 const PARALLEL: usize = 1 << 20;
 
+/// Whether a product may be shared among the threads; one inside a part of larger work may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Threads {
+    One,
+    All,
+}
+
 /// `out (+)= a b`, `a: [m, k]`, `b: [k, n]`, `out: [m, n]` in row-major order; adds if `accumulate`. Strides of 0 are allowed.
 ///
 /// Threads share the rows and columns of the result, never the sum over k, so that their number does not change the bits.
@@ -54,85 +61,73 @@ pub(crate) fn matmul<T: Element>(
     out: &mut [T],
     accumulate: bool,
 ) {
-    product(m, k, n, a, a_strides, b, b_strides, out, accumulate, true);
+    let (a, b) = ((a, a_strides), (b, b_strides));
+    let out = (&mut out[..m * n], n);
+    product([m, k, n], a, b, out, accumulate, Threads::All);
 }
 
-/// [`matmul`] on this thread alone, for a part of work that threads share already.
-#[allow(clippy::too_many_arguments, reason = "as for `matmul`")]
-pub(crate) fn matmul_alone<T: Element>(
-    m: usize,
-    k: usize,
-    n: usize,
-    a: &[T],
-    a_strides: Matrix,
-    b: &[T],
-    b_strides: Matrix,
-    out: &mut [T],
+/// [`matmul`] of sizes `[m, k, n]` into rows that lie as far apart as is said beside the result; what is between them stays.
+pub(crate) fn product<T: Element>(
+    [m, k, n]: [usize; 3],
+    a: (&[T], Matrix),
+    b: (&[T], Matrix),
+    (out, row): (&mut [T], usize),
     accumulate: bool,
+    threads: Threads,
 ) {
-    product(m, k, n, a, a_strides, b, b_strides, out, accumulate, false);
-}
-
-/// [`matmul`], on all threads if the work is to be shared.
-#[allow(clippy::too_many_arguments, reason = "as for `matmul`")]
-fn product<T: Element>(
-    m: usize,
-    k: usize,
-    n: usize,
-    a: &[T],
-    a_strides: Matrix,
-    b: &[T],
-    b_strides: Matrix,
-    out: &mut [T],
-    accumulate: bool,
-    shared: bool,
-) {
-    let out = &mut out[..m * n];
-    if out.is_empty() || k == 0 {
+    if m == 0 || n == 0 {
+        return;
+    }
+    check_bounds(m, n, out.len(), Matrix { rs: row, cs: 1 });
+    assert!(n <= row, "the rows of the result overlap");
+    if k == 0 {
         if !accumulate {
-            out.fill(T::zero());
+            out.chunks_mut(row).for_each(|row| row[..n].fill(T::zero()));
         }
         return;
     }
-    check_bounds(m, k, a.len(), a_strides);
-    check_bounds(k, n, b.len(), b_strides);
+    check_bounds(m, k, a.0.len(), a.1);
+    check_bounds(k, n, b.0.len(), b.1);
     if m * k * n <= SMALL {
         return dispatch(Small {
             sizes: [m, k, n],
-            a: (a, a_strides),
-            b: (b, b_strides),
+            a,
+            b,
             out,
+            row,
             accumulate,
         });
     }
+    let ((a_data, a_strides), (b_data, b_strides)) = (a, b);
     let in_columns = b_strides.rs == 1 && b_strides.cs > 1;
     if in_columns && m >= FEW_ROWS && m * k * n >= TURNED {
-        if m * (k + n) < k * n {
+        if row == n && m * (k + n) < k * n {
             // outᵀ = bᵀ aᵀ: b then stands in rows, and what is turned is small.
             let mut flipped = Storage::uninitialised(m * n);
-            if accumulate {
-                transpose(out, m, n, n, flipped.make_mut());
-            }
-            let (left, right) = (b_strides.transposed(), a_strides.transposed());
             let turned = flipped.make_mut();
-            product(n, k, m, b, left, a, right, turned, accumulate, shared);
+            if accumulate {
+                transpose(out, m, n, n, turned);
+            }
+            let left = (b_data, b_strides.transposed());
+            let right = (a_data, a_strides.transposed());
+            product([n, k, m], left, right, (turned, m), accumulate, threads);
             return transpose(turned, n, m, m, out);
         }
         let mut rows = Storage::uninitialised(k * n);
-        transpose(b, n, k, b_strides.cs, rows.make_mut());
-        let in_rows = Matrix { rs: n, cs: 1 };
-        let b = rows.as_slice();
-        return product(m, k, n, a, a_strides, b, in_rows, out, accumulate, shared);
+        transpose(b_data, n, k, b_strides.cs, rows.make_mut());
+        let in_rows = (rows.as_slice(), Matrix { rs: n, cs: 1 });
+        return product([m, k, n], a, in_rows, (out, row), accumulate, threads);
     }
-    let alone = !shared || m * k * n < PARALLEL || rayon::current_num_threads() == 1;
+    let alone =
+        threads == Threads::One || m * k * n < PARALLEL || rayon::current_num_threads() == 1;
     let parallelism = if alone {
         Parallelism::None
     } else {
         Parallelism::Rayon(0)
     };
     let beta = if accumulate { T::one() } else { T::zero() };
-    // SAFETY: every index `i * rs + j * cs` of both operands was checked to lie in its slice, the result is m * n long and
-    // does not overlap them, since it is borrowed mutably; `T` is f32 or f64, which gemm knows.
+    // SAFETY: every index `i * rs + j * cs` of both operands and of the result was checked to lie in its slice, and the result
+    // does not overlap the operands, since it is borrowed mutably; `T` is f32 or f64, which gemm knows.
     unsafe {
         gemm::gemm(
             m,
@@ -140,14 +135,14 @@ fn product<T: Element>(
             k,
             out.as_mut_ptr(),
             1,
-            n as isize,
+            row as isize,
             accumulate,
-            a.as_ptr(),
-            a_strides.cs as isize,
-            a_strides.rs as isize,
-            b.as_ptr(),
-            b_strides.cs as isize,
-            b_strides.rs as isize,
+            a.0.as_ptr(),
+            a.1.cs as isize,
+            a.1.rs as isize,
+            b.0.as_ptr(),
+            b.1.cs as isize,
+            b.1.rs as isize,
             beta,
             T::one(),
             false,
@@ -163,6 +158,7 @@ struct Small<'a, T> {
     a: (&'a [T], Matrix),
     b: (&'a [T], Matrix),
     out: &'a mut [T],
+    row: usize,
     accumulate: bool,
 }
 
@@ -171,10 +167,10 @@ impl<T: Element> Kernel for Small<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let [_, k, n] = self.sizes;
+        let [m, k, n] = self.sizes;
         let ((a, a_strides), (b, b_strides)) = (self.a, self.b);
-        for (i, row) in self.out.chunks_exact_mut(n).enumerate() {
-            for (j, out) in row.iter_mut().enumerate() {
+        for (i, row) in self.out.chunks_mut(self.row).take(m).enumerate() {
+            for (j, out) in row[..n].iter_mut().enumerate() {
                 let mut sum = if self.accumulate { *out } else { T::zero() };
                 for p in 0..k {
                     let left = a[i * a_strides.rs + p * a_strides.cs];
@@ -242,6 +238,24 @@ mod tests {
                         );
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn what_lies_between_the_rows_of_a_result_stays() {
+        for [m, k, n] in [[2, 3, 2], [3, 0, 2], [9, 20, 30]] {
+            let (a, b) = (numbers(m * k, 7), numbers(k * n, 5));
+            let (a, b) = (
+                (&a[..], Matrix { rs: k, cs: 1 }),
+                (&b[..], Matrix { rs: n, cs: 1 }),
+            );
+            let mut dense = vec![0.0; m * n];
+            product([m, k, n], a, b, (&mut dense, n), false, Threads::One);
+            let mut apart = vec![7.0; m * (n + 3)];
+            product([m, k, n], a, b, (&mut apart, n + 3), false, Threads::All);
+            for (row, dense) in apart.chunks(n + 3).zip(dense.chunks(n)) {
+                assert_eq!((&row[..n], &row[n..]), (dense, &[7.0; 3][..]));
             }
         }
     }

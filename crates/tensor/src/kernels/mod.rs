@@ -14,6 +14,7 @@ pub(crate) mod matmul;
 pub(crate) mod order;
 mod prefetch;
 pub(crate) mod random;
+pub(crate) mod recurrent;
 pub(crate) mod reduce;
 pub(crate) mod rows;
 pub(crate) mod softmax;

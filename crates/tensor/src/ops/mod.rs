@@ -36,6 +36,7 @@
 //! | `embedding_bag` `embedding_bag_weighted` | Σ, mean, max of table\[ids\] by bag | row-sparse | `embedding_bag.rs` |
 //! | `bag_sum` `segment_sum` `segment_mean` `segment_max` | Σ, mean, max of x by bag or id | G spread over the segment | `segments.rs` |
 //! | `cross_entropy` | ln Σ e^x - x\[t\] | softmax x - onehot t | `cross_entropy.rs` |
+//! | `rnn_sequence` `lstm_sequence` `gru_sequence` | h by steps over time | fused | `recurrent/` |
 //! | `layer_norm` | (x - mean) / std w + b | fused | `layer_norm.rs` |
 //! | `checkpoint` | f() | f again, and its gradient | `../tape/checkpoint.rs` |
 //! | `map_gradient` | x | f(G), whatever f is | `hooks.rs` |
@@ -57,6 +58,7 @@ mod layer_norm;
 mod matmul;
 mod norm;
 mod order;
+mod recurrent;
 mod reduce;
 pub(crate) mod rows;
 mod sampled;
@@ -78,6 +80,9 @@ pub use join::{cat, stack};
 pub use layer_norm::layer_norm;
 pub use matmul::linear;
 pub use norm::{Norm, cosine_similarity};
+pub use recurrent::{
+    Nonlinearity, RecurrentWeights, Walk, gru_sequence, lstm_sequence, rnn_sequence,
+};
 pub use rows::{gather_rows, scatter_rows};
 pub use sampled::sampled_matmul;
 pub use segments::{bag_sum, segment_max, segment_mean, segment_sum};
