@@ -41,6 +41,21 @@ impl Sizes {
         run * self.dilation * self.channels
     }
 
+    /// The numbers of a text's gradient that are not zero: for each run where its window and its weights begin, and the number.
+    #[inline(always)]
+    fn given<T: Element>(&self, grad: &[T]) -> impl Iterator<Item = (usize, usize, T)> {
+        let (runs, run) = self.runs();
+        let numbers = grad.iter().copied().enumerate();
+        let given = numbers.filter(|(_, grad)| *grad != T::zero());
+        given.flat_map(move |(place, grad)| {
+            let (t, o) = (place / self.outputs, place % self.outputs);
+            (0..runs).map(move |index| {
+                let window = t * self.stride() + self.start(index);
+                (window, (index * self.outputs + o) * run, grad)
+            })
+        })
+    }
+
     /// Runs `work` on each text of the batch and its part of `out`.
     fn for_each_text<T: Element>(
         &self,
@@ -226,17 +241,9 @@ impl<T: Element> Kernel for ScatterWeights<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Self { w, grad, sizes, dx } = self;
-        let (runs, run) = sizes.runs();
-        for (place, &grad) in grad
-            .iter()
-            .enumerate()
-            .filter(|(_, grad)| **grad != T::zero())
-        {
-            let (t, o) = (place / sizes.outputs, place % sizes.outputs);
-            for index in 0..runs {
-                let dx = &mut dx[t * sizes.stride() + sizes.start(index)..][..run];
-                add_scaled(dx, &w[(index * sizes.outputs + o) * run..][..run], grad);
-            }
+        let run = sizes.runs().1;
+        for (window, weights, grad) in sizes.given(grad) {
+            add_scaled(&mut dx[window..][..run], &w[weights..][..run], grad);
         }
     }
 }
@@ -254,21 +261,9 @@ impl<T: Element> Kernel for GatherWindows<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Self { x, grad, sizes, dw } = self;
-        let (runs, run) = sizes.runs();
-        for (place, &grad) in grad
-            .iter()
-            .enumerate()
-            .filter(|(_, grad)| **grad != T::zero())
-        {
-            let (t, o) = (place / sizes.outputs, place % sizes.outputs);
-            for index in 0..runs {
-                let dw = &mut dw[(index * sizes.outputs + o) * run..][..run];
-                add_scaled(
-                    dw,
-                    &x[t * sizes.stride() + sizes.start(index)..][..run],
-                    grad,
-                );
-            }
+        let run = sizes.runs().1;
+        for (window, weights, grad) in sizes.given(grad) {
+            add_scaled(&mut dw[weights..][..run], &x[window..][..run], grad);
         }
     }
 }
