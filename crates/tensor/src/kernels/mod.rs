@@ -76,7 +76,17 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
 #[inline(always)]
 fn best_instruction_set() -> pulp::Arch {
     static BEST: OnceLock<pulp::Arch> = OnceLock::new();
-    *BEST.get_or_init(pulp::Arch::new)
+    *BEST.get_or_init(|| wished_instruction_set().unwrap_or_default())
+}
+
+/// The one that `LEXIGRAD_INSTRUCTIONS` asks for, `avx2` or `baseline`, so that every path can be tested on a machine that has more.
+fn wished_instruction_set() -> Option<pulp::Arch> {
+    match std::env::var("LEXIGRAD_INSTRUCTIONS").ok()?.as_str() {
+        "baseline" => Some(pulp::Arch::Scalar),
+        #[cfg(target_arch = "x86_64")]
+        "avx2" => pulp::x86::V3::try_new().map(pulp::Arch::V3),
+        _ => None,
+    }
 }
 
 struct Vectorised<K>(K);

@@ -30,7 +30,8 @@
 //! | `index_select` `gather` `scatter_add` `flip` `roll` `repeat` | elements by index along an axis | added back to where they stood | `index.rs` |
 //! | `one_hot` | 1 at the id, 0 elsewhere | a constant | `ids.rs` |
 //! | `cumsum` `sort` `topk` | sums so far, elements in order | sums from the end, G where the element stood | `order.rs` |
-//! | `conv1d` `max_pool1d` `avg_pool1d` | of windows over time | composed | `convolution.rs` |
+//! | `conv1d` | Σ W window | Σ G W at the windows, Σ G window | `convolution.rs` |
+//! | `max_pool1d` `avg_pool1d` | of windows over time | composed | `convolution.rs` |
 //! | `gather_rows` `scatter_rows` | table\[ids\], table\[ids\] += x | each the other's | `rows.rs` |
 //! | `embedding` | table\[ids\] | row-sparse, without padding | `embedding.rs` |
 //! | `embedding_bag` `embedding_bag_weighted` | Σ, mean, max of table\[ids\] by bag | row-sparse | `embedding_bag.rs` |
