@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::element::Element;
 use crate::error::Result;
 use crate::gradients::Gradients;
-use crate::kernels::random;
+use crate::kernels::{random, threads};
 use crate::tape::{Tape, next_thread_seed};
 use crate::tensor::Tensor;
 
@@ -36,14 +36,19 @@ pub fn data_parallel<S: Sync, T: Element>(
     loss: impl Fn(&S) -> Result<Tensor<T>> + Sync,
 ) -> Result<(T, Gradients<T>)> {
     let seed = next_thread_seed();
+    let pass = |index: usize, shard: &S| {
+        let tape = Tape::seeded(random::mix(seed ^ index as u64));
+        let loss = loss(shard)?;
+        let value = loss.item()?;
+        Ok((value, tape.backward(&loss)?))
+    };
+    // With a shard for each thread there is nobody left to share the work of a shard with.
+    let enough = shards.len() >= rayon::current_num_threads();
+    let shards = shards.par_iter().enumerate();
     let results: Vec<Result<(T, Gradients<T>)>> = shards
-        .par_iter()
-        .enumerate()
-        .map(|(index, shard)| {
-            let tape = Tape::seeded(random::mix(seed ^ index as u64));
-            let loss = loss(shard)?;
-            let value = loss.item()?;
-            Ok((value, tape.backward(&loss)?))
+        .map(|(index, shard)| match enough {
+            true => threads::alone(|| pass(index, shard)),
+            false => pass(index, shard),
         })
         .collect();
     let mut total = T::zero();

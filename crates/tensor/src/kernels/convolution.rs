@@ -3,8 +3,8 @@
 
 use rayon::prelude::*;
 
-use super::matmul::{Matrix, Threads, product};
-use super::{Kernel, PARALLEL_WORK, dispatch};
+use super::matmul::{Matrix, product};
+use super::{Kernel, PARALLEL_WORK, dispatch, threads};
 use crate::element::Element;
 
 /// The sizes of a convolution of `[batch, length, channels]` to `[batch, count, outputs]`.
@@ -66,12 +66,12 @@ impl Sizes {
     ) {
         let (text, part) = ((self.length * self.channels).max(1), part.max(1));
         let multiplications = self.batch * self.count * self.outputs * self.channels * self.size;
-        if multiplications < PARALLEL_WORK * 8 || rayon::current_num_threads() == 1 {
+        if multiplications < PARALLEL_WORK * 8 || !threads::has_company() {
             let texts = x.chunks_exact(text).zip(out.chunks_exact_mut(part));
             texts.for_each(|(x, out)| work(x, out));
         } else {
             let texts = x.par_chunks_exact(text).zip(out.par_chunks_exact_mut(part));
-            texts.for_each(|(x, out)| work(x, out));
+            texts.for_each(|(x, out)| threads::alone(|| work(x, out)));
         }
     }
 }
@@ -105,7 +105,6 @@ pub(crate) fn convolution<T: Element>(
                 (w, rows),
                 (out, outputs),
                 adds,
-                Threads::One,
             );
         }
     });
@@ -172,7 +171,6 @@ fn windows_of_gradient<T: Element>(w: &[T], grad: &[T], sizes: &Sizes, dx: &mut 
             (w, right),
             (&mut windows, run),
             false,
-            Threads::One,
         );
         let dx = &mut dx[sizes.start(index)..];
         dispatch(AddWindows {
@@ -200,7 +198,6 @@ fn weights_of_gradient<T: Element>(x: &[T], grad: &[T], sizes: &Sizes, dw: &mut 
             (&x[sizes.start(index)..], right),
             (dw, run),
             true,
-            Threads::One,
         );
     }
 }

@@ -5,7 +5,7 @@
 use gemm::Parallelism;
 
 use super::transpose::transpose;
-use super::{Kernel, dispatch};
+use super::{Kernel, dispatch, threads};
 use crate::element::Element;
 use crate::storage::Storage;
 
@@ -36,13 +36,6 @@ const FEW_ROWS: usize = 16;
 /// From so many multiplications on a product is shared among the threads: 2 MFLOP, some 20 µs on one core.
 const PARALLEL: usize = 1 << 20;
 
-/// Whether a product may be shared among the threads; one inside a part of larger work may not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Threads {
-    One,
-    All,
-}
-
 /// `out (+)= a b`, `a: [m, k]`, `b: [k, n]`, `out: [m, n]` in row-major order; adds if `accumulate`. Strides of 0 are allowed.
 ///
 /// Threads share the rows and columns of the result, never the sum over k, so that their number does not change the bits.
@@ -63,7 +56,7 @@ pub(crate) fn matmul<T: Element>(
 ) {
     let (a, b) = ((a, a_strides), (b, b_strides));
     let out = (&mut out[..m * n], n);
-    product([m, k, n], a, b, out, accumulate, Threads::All);
+    product([m, k, n], a, b, out, accumulate);
 }
 
 /// [`matmul`] of sizes `[m, k, n]` into rows that lie as far apart as is said beside the result; what is between them stays.
@@ -73,7 +66,6 @@ pub(crate) fn product<T: Element>(
     b: (&[T], Matrix),
     (out, row): (&mut [T], usize),
     accumulate: bool,
-    threads: Threads,
 ) {
     if m == 0 || n == 0 {
         return;
@@ -110,20 +102,18 @@ pub(crate) fn product<T: Element>(
             }
             let left = (b_data, b_strides.transposed());
             let right = (a_data, a_strides.transposed());
-            product([n, k, m], left, right, (turned, m), accumulate, threads);
+            product([n, k, m], left, right, (turned, m), accumulate);
             return transpose(turned, n, m, m, out);
         }
         let mut rows = Storage::uninitialised(k * n);
         transpose(b_data, n, k, b_strides.cs, rows.make_mut());
         let in_rows = (rows.as_slice(), Matrix { rs: n, cs: 1 });
-        return product([m, k, n], a, in_rows, (out, row), accumulate, threads);
+        return product([m, k, n], a, in_rows, (out, row), accumulate);
     }
-    let alone =
-        threads == Threads::One || m * k * n < PARALLEL || rayon::current_num_threads() == 1;
-    let parallelism = if alone {
-        Parallelism::None
-    } else {
+    let parallelism = if m * k * n >= PARALLEL && threads::has_company() {
         Parallelism::Rayon(0)
+    } else {
+        Parallelism::None
     };
     let beta = if accumulate { T::one() } else { T::zero() };
     // SAFETY: every index `i * rs + j * cs` of both operands and of the result was checked to lie in its slice, and the result
@@ -251,9 +241,9 @@ mod tests {
                 (&b[..], Matrix { rs: n, cs: 1 }),
             );
             let mut dense = vec![0.0; m * n];
-            product([m, k, n], a, b, (&mut dense, n), false, Threads::One);
+            product([m, k, n], a, b, (&mut dense, n), false);
             let mut apart = vec![7.0; m * (n + 3)];
-            product([m, k, n], a, b, (&mut apart, n + 3), false, Threads::All);
+            product([m, k, n], a, b, (&mut apart, n + 3), false);
             for (row, dense) in apart.chunks(n + 3).zip(dense.chunks(n)) {
                 assert_eq!((&row[..n], &row[n..]), (dense, &[7.0; 3][..]));
             }

@@ -19,6 +19,7 @@ pub(crate) mod reduce;
 pub(crate) mod rows;
 pub(crate) mod softmax;
 pub(crate) mod strided;
+pub(crate) mod threads;
 pub(crate) mod transpose;
 pub(crate) mod windows;
 
@@ -115,9 +116,8 @@ fn for_each_part<T: Send>(
     kernel: &impl PartKernel<T>,
 ) {
     let rows = out.len() / row.max(1);
-    let alone = rows < 2
-        || rows.saturating_mul(work_per_row) < PARALLEL_WORK
-        || rayon::current_num_threads() == 1;
+    let alone =
+        rows < 2 || rows.saturating_mul(work_per_row) < PARALLEL_WORK || !threads::has_company();
     if alone {
         return dispatch(Part {
             kernel,

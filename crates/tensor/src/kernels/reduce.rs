@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Kernel, PARALLEL_WORK, PartKernel, dispatch, for_each_part};
+use super::{Kernel, PARALLEL_WORK, PartKernel, dispatch, for_each_part, threads};
 use crate::element::Element;
 
 /// Independent partial sums, enough to fill the vector units.
@@ -78,7 +78,7 @@ impl<T: Element> Kernel for Sum<'_, T> {
 /// `Σ x`
 pub(crate) fn sum<T: Element>(x: &[T]) -> T {
     let block_sum = |block| dispatch(Sum(block));
-    if x.len() < PARALLEL_WORK || rayon::current_num_threads() == 1 {
+    if x.len() < PARALLEL_WORK || !threads::has_company() {
         let sums = x.chunks(BLOCK).map(block_sum);
         return sums.fold(T::zero(), |sum, block| sum + block);
     }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Kernel, PARALLEL_WORK, dispatch};
+use super::{Kernel, PARALLEL_WORK, dispatch, threads};
 
 /// Square tiles of this size are turned at once: a cache line of `f32` wide, so that no line is fetched twice.
 const TILE: usize = 16;
@@ -29,7 +29,7 @@ pub(crate) fn transpose<T: Copy + Send + Sync>(
         });
     };
     let out = &mut out[..rows * columns];
-    if out.len() < PARALLEL_WORK || rayon::current_num_threads() == 1 {
+    if out.len() < PARALLEL_WORK || !threads::has_company() {
         out.chunks_mut(band).enumerate().for_each(turn);
     } else {
         out.par_chunks_mut(band).enumerate().for_each(turn);

@@ -12,8 +12,8 @@ use rayon::prelude::*;
 pub use cells::Nonlinearity;
 pub(crate) use cells::{Cell, Gru, Lstm, Step};
 
-use super::matmul::{Matrix, Threads, product};
-use super::{Kernel, dispatch};
+use super::matmul::{Matrix, product};
+use super::{Kernel, dispatch, threads};
 use crate::element::Element;
 
 /// How many sequences a part has at most.
@@ -66,28 +66,21 @@ impl<'a> Sequences<'a> {
         self.lengths.is_none_or(|lengths| time < lengths[row])
     }
 
-    /// Runs `work` on each part, with the threads that its products may use.
+    /// Runs `work` on each part; the products of one that is alone may share threads.
     fn for_each<P: Send>(
         &self,
         gates: usize,
         parts: impl Iterator<Item = P>,
-        work: impl Fn(usize, P, Threads) + Sync,
+        work: impl Fn(usize, P) + Sync,
     ) {
         let parts: Vec<(usize, P)> = parts.enumerate().collect();
         let size = self.steps * self.batch * self.hidden * self.hidden * gates;
-        if parts.len() == 1 || size < PARALLEL || rayon::current_num_threads() == 1 {
-            let threads = if parts.len() == 1 {
-                Threads::All
-            } else {
-                Threads::One
-            };
-            parts
-                .into_iter()
-                .for_each(|(index, part)| work(index, part, threads));
+        if parts.len() == 1 || size < PARALLEL || !threads::has_company() {
+            let parts = parts.into_iter();
+            parts.for_each(|(index, part)| work(index, part));
         } else {
-            parts
-                .into_par_iter()
-                .for_each(|(index, part)| work(index, part, Threads::One));
+            let parts = parts.into_par_iter();
+            parts.for_each(|(index, part)| threads::alone(|| work(index, part)));
         }
     }
 }
@@ -147,26 +140,20 @@ pub(crate) fn forward<T: Element, C: Cell<T>>(
     let states = pieces(states, batch, rows, hidden);
     let output = pieces(output, batch, rows, hidden);
     let parts = gates.into_iter().zip(states).zip(output);
-    sequences.for_each(
-        C::GATES,
-        parts,
-        |index, ((gates, states), output), threads| {
-            let part = ForwardPart {
-                cell,
-                sequences: sequences.part(index),
-                weights,
-                threads,
-            };
-            part.run(gates, states, output);
-        },
-    );
+    sequences.for_each(C::GATES, parts, |index, ((gates, states), output)| {
+        let part = ForwardPart {
+            cell,
+            sequences: sequences.part(index),
+            weights,
+        };
+        part.run(gates, states, output);
+    });
 }
 
 struct ForwardPart<'a, T, C> {
     cell: C,
     sequences: Sequences<'a>,
     weights: Weights<'a, T>,
-    threads: Threads,
 }
 
 impl<T: Element, C: Cell<T>> ForwardPart<'_, T, C> {
@@ -203,7 +190,6 @@ impl<T: Element, C: Cell<T>> ForwardPart<'_, T, C> {
                 (&weight[weight_rows.start * rs..], Matrix { rs: cs, cs: rs }),
                 (&mut gates[columns.start..], C::WIDTH * size),
                 columns.start < C::GATES * size,
-                self.threads,
             );
         }
     }
@@ -274,7 +260,7 @@ pub(crate) fn backward<T: Element, C: Cell<T>>(
     let dgates = pieces(dgates, batch, rows, C::WIDTH * hidden);
     let dstate = pieces(dstate, batch, rows, hidden);
     let parts = dgates.into_iter().zip(dstate);
-    sequences.for_each(C::GATES, parts, |index, (dgates, dstate), threads| {
+    sequences.for_each(C::GATES, parts, |index, (dgates, dstate)| {
         let part = BackwardPart {
             cell,
             sequences: sequences.part(index),
@@ -282,7 +268,6 @@ pub(crate) fn backward<T: Element, C: Cell<T>>(
             first: index * rows,
             weight,
             trace,
-            threads,
         };
         part.run(dgates, dstate);
     });
@@ -296,7 +281,6 @@ struct BackwardPart<'a, T, C> {
     first: usize,
     weight: &'a [T],
     trace: &'a Trace<'a, T>,
-    threads: Threads,
 }
 
 impl<T: Element, C: Cell<T>> BackwardPart<'_, T, C> {
@@ -352,7 +336,6 @@ impl<T: Element, C: Cell<T>> BackwardPart<'_, T, C> {
                 ),
                 (&mut *dhidden, size),
                 true,
-                self.threads,
             );
         }
     }

@@ -6,7 +6,7 @@ use super::composed::{Steps, compose};
 use super::{RecurrentWeights, Walk};
 use crate::element::Element;
 use crate::error::Result;
-use crate::kernels::matmul::{Matrix, Threads, matmul, product};
+use crate::kernels::matmul::{Matrix, matmul, product};
 use crate::kernels::recurrent::{self as kernels, Sequences};
 use crate::kernels::reduce::sum_axis;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
@@ -156,7 +156,6 @@ impl<T: Element, C: Steps<T>> Sequence<T, C> {
                 (&weight, Matrix { rs: 1, cs: inputs }),
                 (gates, width),
                 false,
-                Threads::All,
             );
         })
     }
