@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod attention;
 mod elementwise;
 mod indexing;
 mod lookups;
@@ -46,6 +47,7 @@ fn run(rows: &[Row]) {
 
 fn all_rows() -> Vec<Row> {
     let tables = [
+        attention::rows(),
         elementwise::rows(),
         indexing::rows(),
         lookups::rows(),

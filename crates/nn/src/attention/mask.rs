@@ -45,14 +45,9 @@ impl<T: Element> AttentionMask<'_, T> {
         }
     }
 
-    /// The truth values together, for scores `[B, heads, Lq, Lk]` of queries of which the first stands at key `first`.
-    pub(super) fn merged(
-        &self,
-        name: &'static str,
-        scores: &Shape,
-        first: usize,
-    ) -> Result<Option<Mask>> {
-        let (batch, queries, keys) = (scores[0], scores[2], scores[3]);
+    /// The given truth values together, for scores `[B, heads, Lq, Lk]`.
+    pub(super) fn visible(&self, name: &'static str, scores: &Shape) -> Result<Option<Mask>> {
+        let (batch, keys) = (scores[0], scores[3]);
         let present = self.keys.map(|present| {
             if *present.shape() == [batch, keys] {
                 return Mask::new(present.to_vec(), [batch, 1, 1, keys]);
@@ -69,11 +64,26 @@ impl<T: Element> AttentionMask<'_, T> {
             let shape = for_heads(name, "the mask of the pairs", pairs.shape(), scores)?;
             Mask::new(pairs.to_vec(), shape)
         });
-        let causal = self
-            .causal
-            .then(|| Ok(Mask::lower_triangle(queries, keys, first as isize)));
-        let given = [present, pairs, causal].into_iter().flatten();
+        let given = [present, pairs].into_iter().flatten();
         given.reduce(|merged, mask| merged?.and(&mask?)).transpose()
+    }
+
+    /// All truth values together, for queries of which the first stands at key `first`.
+    pub(super) fn merged(
+        &self,
+        name: &'static str,
+        scores: &Shape,
+        first: usize,
+    ) -> Result<Option<Mask>> {
+        let visible = self.visible(name, scores)?;
+        if !self.causal {
+            return Ok(visible);
+        }
+        let causal = Mask::lower_triangle(scores[2], scores[3], first as isize);
+        match visible {
+            Some(visible) => Ok(Some(visible.and(&causal)?)),
+            None => Ok(Some(causal)),
+        }
     }
 
     /// The bias, to be added to scores `[B, heads, Lq, Lk]`.

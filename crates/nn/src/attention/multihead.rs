@@ -1,8 +1,12 @@
 //! Attention with several heads, each in a part of the features (Vaswani et al. 2017).
 
-use lexigrad_tensor::{Element, Error, Module, Param, Result, Shape, Tensor, Visitor, linear};
+use lexigrad_tensor::{
+    Attend, Element, Error, Module, Param, Result, Shape, Tensor, Visitor, attention, linear,
+    self_attention,
+};
 use rand::Rng;
 
+use super::scaled_dot_product::default_scale;
 use super::{AttentionMask, AttentionOptions, KeyValueCache, attention_weights};
 use crate::Linear;
 use crate::dropout::check_probability;
@@ -161,7 +165,17 @@ impl<T: Element> MultiheadAttention<T> {
         value: &Tensor<T>,
         mask: &AttentionMask<'_, T>,
     ) -> Result<Tensor<T>> {
-        Ok(self.forward_with_weights(query, key, value, mask)?.0)
+        if mask.bias.is_none()
+            && let Some(all) = self.project_packed(query, key, value)?
+        {
+            let (batch, length) = (all.shape()[0], all.shape()[1]);
+            let heads = self.config.num_heads;
+            let attend = self.visibility(mask, &[batch, heads, length, length].into(), 0)?;
+            let joined = self_attention(&all, heads, &attend)?;
+            return self.out_proj.forward(&self.batch_first(&joined)?);
+        }
+        let [q, k, v] = self.project(query, key, value)?;
+        self.attend(&q, &k, &v, mask, 0)
     }
 
     /// [`forward`](Self::forward), and the weights `[B, heads, Lq, Lk]`, after dropout.
@@ -178,7 +192,7 @@ impl<T: Element> MultiheadAttention<T> {
         mask: &AttentionMask<'_, T>,
     ) -> Result<(Tensor<T>, Tensor<T>)> {
         let [q, k, v] = self.project(query, key, value)?;
-        self.attend(&q, &k, &v, mask, 0)
+        self.attend_with_weights(&q, &k, &v, mask, 0)
     }
 
     /// The projected keys and values of a memory that many queries will be put to.
@@ -207,7 +221,7 @@ impl<T: Element> MultiheadAttention<T> {
             ));
         };
         let q = self.project_one(query, 0)?;
-        Ok(self.attend(&q, k, v, mask, 0)?.0)
+        self.attend(&q, k, v, mask, 0)
     }
 
     /// Causal attention of new positions x to themselves and to those in the cache, to which they are then added.
@@ -232,7 +246,7 @@ impl<T: Element> MultiheadAttention<T> {
             causal: true,
             ..*mask
         };
-        let (output, _) = self.attend(&q, &k, &v, &mask, cache.len())?;
+        let output = self.attend(&q, &k, &v, &mask, cache.len())?;
         *cache = KeyValueCache::of(k, v);
         Ok(output)
     }
@@ -250,10 +264,26 @@ impl<T: Element> MultiheadAttention<T> {
         v: &Tensor<T>,
         mask: &AttentionMask<'_, T>,
         first: usize,
+    ) -> Result<Tensor<T>> {
+        if mask.bias.is_some() {
+            return Ok(self.attend_with_weights(q, k, v, mask, first)?.0);
+        }
+        check_batch(q, k)?;
+        let attend = self.visibility(mask, &self.scores(q, k), first)?;
+        self.join_heads(&attention(q, k, v, &attend)?)
+    }
+
+    /// [`attend`](Self::attend), and the weights.
+    fn attend_with_weights(
+        &self,
+        q: &Tensor<T>,
+        k: &Tensor<T>,
+        v: &Tensor<T>,
+        mask: &AttentionMask<'_, T>,
+        first: usize,
     ) -> Result<(Tensor<T>, Tensor<T>)> {
         check_batch(q, k)?;
-        let (batch, queries) = (q.shape()[0], q.shape()[2]);
-        let scores = Shape::from([batch, self.config.num_heads, queries, k.shape()[2]]);
+        let scores = self.scores(q, k);
         let visible = mask.merged(NAME, &scores, first)?;
         let bias = mask.bias_for_heads(NAME, &scores)?;
         let options = AttentionOptions {
@@ -263,10 +293,58 @@ impl<T: Element> MultiheadAttention<T> {
             ..AttentionOptions::default()
         };
         let weights = attention_weights(q, k, &options)?;
-        let heads = weights.matmul(v)?.permute(&[0, 2, 1, 3])?;
-        let joined = heads.reshape([batch, queries, self.config.embed_dim])?;
-        let output = self.out_proj.forward(&self.batch_first(&joined)?)?;
+        let output = self.join_heads(&weights.matmul(v)?)?;
         Ok((output, weights))
+    }
+
+    /// The shape of the scores of projected queries and keys.
+    fn scores(&self, q: &Tensor<T>, k: &Tensor<T>) -> Shape {
+        Shape::from([
+            q.shape()[0],
+            self.config.num_heads,
+            q.shape()[2],
+            k.shape()[2],
+        ])
+    }
+
+    fn visibility(
+        &self,
+        mask: &AttentionMask<'_, T>,
+        scores: &Shape,
+        first: usize,
+    ) -> Result<Attend> {
+        let size = self.config.embed_dim / self.config.num_heads;
+        Ok(Attend {
+            scale: default_scale(size),
+            visible: mask.visible(NAME, scores)?,
+            causal: mask.causal.then_some(first),
+            dropout: self.config.dropout,
+        })
+    }
+
+    /// The output from what each head took, `[B, heads, L, E / heads]`.
+    fn join_heads(&self, heads: &Tensor<T>) -> Result<Tensor<T>> {
+        let (batch, length) = (heads.shape()[0], heads.shape()[2]);
+        let joined = heads.permute(&[0, 2, 1, 3])?;
+        let joined = joined.reshape([batch, length, self.config.embed_dim])?;
+        self.out_proj.forward(&self.batch_first(&joined)?)
+    }
+
+    /// Query, key and value of the same positions side by side, `[B, L, 3 E]`, if one product makes them.
+    fn project_packed(
+        &self,
+        query: &Tensor<T>,
+        key: &Tensor<T>,
+        value: &Tensor<T>,
+    ) -> Result<Option<Tensor<T>>> {
+        let same = std::ptr::eq(query, key) && std::ptr::eq(key, value);
+        let (true, InProjection::Packed(weight)) = (same, &self.in_proj) else {
+            return Ok(None);
+        };
+        self.check(query, 0)?;
+        let bias = self.in_proj_bias.as_ref().map(Param::value);
+        let all = linear(query, &weight.value(), bias.as_ref())?;
+        Ok(Some(self.batch_first(&all)?))
     }
 
     /// Queries, keys and values `[B, heads, L, E / heads]`; one product if all three are of one tensor.
@@ -276,13 +354,9 @@ impl<T: Element> MultiheadAttention<T> {
         key: &Tensor<T>,
         value: &Tensor<T>,
     ) -> Result<[Tensor<T>; 3]> {
-        let same = std::ptr::eq(query, key) && std::ptr::eq(key, value);
-        if let (true, InProjection::Packed(weight)) = (same, &self.in_proj) {
-            self.check(query, 0)?;
-            let bias = self.in_proj_bias.as_ref().map(Param::value);
-            let all = linear(query, &weight.value(), bias.as_ref())?;
+        if let Some(all) = self.project_packed(query, key, value)? {
             let size = self.config.embed_dim;
-            let part = |index: usize| self.split_heads(&all.narrow(-1, index * size, size)?);
+            let part = |index: usize| self.cut_into_heads(&all.narrow(-1, index * size, size)?);
             return Ok([part(0)?, part(1)?, part(2)?]);
         }
         let (k, v) = self.project_pair(key, value)?;
@@ -324,7 +398,11 @@ impl<T: Element> MultiheadAttention<T> {
 
     /// `[B, L, E]` or, time first, `[L, B, E]`, as `[B, heads, L, E / heads]`.
     fn split_heads(&self, x: &Tensor<T>) -> Result<Tensor<T>> {
-        let x = self.batch_first(x)?;
+        self.cut_into_heads(&self.batch_first(x)?)
+    }
+
+    /// `[B, L, E]` as `[B, heads, L, E / heads]`.
+    fn cut_into_heads(&self, x: &Tensor<T>) -> Result<Tensor<T>> {
         let (batch, length) = (x.shape()[0], x.shape()[1]);
         let heads = self.config.num_heads;
         x.reshape([batch, length, heads, self.config.embed_dim / heads])?

@@ -1,6 +1,6 @@
 //! Attention as a function (Vaswani et al. 2017).
 
-use lexigrad_tensor::{Element, Error, Mask, Result, Shape, Tensor, dropout};
+use lexigrad_tensor::{Attend, Element, Error, Mask, Result, Shape, Tensor, attention, dropout};
 
 const NAME: &str = "scaled_dot_product_attention";
 
@@ -57,6 +57,9 @@ pub fn scaled_dot_product_attention<T: Element>(
     v: &Tensor<T>,
     options: &AttentionOptions<'_, T>,
 ) -> Result<Tensor<T>> {
+    if options.bias.is_none() && has_heads(q, k, v) {
+        return attend_by_heads(q, k, v, options);
+    }
     let weights = attention_weights(q, k, options)?;
     if v.rank() < 2 || v.shape()[v.rank() - 2] != k.shape()[k.rank() - 2] {
         let rule = format!(
@@ -66,6 +69,58 @@ pub fn scaled_dot_product_attention<T: Element>(
         return Err(Error::shape(NAME, "the value", v.shape(), rule));
     }
     weights.matmul(v)
+}
+
+/// Whether the axes before the last two are the same ones, two at most, and the others fit: then there is nothing to broadcast.
+fn has_heads<T: Element>(q: &Tensor<T>, k: &Tensor<T>, v: &Tensor<T>) -> bool {
+    let (&[ref of_q @ .., _, size], &[ref of_k @ .., keys, key_size], &[ref of_v @ .., values, _]) =
+        (&q.shape()[..], &k.shape()[..], &v.shape()[..])
+    else {
+        return false;
+    };
+    of_q.len() <= 2 && of_q == of_k && of_q == of_v && (size, keys) == (key_size, values)
+}
+
+/// The attention of what [`has_heads`], as one operation.
+fn attend_by_heads<T: Element>(
+    q: &Tensor<T>,
+    k: &Tensor<T>,
+    v: &Tensor<T>,
+    options: &AttentionOptions<'_, T>,
+) -> Result<Tensor<T>> {
+    let (rank, keys) = (q.rank(), k.shape()[k.rank() - 2]);
+    let scores: Shape = q.shape()[..rank - 1]
+        .iter()
+        .copied()
+        .chain([keys])
+        .collect();
+    // The axis of the heads comes last before the two; where there is none, it is put in, and a batch of one before it.
+    let missing = 4 - rank;
+    let spread = |x: &Tensor<T>| (0..missing).try_fold(x.clone(), |x, _| x.unsqueeze(-3));
+    let visible = options.mask.map(|mask| {
+        check_broadcast("the mask", mask.shape(), &scores)?;
+        match mask.shape()[..] {
+            [batch, queries, keys] if rank == 3 => {
+                Mask::new(mask.to_vec(), [batch, 1, queries, keys])
+            }
+            _ => Ok(mask.clone()),
+        }
+    });
+    let attend = Attend {
+        scale: options
+            .scale
+            .unwrap_or_else(|| default_scale(q.shape()[rank - 1])),
+        visible: visible.transpose()?,
+        causal: options.causal.then_some(0),
+        dropout: options.dropout,
+    };
+    let output = attention(&spread(q)?, &spread(k)?, &spread(v)?, &attend)?;
+    (0..missing).try_fold(output, |y, _| y.squeeze(-3))
+}
+
+/// `1 / √E`
+pub(super) fn default_scale(size: usize) -> f64 {
+    1.0 / (size.max(1) as f64).sqrt()
 }
 
 /// `w = softmax(q kᵀ / √E + bias)`, `q: [.., Lq, E]`, `k: [.., Lk, E]`, `w: [.., Lq, Lk]`: how much each query takes of each key.
@@ -85,9 +140,7 @@ pub fn attention_weights<T: Element>(
         let rule = format!("its last axis must be that of the query {}", q.shape());
         return Err(Error::shape(NAME, "the key", k.shape(), rule));
     }
-    let scale = options
-        .scale
-        .unwrap_or_else(|| 1.0 / (size.max(1) as f64).sqrt());
+    let scale = options.scale.unwrap_or_else(|| default_scale(size));
     let q = q.mul_scalar(T::from_f64(scale));
     let mut scores = q.matmul(&k.transpose(-2, -1)?)?;
     if let Some(bias) = options.bias {

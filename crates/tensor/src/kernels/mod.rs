@@ -3,6 +3,7 @@
 //! Loops are plain and vectorised by the compiler inside [`dispatch`], which picks the widest vectors that the machine has when the
 //! program runs. Results never depend on the number of threads: work is cut by sizes alone, and sums have a fixed order.
 
+pub(crate) mod attention;
 pub(crate) mod bags;
 pub(crate) mod convolution;
 pub(crate) mod cross_entropy;
@@ -150,7 +151,7 @@ impl<T, K: PartKernel<T>> Kernel for Part<'_, K, T> {
 
 /// Runs `check` in pools of 1, 2 and 4 threads and asserts that it returns the same bits.
 #[cfg(test)]
-fn assert_same_bits<T: crate::Element>(run: impl Fn() -> Vec<T> + Sync) {
+pub(crate) fn assert_same_bits<T: crate::Element>(run: impl Fn() -> Vec<T> + Sync) {
     let mut results = [1, 2, 4].map(|threads| {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)

@@ -14,9 +14,20 @@ pub(crate) fn mix(value: u64) -> u64 {
 
 /// `out[i] = scale` with probability `keep`, else 0; the same for the same seed and i.
 pub(crate) fn keep_mask<T: Element>(seed: u64, keep: f64, scale: T, out: &mut [T]) {
+    keep_mask_from(0, seed, keep, scale, out);
+}
+
+/// A part of [`keep_mask`], which begins with number `first`.
+pub(crate) fn keep_mask_from<T: Element>(
+    first: usize,
+    seed: u64,
+    keep: f64,
+    scale: T,
+    out: &mut [T],
+) {
     let threshold = (keep * 2.0_f64.powi(32)) as u64;
     let kernel = KeepMask {
-        start: mix(seed),
+        start: mix(seed).wrapping_add(first as u64),
         threshold,
         scale,
     };

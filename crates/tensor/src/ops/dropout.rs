@@ -55,6 +55,10 @@ pub fn dropout<T: Element>(x: &Tensor<T>, p: f64) -> Result<Tensor<T>> {
     if p == 1.0 {
         return Ok(x.mul_scalar(T::zero()));
     }
-    let keep = 1.0 - p;
+    dropout_from(x, seed, 1.0 - p)
+}
+
+/// `y = x m / keep`, m drawn from `seed`.
+pub(super) fn dropout_from<T: Element>(x: &Tensor<T>, seed: u64, keep: f64) -> Result<Tensor<T>> {
     apply(Dropout { seed, keep }, &[x])
 }

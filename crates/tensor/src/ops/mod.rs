@@ -38,12 +38,14 @@
 //! | `bag_sum` `segment_sum` `segment_mean` `segment_max` | Σ, mean, max of x by bag or id | G spread over the segment | `segments.rs` |
 //! | `cross_entropy` | ln Σ e^x - x\[t\] | softmax x - onehot t | `cross_entropy.rs` |
 //! | `rnn_sequence` `lstm_sequence` `gru_sequence` | h by steps over time | fused | `recurrent/` |
+//! | `attention` | softmax(s q kᵀ) v by heads | fused | `attention.rs` |
 //! | `layer_norm` | (x - mean) / std w + b | fused | `layer_norm.rs` |
 //! | `checkpoint` | f() | f again, and its gradient | `../tape/checkpoint.rs` |
 //! | `map_gradient` | x | f(G), whatever f is | `hooks.rs` |
 //! | `dropout` | m x / (1 - p) | m G / (1 - p) | `dropout.rs` |
 
 mod activation;
+mod attention;
 mod binary;
 mod convolution;
 mod cross_entropy;
@@ -71,6 +73,7 @@ mod transcendental;
 mod unary;
 mod windows;
 
+pub use attention::{Attend, attention, self_attention};
 pub use convolution::{Conv1dOptions, PoolOptions, avg_pool1d, conv1d, max_pool1d};
 pub use cross_entropy::{CrossEntropyOptions, Reduction, cross_entropy, cross_entropy_with};
 pub use dropout::dropout;

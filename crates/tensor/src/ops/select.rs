@@ -118,6 +118,10 @@ impl Mask {
         })
     }
 
+    pub(crate) fn values(&self) -> &[bool] {
+        &self.values
+    }
+
     /// The values in row-major order.
     pub fn to_vec(&self) -> Vec<bool> {
         self.values.to_vec()
