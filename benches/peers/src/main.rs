@@ -1,5 +1,9 @@
 //! lexigrad beside its peers: the same steps on the same data, by turns, in one table.
 
+#[cfg(feature = "burn")]
+mod burn;
+#[cfg(feature = "candle")]
+mod candle;
 mod case;
 mod data;
 mod driver;
@@ -84,14 +88,17 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn serve(peer: &str) -> Result<(), Box<dyn Error>> {
-    match peer {
-        // On a thread of the pool a step enters it at no cost.
-        "lexigrad" => rayon::ThreadPoolBuilder::new()
-            .build()?
-            .install(|| protocol::serve(ours::load))?,
+    let load: protocol::Loader = match peer {
+        "lexigrad" => ours::load,
+        #[cfg(feature = "candle")]
+        "candle" => candle::load,
+        #[cfg(feature = "burn")]
+        "burn" => burn::load,
         other => return Err(format!("{other} is not built in").into()),
-    }
-    Ok(())
+    };
+    // On a thread of the pool a step enters it at no cost.
+    let pool = rayon::ThreadPoolBuilder::new().build()?;
+    Ok(pool.install(|| protocol::serve(load))?)
 }
 
 fn compare(args: &Args) -> Result<(), Box<dyn Error>> {
