@@ -21,6 +21,11 @@ use steps::training;
 const SGD_RATE: f64 = 0.1;
 const ADAM_RATE: f64 = 1e-3;
 
+/// Into how many shards the batch of a large model is cut, on one thread as on two: how it is cut decides the bits.
+const SHARDS: usize = 2;
+/// A small step is not cut.
+const WHOLE: usize = 1;
+
 /// Makes a case ready.
 pub fn load(case: &Case, file: &Path) -> std::result::Result<Step, Box<dyn Error>> {
     let rng = &mut StdRng::seed_from_u64(0); // every value comes from the file
@@ -36,11 +41,14 @@ pub fn load(case: &Case, file: &Path) -> std::result::Result<Step, Box<dyn Error
             .sparse_mode(SparseMode::Exact)
     };
     match case {
-        Case::Tiny => training(Tiny::new(rng), Sgd::new(SGD_RATE).builder(), file),
+        Case::Tiny => training(Tiny::new(rng), Sgd::new(SGD_RATE).builder(), file, WHOLE),
         Case::Chain { length, .. } => steps::chain(*length, file),
-        &Case::Bag { rows, dim, .. } => {
-            training(Bag::new(rows, dim, rng), Sgd::new(SGD_RATE).builder(), file)
-        }
+        &Case::Bag { rows, dim, .. } => training(
+            Bag::new(rows, dim, rng),
+            Sgd::new(SGD_RATE).builder(),
+            file,
+            WHOLE,
+        ),
         &Case::Rows {
             rule,
             rows,
@@ -49,23 +57,32 @@ pub fn load(case: &Case, file: &Path) -> std::result::Result<Step, Box<dyn Error
         } => {
             let model = Rows::new(rows, dim, ids, rng);
             match rule {
-                case::Rule::Sgd => training(model, Sgd::new(SGD_RATE).builder(), file),
+                case::Rule::Sgd => training(model, Sgd::new(SGD_RATE).builder(), file, WHOLE),
                 case::Rule::SparseAdam => {
-                    training(model, SparseAdam::new(ADAM_RATE).builder(), file)
+                    training(model, SparseAdam::new(ADAM_RATE).builder(), file, WHOLE)
                 }
-                case::Rule::Adagrad => training(model, Adagrad::new(SGD_RATE).builder(), file),
+                case::Rule::Adagrad => {
+                    training(model, Adagrad::new(SGD_RATE).builder(), file, WHOLE)
+                }
             }
         }
-        Case::TextCnn { .. } => training(TextCnn::new(case, rng)?, adam(), file),
+        Case::TextCnn { .. } => training(TextCnn::new(case, rng)?, adam(), file, SHARDS),
         &Case::Recurrent {
             cell,
             rows,
             dim,
             hidden,
             ..
-        } => training(Recurrent::new(cell, rows, dim, hidden, rng)?, adam(), file),
-        Case::Encoder(sizes) => training(Attention::new(sizes, false, rng)?, adam_w(), file),
-        Case::CharGpt(sizes) => training(Attention::new(sizes, true, rng)?, adam_w(), file),
+        } => training(
+            Recurrent::new(cell, rows, dim, hidden, rng)?,
+            adam(),
+            file,
+            SHARDS,
+        ),
+        Case::Encoder(sizes) => {
+            training(Attention::new(sizes, false, rng)?, adam_w(), file, SHARDS)
+        }
+        Case::CharGpt(sizes) => training(Attention::new(sizes, true, rng)?, adam_w(), file, SHARDS),
         Case::Gemm { layout, .. } => products::gemm(*layout, file),
         Case::Elementwise { function, .. } => products::elementwise(*function, file),
         Case::Sgns {

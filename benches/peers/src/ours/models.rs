@@ -7,7 +7,7 @@ use rand::Rng;
 use crate::case::{Case, Cell, Transformer};
 
 /// A model of ids, with the loss of a batch.
-pub trait Model: Module {
+pub trait Model: Module + Sync {
     fn loss(&self, ids: &Ids, labels: &Ids) -> Result<Tensor>;
 }
 

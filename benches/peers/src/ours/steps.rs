@@ -9,57 +9,78 @@ use lexigrad::prelude::*;
 use super::models::Model;
 use crate::protocol::Step;
 
-/// The batches of a file: ids, and labels where the loss has any.
-pub struct Batches {
-    ids: Vec<Ids>,
-    labels: Vec<Ids>,
+/// Ids, and labels where the loss has any.
+type Shard = (Ids, Ids);
+
+/// The batches of a file, each cut into shards of the same size.
+struct Batches {
+    batches: Vec<Vec<Shard>>,
     next: usize,
 }
 
 impl Batches {
-    pub fn load(state: &StateDict) -> Result<Self> {
-        let parts = |name: &str| -> Result<Vec<Ids>> {
+    fn load(state: &StateDict, shards: usize) -> Result<Self> {
+        let parts = |name: &str| -> Result<Vec<Vec<Ids>>> {
             let all = state
                 .get(name)
                 .ok_or_else(|| lexigrad::tensor::Error::other("load", format!("no {name}")))?;
-            (0..all.shape()[0])
-                .map(|index| {
-                    let part = all.narrow(0, index, 1)?.squeeze(0)?;
-                    let ids: Vec<u32> = part.to_vec().into_iter().map(|id| id as u32).collect();
-                    Ids::from_vec(ids, part.shape().clone())
-                })
-                .collect()
+            let batch = |index| -> Result<Vec<Ids>> {
+                let batch = all.narrow(0, index, 1)?.squeeze(0)?;
+                let size = batch.shape()[0] / shards;
+                (0..shards)
+                    .map(|shard| ids_of(&batch.narrow(0, shard * size, size)?))
+                    .collect()
+            };
+            (0..all.shape()[0]).map(batch).collect()
         };
+        let batches = parts("ids")?.into_iter().zip(parts("labels")?);
+        let batches = batches.map(|(ids, labels)| ids.into_iter().zip(labels).collect());
         Ok(Self {
-            ids: parts("ids")?,
-            labels: parts("labels")?,
+            batches: batches.collect(),
             next: 0,
         })
     }
 
-    fn next(&mut self) -> (&Ids, &Ids) {
+    fn next(&mut self) -> &[Shard] {
         let index = self.next;
-        self.next = (index + 1) % self.ids.len();
-        (&self.ids[index], &self.labels[index])
+        self.next = (index + 1) % self.batches.len();
+        &self.batches[index]
     }
 }
 
-/// The step of a model under a rule, from the values in the file.
+fn ids_of(numbers: &Tensor) -> Result<Ids> {
+    let ids: Vec<u32> = numbers.to_vec().into_iter().map(|id| id as u32).collect();
+    Ids::from_vec(ids, numbers.shape().clone())
+}
+
+/// The step of a model under a rule, from the values in the file, on batches cut into so many shards.
 pub fn training<R: Rule<f32>>(
     model: impl Model + 'static,
     rule: Builder<R>,
     file: &Path,
+    shards: usize,
 ) -> std::result::Result<Step, Box<dyn Error>> {
     let state = StateDict::load(file)?;
     model.load_partial(&state)?;
-    let mut batches = Batches::load(&state)?;
+    let mut batches = Batches::load(&state, shards)?;
     let mut optimizer = rule.build(&model)?;
     let mut step = move || -> Result<f32> {
-        let (ids, labels) = batches.next();
-        let tape = Tape::new();
-        let loss = model.loss(ids, labels)?;
-        optimizer.step(&tape.backward(&loss)?)?;
-        loss.item()
+        let (loss, gradients) = match batches.next() {
+            [(ids, labels)] => {
+                let tape = Tape::new();
+                let loss = model.loss(ids, labels)?;
+                let gradients = tape.backward(&loss)?;
+                (loss.item()?, gradients)
+            }
+            shards => {
+                let weight = 1.0 / shards.len() as f32;
+                data_parallel(shards, |(ids, labels)| {
+                    Ok(model.loss(ids, labels)?.mul_scalar(weight))
+                })?
+            }
+        };
+        optimizer.step(&gradients)?;
+        Ok(loss)
     };
     Ok(Box::new(move || step().map_or(f64::NAN, f64::from)))
 }

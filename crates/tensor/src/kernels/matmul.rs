@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use gemm::Parallelism;
+use rayon::prelude::*;
 
 use super::transpose::transpose;
 use super::{Kernel, dispatch, threads};
@@ -32,6 +33,12 @@ const SMALL: usize = 128;
 /// but not for a left operand of few rows, when turning it takes longer than the product.
 const TURNED: usize = 1 << 20;
 const FEW_ROWS: usize = 16;
+
+/// Up to so many numbers of a right operand each thread turns for itself.
+const OWN_COPY: usize = 1 << 18;
+
+/// Numbers of a left operand that stand a multiple of this apart fall on the same few places of the cache: 4 KiB of `f32`.
+const PAGE: usize = 1 << 10;
 
 /// From so many multiplications on a product is shared among the threads: 2 MFLOP, some 20 µs on one core.
 const PARALLEL: usize = 1 << 20;
@@ -70,7 +77,6 @@ pub(crate) fn product<T: Element>(
     if m == 0 || n == 0 {
         return;
     }
-    check_bounds(m, n, out.len(), Matrix { rs: row, cs: 1 });
     assert!(n <= row, "the rows of the result overlap");
     if k == 0 {
         if !accumulate {
@@ -78,8 +84,6 @@ pub(crate) fn product<T: Element>(
         }
         return;
     }
-    check_bounds(m, k, a.0.len(), a.1);
-    check_bounds(k, n, b.0.len(), b.1);
     if m * k * n <= SMALL {
         return dispatch(Small {
             sizes: [m, k, n],
@@ -90,26 +94,89 @@ pub(crate) fn product<T: Element>(
             accumulate,
         });
     }
-    let ((a_data, a_strides), (b_data, b_strides)) = (a, b);
-    let in_columns = b_strides.rs == 1 && b_strides.cs > 1;
-    if in_columns && m >= FEW_ROWS && m * k * n >= TURNED {
-        if row == n && m * (k + n) < k * n {
-            // outᵀ = bᵀ aᵀ: b then stands in rows, and what is turned is small.
-            let mut flipped = Storage::uninitialised(m * n);
-            let turned = flipped.make_mut();
-            if accumulate {
-                transpose(out, m, n, n, turned);
-            }
-            let left = (b_data, b_strides.transposed());
-            let right = (a_data, a_strides.transposed());
-            product([n, k, m], left, right, (turned, m), accumulate);
-            return transpose(turned, n, m, m, out);
-        }
-        let mut rows = Storage::uninitialised(k * n);
-        transpose(b_data, n, k, b_strides.cs, rows.make_mut());
-        let in_rows = (rows.as_slice(), Matrix { rs: n, cs: 1 });
-        return product([m, k, n], a, in_rows, (out, row), accumulate);
+    if flips([m, k, n], a.1, b.1) && row == n {
+        return flipped([m, k, n], a, b, out, accumulate);
     }
+    if is_turned([m, k, n], b.1) {
+        return turned([m, k, n], a, b, (out, row), accumulate);
+    }
+    multiply([m, k, n], a, b, (out, row), accumulate);
+}
+
+/// Whether the right operand stands in columns and is turned first: `gemm` reads it at half the speed.
+fn is_turned([m, k, n]: [usize; 3], b: Matrix) -> bool {
+    b.rs == 1 && b.cs > 1 && m >= FEW_ROWS && m * k * n >= TURNED
+}
+
+/// Whether the transposed product is faster: there a right operand that would be turned is the left one, and it is small what is
+/// turned instead; or a left operand whose numbers stand pages apart, which `gemm` packs slowly, is the right one.
+fn flips([m, k, n]: [usize; 3], a: Matrix, b: Matrix) -> bool {
+    let in_pages = |strides: Matrix| strides.cs.is_multiple_of(PAGE);
+    let is_far = a.rs == 1 && in_pages(a) && !in_pages(b.transposed());
+    let is_long = is_far && k >= PAGE / 2 && m * k * n >= TURNED;
+    is_long || is_turned([m, k, n], b) && m * (k + n) < k * n
+}
+
+/// [`product`] as `outᵀ = bᵀ aᵀ`.
+fn flipped<T: Element>(
+    [m, k, n]: [usize; 3],
+    (a, a_strides): (&[T], Matrix),
+    (b, b_strides): (&[T], Matrix),
+    out: &mut [T],
+    accumulate: bool,
+) {
+    let mut transposed = Storage::uninitialised(m * n);
+    let result = transposed.make_mut();
+    if accumulate {
+        transpose(out, m, n, n, result);
+    }
+    let (left, right) = ((b, b_strides.transposed()), (a, a_strides.transposed()));
+    product([n, k, m], left, right, (&mut *result, m), accumulate);
+    transpose(result, n, m, m, out);
+}
+
+/// [`product`] with a right operand that is turned from columns into rows first; a small one by each thread for itself, since what
+/// one has just written reaches another slowly.
+fn turned<T: Element>(
+    [m, k, n]: [usize; 3],
+    (a, a_strides): (&[T], Matrix),
+    (b, b_strides): (&[T], Matrix),
+    (out, row): (&mut [T], usize),
+    accumulate: bool,
+) {
+    let part = |a: &[T], m: usize, out: &mut [T]| {
+        let mut rows = Storage::uninitialised(k * n);
+        transpose(b, n, k, b_strides.cs, rows.make_mut());
+        let in_rows = (rows.as_slice(), Matrix { rs: n, cs: 1 });
+        multiply([m, k, n], (a, a_strides), in_rows, (out, row), accumulate);
+    };
+    // Of small results `gemm` cuts a longer sum elsewhere, so that parts of one would have other bits than the whole.
+    let cuts_alike = k <= 512 || n > 64;
+    let is_shared = m * k * n >= PARALLEL && k * n <= OWN_COPY && cuts_alike;
+    if !is_shared || !threads::has_company() {
+        return part(a, m, out);
+    }
+    let size = m.div_ceil(rayon::current_num_threads()).max(FEW_ROWS);
+    let end = out.len().min(m * row);
+    let parts = out[..end].par_chunks_mut(size * row).enumerate();
+    parts.for_each(|(index, out)| {
+        let first = index * size;
+        let rows = size.min(m - first);
+        threads::alone(|| part(&a[first * a_strides.rs..], rows, out));
+    });
+}
+
+/// [`product`] by `gemm`.
+fn multiply<T: Element>(
+    [m, k, n]: [usize; 3],
+    (a, a_strides): (&[T], Matrix),
+    (b, b_strides): (&[T], Matrix),
+    (out, row): (&mut [T], usize),
+    accumulate: bool,
+) {
+    check_bounds(m, n, out.len(), Matrix { rs: row, cs: 1 });
+    check_bounds(m, k, a.len(), a_strides);
+    check_bounds(k, n, b.len(), b_strides);
     let parallelism = if m * k * n >= PARALLEL && threads::has_company() {
         Parallelism::Rayon(0)
     } else {
@@ -127,12 +194,12 @@ pub(crate) fn product<T: Element>(
             1,
             row as isize,
             accumulate,
-            a.0.as_ptr(),
-            a.1.cs as isize,
-            a.1.rs as isize,
-            b.0.as_ptr(),
-            b.1.cs as isize,
-            b.1.rs as isize,
+            a.as_ptr(),
+            a_strides.cs as isize,
+            a_strides.rs as isize,
+            b.as_ptr(),
+            b_strides.cs as isize,
+            b_strides.rs as isize,
             beta,
             T::one(),
             false,
@@ -200,6 +267,7 @@ mod tests {
             (40, 40, 40),
             (20, 130, 500),
             (120, 100, 110),
+            (1024, 520, 3),
             (1, 0, 2),
         ];
         for (m, k, n) in sizes {
@@ -256,7 +324,9 @@ mod tests {
             (128, 128, 128),
             (300, 1000, 70),
             (33, 4000, 65),
+            (70, 1000, 60),
             (1000, 128, 512),
+            (2048, 600, 40),
         ] {
             let a: Vec<f32> = (0..m * k).map(|i| (i as f32).sin()).collect();
             let b: Vec<f32> = (0..k * n).map(|i| (i as f32).cos()).collect();
