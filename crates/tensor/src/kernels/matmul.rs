@@ -17,7 +17,7 @@ pub(crate) struct Matrix {
 }
 
 impl Matrix {
-    fn transposed(self) -> Self {
+    pub(crate) fn transposed(self) -> Self {
         Self {
             rs: self.cs,
             cs: self.rs,
