@@ -181,6 +181,33 @@ fn word_vectors_on_1_2_and_4_threads_are_the_same_bits() {
     assert!(with_threads(2, || train_word_vectors(2)) != expected);
 }
 
+/// Steps of a rule with a state over rows of a table, one of which is fixed.
+fn move_rows<R: Rule<f32>>(rule: R) -> Vec<u32> {
+    let rng = &mut StdRng::seed_from_u64(3);
+    let table: Param = Param::new(Tensor::normal([WORDS, DIM], 0.0, 1.0, rng));
+    let table = table.with_fixed_row(7).unwrap();
+    let mut optimizer = rule.build(&table);
+    for step in 0..STEPS {
+        let words = Ids::new(batch(step, SHARD * SHARDS).0).unwrap();
+        let tape = Tape::new();
+        let rows = lexigrad::tensor::gather_rows(&table.value(), &words).unwrap();
+        let gradients = tape.backward(&rows.square().sum()).unwrap();
+        drop(rows);
+        optimizer.step(&gradients).unwrap();
+    }
+    table.value().values().iter().map(|x| x.to_bits()).collect()
+}
+
+#[test]
+fn rows_with_a_state_on_1_2_and_4_threads_move_the_same_bits() {
+    let adam = |threads| with_threads(threads, || move_rows(SparseAdam::new(0.1)));
+    let adagrad = |threads| with_threads(threads, || move_rows(Adagrad::new(0.1)));
+    let alone = (adam(1), adagrad(1));
+    assert_eq!(alone.0.len(), WORDS * DIM);
+    assert!([2, 4].map(adam).iter().all(|bits| *bits == alone.0));
+    assert!([2, 4].map(adagrad).iter().all(|bits| *bits == alone.1));
+}
+
 #[test]
 fn another_seed_trains_other_bits() {
     assert!(with_threads(2, || train_whole(1)) != with_threads(2, || train_whole(2)));

@@ -37,6 +37,7 @@ mod rule;
 mod rules;
 pub mod schedule;
 mod slot;
+mod sparse;
 mod update;
 
 pub use average::Average;

@@ -147,13 +147,16 @@ impl<R: Rule<T>, T: Element> Optimizer<R, T> {
             .slots
             .iter()
             .filter_map(|slot| Some((slot, gradients.get(&slot.param)?)))
-            .map(|(slot, gradient)| (slot, &self.groups[slot.group], gradient))
+            .map(|(slot, gradient)| {
+                let group = &self.groups[slot.group];
+                (slot, &group.rule, group.learning_rate(), gradient)
+            })
             .collect();
-        for (slot, group, gradient) in &moved {
-            slot.check(&group.rule, group.learning_rate(), gradient)?;
+        for (slot, rule, rate, gradient) in &moved {
+            slot.check(rule, *rate, gradient)?;
         }
-        for (slot, group, gradient) in moved {
-            slot.step(&group.rule, group.learning_rate(), gradient);
+        for (slot, rule, rate, gradient) in moved {
+            slot.step(rule, rate, gradient);
         }
         self.steps.increment();
         Ok(())

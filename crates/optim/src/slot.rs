@@ -11,7 +11,8 @@ use crate::exact::ExactRows;
 use crate::layout::RowLayout;
 use crate::register::Register;
 use crate::rule::Rule;
-use crate::update::{entries, move_all, move_rows};
+use crate::sparse::move_rows_of;
+use crate::update::move_all;
 
 /// A parameter with its state and step count.
 pub(crate) struct Slot<R: Rule<T>, T: Element> {
@@ -103,10 +104,7 @@ impl<R: Rule<T>, T: Element> Slot<R, T> {
                     move_all::<R, T>(factors, layout, values, &gradient.values(), state, fixed);
                 }
                 Grad::RowSparse(gradient) => {
-                    let gradient = gradient.coalesce();
-                    let (rows, numbers) = (gradient.rows().as_slice(), gradient.values().values());
-                    let rows = entries(rows, fixed);
-                    move_rows::<R, T>(factors, layout, values, &numbers, state, rows);
+                    move_rows_of::<R, T>(gradient, factors, layout, values, state, fixed);
                 }
             });
         });

@@ -11,7 +11,7 @@ use crate::rule::Rule;
 pub(crate) const ROWS_AHEAD: usize = 8;
 
 /// Moves rows of a parameter; `rows` are the first of some entries in the gradient, and the rows that they move.
-pub(crate) fn move_rows<R: Rule<T>, T: Element>(
+fn move_rows<R: Rule<T>, T: Element>(
     factors: &R::Factors,
     layout: &RowLayout,
     values: &mut [T],
@@ -27,16 +27,6 @@ pub(crate) fn move_rows<R: Rule<T>, T: Element>(
         state,
         rows,
     });
-}
-
-/// The rows of a coalesced gradient but `fixed`, one by one, for [`move_rows`].
-pub(crate) fn entries(
-    rows: &[u32],
-    fixed: Option<usize>,
-) -> impl Iterator<Item = (usize, Range<usize>)> + Clone {
-    let rows = rows.iter().map(|&row| row as usize).enumerate();
-    let moves = rows.filter(move |(_, row)| Some(*row) != fixed);
-    moves.map(|(entry, row)| (entry, row..row + 1))
 }
 
 /// Moves every row but `fixed` by a dense gradient: several at once if the rule allows.

@@ -128,6 +128,12 @@ impl Bags {
         &self.offsets
     }
 
+    /// The bag of each entry.
+    pub(crate) fn bag_of_each(&self) -> impl Iterator<Item = u32> {
+        let bags = (0..).zip(self.offsets.windows(2));
+        bags.flat_map(|(bag, ends)| std::iter::repeat_n(bag, ends[1] - ends[0]))
+    }
+
     /// The bags without the id `padding`, and which positions were kept; `None` if it does not occur.
     pub(crate) fn without(&self, padding: u32) -> Option<(Self, Vec<u32>)> {
         let ids = self.ids.as_slice();

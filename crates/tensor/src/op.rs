@@ -209,6 +209,7 @@ impl<T: Element> Cotangents<T> {
     }
 
     /// The gradients of two inputs.
+    #[inline(always)]
     pub fn two(first: Option<Tensor<T>>, second: Option<Tensor<T>>) -> Self {
         Self(SmallVec::from_buf([
             first.map(Grad::Dense),
@@ -228,10 +229,13 @@ impl<T: Element> FromIterator<Option<Tensor<T>>> for Cotangents<T> {
 /// # Errors
 /// Those of the operation; and if an input belongs to a tape that is alive on another thread.
 pub fn apply<T: Element>(mut op: impl Op<T>, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-    let mut output = op.forward(inputs)?;
-    output.set_node(None);
-    tape::record(op, inputs, &mut output)?;
-    Ok(output)
+    // The output stays where the operation wrote it: moving it costs as much as adding a few numbers.
+    let mut output = op.forward(inputs);
+    if let Ok(tensor) = &mut output {
+        tensor.set_node(None);
+        tape::record(op, inputs, tensor)?;
+    }
+    output
 }
 
 /// [`apply`] for an operation whose `forward` takes any input, so that its result is no `Result`.

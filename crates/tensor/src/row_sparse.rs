@@ -3,7 +3,8 @@
 use crate::element::Element;
 use crate::error::Result;
 use crate::ids::Ids;
-use crate::kernels::rows;
+use crate::kernels::bag_sum::{Scale, bag_sum};
+use crate::kernels::rows::{self, Groups};
 use crate::ops::rows::scatter_rows;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -96,13 +97,17 @@ impl<T: Element> RowSparse<T> {
         if self.coalesced {
             return self.clone();
         }
-        let (distinct, slots) = rows::slot_map(self.rows.as_slice());
+        let groups = Groups::labelled(self.rows.as_slice(), 0..);
+        let distinct = groups.distinct.clone();
         let mut values = self.values.constant();
         if distinct.len() < self.rows.len() {
-            values = Tensor::zeros([distinct.len(), self.dim()]);
-            let dim = self.dim();
-            rows::scatter_add_rows(&self.values.values(), dim, &slots, values.values_mut());
+            let (dim, entries) = (self.dim(), self.values.values());
+            values = Tensor::build([distinct.len(), dim], |out| {
+                let (labels, offsets) = (&groups.labels, &groups.offsets);
+                bag_sum(&entries, dim, labels, offsets, Scale::None, out);
+            });
         }
+        groups.keep_room();
         Self::coalesced(distinct, values, self.table_rows)
     }
 

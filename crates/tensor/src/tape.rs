@@ -6,6 +6,7 @@
 mod checkpoint;
 mod cuts;
 mod finite;
+mod record;
 mod recording;
 mod reverse;
 mod thread;
@@ -143,7 +144,7 @@ impl Tape {
         recording::look::<T, _>(self.id, |records| {
             let mut found = Vec::new();
             for record in records {
-                if let recording::Source::Computed(computed) = &record.source
+                if let record::Source::Computed(computed) = &record.source
                     && let Some(convention) = computed.op.convention()
                     && !found.contains(&(computed.op.name(), convention))
                 {

@@ -31,6 +31,7 @@ pub struct Tensor<T: Element = f32> {
 }
 
 impl<T: Element> Tensor<T> {
+    #[inline(always)]
     pub(crate) fn from_storage(storage: Storage<T>, shape: Shape) -> Self {
         Self {
             storage,
@@ -39,7 +40,8 @@ impl<T: Element> Tensor<T> {
         }
     }
 
-    /// A tensor whose elements `write` sets, all of them.
+    /// A tensor whose elements `write` sets, all of them. Inlined, so that it is made where it is to stand and not moved there.
+    #[inline(always)]
     pub(crate) fn build(shape: impl Into<Shape>, write: impl FnOnce(&mut [T])) -> Self {
         let shape = shape.into();
         let mut storage = Storage::uninitialised(shape.elements());

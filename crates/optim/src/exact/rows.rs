@@ -9,7 +9,8 @@ use lexigrad_tensor::{
 use super::missed::Missed;
 use crate::layout::RowLayout;
 use crate::rule::Rule;
-use crate::update::{ROWS_AHEAD, entries, move_all, move_rows};
+use crate::sparse::move_rows_of;
+use crate::update::{ROWS_AHEAD, move_all};
 
 /// From so many missed steps on, all rows are caught up at once, unless the table has more rows than that: so that what is
 /// remembered of steps takes no more room than a number a row, and catching up costs no more than a row a step.
@@ -80,9 +81,7 @@ impl<R: Rule<T>, T: Element> ExactRows<R, T> {
                 state,
                 touched.iter().map(|&row| row as usize),
             );
-            let rows = entries(touched, fixed_row);
-            let numbers = gradient.values().values();
-            move_rows::<R, T>(factors, &self.layout, values, &numbers, state, rows);
+            move_rows_of::<R, T>(gradient, factors, &self.layout, values, state, fixed_row);
             debts.missed.push(factors);
             let steps = debts.missed.len() as u32;
             touched

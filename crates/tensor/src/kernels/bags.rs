@@ -1,85 +1,9 @@
 //! Sums and maxima over bags of rows. Bag b covers the entries `offsets[b] .. offsets[b + 1]`.
 
+use super::bag_sum::{add_scaled, mean_length};
 use super::reduce::dot_lanes;
-use super::{Kernel, PartKernel, dispatch, for_each_part, prefetch};
+use super::{Kernel, PartKernel, dispatch, for_each_part};
 use crate::element::Element;
-
-/// How many rows ahead the memory is asked for them.
-const ROWS_AHEAD: usize = 8;
-
-fn mean_length(offsets: &[usize]) -> usize {
-    offsets
-        .last()
-        .copied()
-        .unwrap_or(0)
-        .div_ceil(offsets.len().max(1))
-}
-
-#[inline(always)]
-fn add_scaled<T: Element>(sum: &mut [T], row: &[T], scale: Option<T>) {
-    match scale {
-        Some(scale) => sum
-            .iter_mut()
-            .zip(row)
-            .for_each(|(sum, &x)| *sum += scale * x),
-        None => sum.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x),
-    }
-}
-
-/// `out[b] = Σ scale[t] table[ids[t]]` over the entries t of bag b.
-pub(crate) fn bag_sum<T: Element>(
-    table: &[T],
-    dim: usize,
-    ids: &[u32],
-    offsets: &[usize],
-    scale: Option<&[T]>,
-    out: &mut [T],
-) {
-    let work = dim * mean_length(offsets);
-    let kernel = BagSum {
-        table,
-        ids,
-        offsets,
-        scale,
-        dim,
-    };
-    for_each_part(out, dim, work, &kernel);
-}
-
-struct BagSum<'a, T> {
-    table: &'a [T],
-    ids: &'a [u32],
-    offsets: &'a [usize],
-    scale: Option<&'a [T]>,
-    dim: usize,
-}
-
-impl<T: Element> PartKernel<T> for BagSum<'_, T> {
-    #[inline(always)]
-    fn run(&self, first: usize, out: &mut [T]) {
-        let &Self {
-            table,
-            ids,
-            offsets,
-            scale,
-            dim,
-        } = self;
-        for (bag, out) in (first..).zip(out.chunks_exact_mut(dim.max(1))) {
-            out.fill(T::zero());
-            for entry in offsets[bag]..offsets[bag + 1] {
-                if let Some(&ahead) = ids.get(entry + ROWS_AHEAD) {
-                    prefetch(&table[ahead as usize * dim..][..dim]);
-                }
-                let start = ids[entry] as usize * dim;
-                add_scaled(
-                    out,
-                    &table[start..start + dim],
-                    scale.map(|scale| scale[entry]),
-                );
-            }
-        }
-    }
-}
 
 /// `out[b] = Σ scale[t] values[t]` over the entries t of bag b.
 pub(crate) fn segment_sum<T: Element>(
@@ -169,56 +93,6 @@ impl<T: Element> Kernel for SegmentExpand<'_, T> {
                 if let Some(scale) = scale {
                     out.iter_mut().for_each(|out| *out *= scale[entry]);
                 }
-            }
-        }
-    }
-}
-
-/// `sums[slots[t]] += scale[t] grad[b]` for each entry t of bag b, in their order.
-pub(crate) fn segment_scatter<T: Element>(
-    grad: &[T],
-    dim: usize,
-    offsets: &[usize],
-    scale: Option<&[T]>,
-    slots: &[u32],
-    sums: &mut [T],
-) {
-    dispatch(SegmentScatter {
-        grad,
-        dim,
-        offsets,
-        scale,
-        slots,
-        sums,
-    });
-}
-
-struct SegmentScatter<'a, T> {
-    grad: &'a [T],
-    dim: usize,
-    offsets: &'a [usize],
-    scale: Option<&'a [T]>,
-    slots: &'a [u32],
-    sums: &'a mut [T],
-}
-
-impl<T: Element> Kernel for SegmentScatter<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self {
-            grad,
-            dim,
-            offsets,
-            scale,
-            slots,
-            sums,
-        } = self;
-        for (bag, grad) in offsets.windows(2).zip(grad.chunks_exact(dim.max(1))) {
-            for entry in bag[0]..bag[1] {
-                let sum = &mut sums[slots[entry] as usize * dim..][..dim];
-                add_scaled(sum, grad, scale.map(|scale| scale[entry]));
             }
         }
     }
@@ -388,6 +262,7 @@ pub(crate) fn winners_pick<T: Element>(values: &[T], dim: usize, winners: &[u32]
 #[cfg(test)]
 mod tests {
     use super::super::assert_same_bits;
+    use super::super::bag_sum::{Scale, bag_sum};
     use super::*;
 
     const TABLE: [f32; 6] = [0.0, 1.0, 10.0, 11.0, -5.0, 30.0];
@@ -397,10 +272,15 @@ mod tests {
     #[test]
     fn bags_are_summed_and_spread() {
         let mut out = [9.0; 6];
-        bag_sum(&TABLE, 2, &IDS, &OFFSETS, None, &mut out);
+        bag_sum(&TABLE, 2, &IDS, &OFFSETS, Scale::None, &mut out);
         assert_eq!(out, [5.0, 41.0, 0.0, 0.0, 0.0, 1.0]);
-        bag_sum(&TABLE, 2, &IDS, &OFFSETS, Some(&[0.0, 2.0, 1.0]), &mut out);
+        let scale = Scale::OfBags(&[2.0, 1.0, 3.0]);
+        bag_sum(&TABLE, 2, &IDS, &OFFSETS, scale, &mut out);
+        assert_eq!(out, [10.0, 82.0, 0.0, 0.0, 0.0, 3.0]);
+        let scale = Scale::OfEntries(&[0.0, 2.0, 1.0]);
+        bag_sum(&TABLE, 2, &IDS, &OFFSETS, scale, &mut out);
         assert_eq!(out, [20.0, 22.0, 0.0, 0.0, 0.0, 1.0]);
+        bag_sum(&TABLE, 2, &IDS, &OFFSETS, Scale::None, &mut out);
         let mut spread = [9.0; 6];
         segment_expand(
             &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
@@ -434,7 +314,7 @@ mod tests {
         let offsets: Vec<usize> = (0..=256).map(|bag| bag * 32).collect();
         assert_same_bits(|| {
             let mut out = vec![0.0; 256 * 64];
-            bag_sum(&table, 64, &ids, &offsets, None, &mut out);
+            bag_sum(&table, 64, &ids, &offsets, Scale::None, &mut out);
             out
         });
     }

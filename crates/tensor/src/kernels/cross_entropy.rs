@@ -7,12 +7,12 @@ use crate::element::Element;
 
 /// `loss = w ((1 - s) (L - x[t]) + s (L - mean x))`, `L = ln Σ e^x`, for each row; exactly 0 where the weight w is 0.
 ///
-/// Of each row L is kept for the backward pass, as its two terms: the largest logit and `ln Σ e^(x - largest)`.
+/// Without weights each is 1. Of each row L is kept for the backward pass, as its two terms: the largest logit and `ln Σ e^(x - largest)`.
 pub(crate) fn cross_entropy<T: Element>(
     logits: &[T],
     classes: usize,
     targets: &[u32],
-    weights: &[T],
+    weights: Option<&[T]>,
     smoothing: T,
     losses: &mut [T],
     normalisers: &mut [(T, T)],
@@ -24,7 +24,8 @@ pub(crate) fn cross_entropy<T: Element>(
     };
     for_each_part(normalisers, 1, classes * 4, &kernel);
     for (row, loss) in losses.iter_mut().enumerate() {
-        if weights[row] == T::zero() {
+        let weight = weights.map_or(T::one(), |weights| weights[row]);
+        if weight == T::zero() {
             *loss = T::zero();
             continue;
         }
@@ -35,14 +36,31 @@ pub(crate) fn cross_entropy<T: Element>(
             let mean = sum_lanes(x) / T::from_f64(classes as f64) - max;
             error = (T::one() - smoothing) * error + smoothing * (log_sum - mean);
         }
-        *loss = weights[row] * error;
+        *loss = weight * error;
     }
+}
+
+/// Up to so many classes vectors would be filled for the most part with nothing.
+const FEW_CLASSES: usize = 4;
+
+/// [`row_normaliser`], number by number.
+#[inline(always)]
+fn short_row_normaliser<T: Element>(x: &[T]) -> (T, T) {
+    let larger = |max: T, &x: &T| if x > max || x.is_nan() { x } else { max };
+    let max = x.iter().fold(T::neg_infinity(), larger);
+    if max.is_infinite() {
+        return (max, T::zero());
+    }
+    let sum = x
+        .iter()
+        .fold(T::zero(), |sum, &x| sum + (x - max).exp_nonpositive_());
+    (max, sum.ln_())
 }
 
 struct Normalisers<'a, T> {
     logits: &'a [T],
     classes: usize,
-    weights: &'a [T],
+    weights: Option<&'a [T]>,
 }
 
 impl<T: Element> PartKernel<(T, T)> for Normalisers<'_, T> {
@@ -54,8 +72,13 @@ impl<T: Element> PartKernel<(T, T)> for Normalisers<'_, T> {
             weights,
         } = self;
         for (row, out) in (first..).zip(out) {
-            if weights[row] != T::zero() {
-                *out = row_normaliser(&logits[row * classes..(row + 1) * classes]);
+            if weights.is_none_or(|weights| weights[row] != T::zero()) {
+                let x = &logits[row * classes..(row + 1) * classes];
+                *out = if classes <= FEW_CLASSES {
+                    short_row_normaliser(x)
+                } else {
+                    row_normaliser(x)
+                };
             }
         }
     }
@@ -111,7 +134,7 @@ mod tests {
             &logits,
             2,
             &[77, 0],
-            &[0.0, 1.0],
+            Some(&[0.0, 1.0]),
             0.0,
             &mut losses,
             &mut sums,

@@ -4,6 +4,7 @@
 //! program runs. Results never depend on the number of threads: work is cut by sizes alone, and sums have a fixed order.
 
 pub(crate) mod attention;
+pub(crate) mod bag_sum;
 pub(crate) mod bags;
 pub(crate) mod convolution;
 pub(crate) mod cross_entropy;
@@ -132,6 +133,23 @@ fn for_each_part<T: Send>(
         let first = index * part_rows;
         dispatch(Part { kernel, first, out });
     });
+}
+
+/// Whether so much work, in elements touched, is worth a second thread, and there is one.
+pub fn is_worth_sharing(work: usize) -> bool {
+    work >= PARALLEL_WORK && threads::has_company()
+}
+
+/// Runs both, at once if a thread is free.
+///
+/// ```
+/// assert_eq!(lexigrad_tensor::join(|| 1, || 2), (1, 2));
+/// ```
+pub fn join<A: Send, B: Send>(
+    first: impl FnOnce() -> A + Send,
+    second: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    rayon::join(first, second)
 }
 
 struct Part<'a, K, T> {

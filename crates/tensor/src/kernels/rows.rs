@@ -1,9 +1,12 @@
 //! Gathering rows of a table, adding rows into one, and numbering the distinct ones.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 
-use super::{Kernel, PartKernel, dispatch, for_each_part};
+use super::{Kernel, PartKernel, dispatch, for_each_part, prefetch};
 use crate::element::Element;
+
+/// How many rows ahead the memory is asked for them.
+pub(super) const ROWS_AHEAD: usize = 8;
 
 /// `out[i] = table[ids[i]]`
 pub(crate) fn gather_rows<T: Element>(table: &[T], dim: usize, ids: &[u32], out: &mut [T]) {
@@ -21,6 +24,9 @@ impl<T: Element> PartKernel<T> for Gather<'_, T> {
     fn run(&self, first: usize, out: &mut [T]) {
         let &Self { table, ids, dim } = self;
         for (row, out) in (first..).zip(out.chunks_exact_mut(dim.max(1))) {
+            if let Some(&ahead) = ids.get(row + ROWS_AHEAD) {
+                prefetch(&table[ahead as usize * dim..][..dim]);
+            }
             let start = ids[row] as usize * dim;
             out.copy_from_slice(&table[start..start + dim]);
         }
@@ -74,14 +80,48 @@ struct Slot {
 const FREE: u32 = u32::MAX;
 
 thread_local! {
-    static SLOTS: RefCell<Vec<Slot>> = const { RefCell::new(Vec::new()) };
+    /// Room for the next groups of this thread: new memory for thousands of ids costs as much as grouping them.
+    static ROOM: Cell<Option<Groups>> = const { Cell::new(None) };
 }
 
-/// The distinct ids in the order of their first appearance, and for each id its number among them.
-///
-/// O(ids), whatever the table: a hash table of twice as many slots as ids, which stays in the cache, where a map by row would not.
-pub(crate) fn slot_map(ids: &[u32]) -> (Vec<u32>, Vec<u32>) {
-    SLOTS.with_borrow_mut(|slots| {
+/// Ids that are the same, together.
+#[derive(Default)]
+pub(crate) struct Groups {
+    /// The distinct ids in the order of their first appearance.
+    pub(crate) distinct: Vec<u32>,
+    /// For each id its number among the distinct ones.
+    pub(crate) numbers: Vec<u32>,
+    /// The labels of the ids, those of the first distinct id first, and in the order of the ids.
+    pub(crate) labels: Vec<u32>,
+    /// The distinct id number n has the labels `labels[offsets[n]..offsets[n + 1]]`.
+    pub(crate) offsets: Vec<usize>,
+    slots: Vec<Slot>,
+}
+
+impl Groups {
+    /// The numbers alone, without labels.
+    pub(crate) fn numbered(ids: &[u32]) -> Self {
+        let mut groups = ROOM.take().unwrap_or_default();
+        groups.number(ids);
+        groups
+    }
+
+    /// With a label for each id, such as where it stands.
+    pub(crate) fn labelled(ids: &[u32], labels: impl Iterator<Item = u32>) -> Self {
+        let mut groups = Self::numbered(ids);
+        groups.sort(labels);
+        groups
+    }
+
+    /// O(ids), whatever the table: a hash table of twice as many slots as ids, which stays in the cache, where a map by row would
+    /// not.
+    fn number(&mut self, ids: &[u32]) {
+        let Self {
+            distinct,
+            numbers,
+            slots,
+            ..
+        } = self;
         let size = (2 * ids.len()).next_power_of_two().max(2);
         slots.clear();
         slots.resize(
@@ -92,47 +132,100 @@ pub(crate) fn slot_map(ids: &[u32]) -> (Vec<u32>, Vec<u32>) {
             },
         );
         let shift = u32::BITS - size.ilog2();
-        let mut distinct = Vec::new();
-        let mut number_of = |id: u32| {
+        distinct.resize(ids.len(), 0);
+        numbers.resize(ids.len(), 0);
+        let mut count = 0;
+        for (&id, number) in ids.iter().zip(numbers) {
             // Fibonacci hashing: the high bits of the product with 2^32 / φ.
             let mut place = (id.wrapping_mul(0x9e37_79b9) >> shift) as usize;
-            while slots[place].number != FREE && slots[place].id != id {
+            // Whether an id is new is as good as chance, so no branch asks for that: the smaller of the two is 0 in a slot that is
+            // the id's or free, and a free one's number is above all others.
+            while (slots[place].id ^ id).min(slots[place].number.wrapping_add(1)) != 0 {
                 place = (place + 1) & (size - 1);
             }
-            if slots[place].number == FREE {
-                let number = distinct.len() as u32;
-                slots[place] = Slot { id, number };
-                distinct.push(id);
-            }
-            slots[place].number
-        };
-        let numbers = ids.iter().map(|&id| number_of(id)).collect();
-        (distinct, numbers)
-    })
+            *number = slots[place].number.min(count);
+            let own = *number;
+            slots[place] = Slot { id, number: own };
+            distinct[own as usize] = id;
+            count += u32::from(own == count);
+        }
+        distinct.truncate(count as usize);
+    }
+
+    /// Keeps the room for the next.
+    pub(crate) fn keep_room(self) {
+        ROOM.set(Some(self));
+    }
+
+    fn sort(&mut self, of_each: impl Iterator<Item = u32>) {
+        let Self {
+            numbers,
+            labels,
+            offsets,
+            ..
+        } = self;
+        let count = self.distinct.len();
+        // Counted two places on, so that the sums are where each group begins, one place on; filled, where the next does.
+        offsets.clear();
+        offsets.resize(count + 2, 0);
+        for &number in &*numbers {
+            offsets[number as usize + 2] += 1;
+        }
+        for group in 2..offsets.len() {
+            offsets[group] += offsets[group - 1];
+        }
+        labels.resize(numbers.len(), 0);
+        for (&number, label) in numbers.iter().zip(of_each) {
+            let next = &mut offsets[number as usize + 1];
+            labels[*next] = label;
+            *next += 1;
+        }
+        offsets.truncate(count + 1);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn numbered(ids: &[u32]) -> (Vec<u32>, Vec<u32>) {
+        let groups = Groups::numbered(ids);
+        let found = (groups.distinct.clone(), groups.numbers.clone());
+        groups.keep_room();
+        found
+    }
+
     #[test]
     fn distinct_ids_are_numbered_by_first_appearance_every_time() {
         for _ in 0..2 {
-            assert_eq!(slot_map(&[7, 3, 7, 0]), (vec![7, 3, 0], vec![0, 1, 0, 2]));
+            assert_eq!(numbered(&[7, 3, 7, 0]), (vec![7, 3, 0], vec![0, 1, 0, 2]));
             assert_eq!(
-                slot_map(&[u32::MAX, 7, u32::MAX]),
+                numbered(&[u32::MAX, 7, u32::MAX]),
                 (vec![u32::MAX, 7], vec![0, 1, 0])
             );
-            assert_eq!(slot_map(&[]), (vec![], vec![]));
+            assert_eq!(numbered(&[]), (vec![], vec![]));
         }
         let ids: Vec<u32> = (0..10_000).map(|i| (i * 7919) % 6007).collect();
-        let (distinct, numbers) = slot_map(&ids);
+        let (distinct, numbers) = numbered(&ids);
         assert_eq!(distinct.len(), 6007);
         assert!(
             ids.iter()
                 .zip(numbers)
                 .all(|(&id, number)| distinct[number as usize] == id)
         );
+    }
+
+    #[test]
+    fn labels_stand_with_their_ids_every_time() {
+        for _ in 0..2 {
+            let groups = Groups::labelled(&[7, 3, 7, 9, 7], 10..15);
+            assert_eq!(groups.labels, [10, 12, 14, 11, 13]);
+            assert_eq!(groups.offsets, [0, 3, 4, 5]);
+            groups.keep_room();
+            let groups = Groups::labelled(&[], 0..0);
+            assert_eq!((groups.labels.len(), &groups.offsets[..]), (0, &[0][..]));
+            groups.keep_room();
+        }
     }
 
     #[test]

@@ -20,7 +20,30 @@ fn zip<T: Element>(
             elementwise::zip(&x_values, &y_values, out, f);
         }));
     }
+    zip_broadcast(operation, x, y, f)
+}
+
+/// [`zip`] of two tensors that do not stand alike; apart from it, so that the common case is short.
+#[inline(never)]
+fn zip_broadcast<T: Element>(
+    operation: &'static str,
+    x: &Tensor<T>,
+    y: &Tensor<T>,
+    f: impl Fn(T, T) -> T + Sync + Copy,
+) -> Result<Tensor<T>> {
     let shape = x.shape().broadcast(operation, y.shape())?;
+    if let (Some(x), true) = (repeated(x), y.layout().is_dense() && *y.shape() == shape) {
+        let values = y.values();
+        return Ok(Tensor::build(&shape, |out| {
+            elementwise::map(&values, out, |y| f(x, y));
+        }));
+    }
+    if let (Some(y), true) = (repeated(y), x.layout().is_dense() && *x.shape() == shape) {
+        let values = x.values();
+        return Ok(Tensor::build(&shape, |out| {
+            elementwise::map(&values, out, |x| f(x, y));
+        }));
+    }
     let (x_layout, y_layout) = (x.layout().expand(&shape), y.layout().expand(&shape));
     Ok(Tensor::build(&shape, |out| {
         let x = View {
@@ -35,6 +58,14 @@ fn zip<T: Element>(
         };
         zip_strided(&shape, x, y, out, f);
     }))
+}
+
+/// The one number that all elements are, as in the gradient of a sum.
+fn repeated<T: Element>(x: &Tensor<T>) -> Option<T> {
+    let strides = x.layout().strides();
+    let mut axes = x.shape().iter().zip(strides.iter());
+    let is_one = x.elements() > 0 && axes.all(|(&size, &stride)| size == 1 || stride == 0);
+    is_one.then(|| x.buffer()[x.layout().offset()])
 }
 
 struct Add;

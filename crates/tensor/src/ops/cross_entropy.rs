@@ -4,6 +4,7 @@ use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Ids;
 use crate::kernels::cross_entropy as kernels;
+use crate::kernels::reduce;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::ops::select::Mask;
 use crate::tape;
@@ -34,11 +35,14 @@ pub struct CrossEntropyOptions<T: Element = f32> {
     pub reduction: Reduction,
 }
 
-/// `l = w ((1 - s) (L - x[t]) + s (L - mean x))`, `L = ln Σ e^x`, for each row; w is 0 for a target that does not count.
+/// `l = w ((1 - s) (L - x[t]) + s (L - mean x))`, `L = ln Σ e^x`, for each row; w is 0 for a target that does not count. Or, with
+/// a factor f, `f Σ l`: one operation in place of three.
 struct CrossEntropy<T: Element> {
     targets: Ids,
-    weights: Tensor<T>,
+    /// Of each row; none where every target counts once.
+    weights: Option<Tensor<T>>,
     smoothing: T,
+    factor: Option<T>,
     /// For each row the terms of L, from the forward pass.
     normalisers: Vec<(T, T)>,
 }
@@ -54,7 +58,10 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let (rows, classes) = (inputs[0].shape()[0], inputs[0].shape()[1]);
-        let (logits, weights) = (inputs[0].values(), self.weights.values());
+        let (logits, weights) = (
+            inputs[0].values(),
+            self.weights.as_ref().map(Tensor::values),
+        );
         self.normalisers = vec![(T::zero(), T::zero()); rows];
         let losses = Tensor::build([rows], |out| {
             let targets = self.targets.as_slice();
@@ -63,28 +70,31 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
                 &logits,
                 classes,
                 targets,
-                &weights,
+                weights.as_deref(),
                 self.smoothing,
                 out,
                 normalisers,
             );
         });
-        Ok(losses)
+        Ok(match self.factor {
+            None => losses,
+            Some(factor) => Tensor::full([], reduce::sum(&losses.values()) * factor),
+        })
     }
 
     /// `dx = g w (softmax x - (1 - s) onehot t - s / C)`
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
         let logits = saved.input(0);
-        let scale = cotangent.mul(&self.weights)?;
+        let scale = self.scale(&cotangent)?;
         if tape::is_recording() {
             let difference = logits
                 .softmax(-1)?
                 .sub(&self.smooth_targets(logits.shape()[1]))?;
             let gradient = difference.mul(&scale.unsqueeze(-1)?)?;
-            let ignored = self
-                .weights
-                .unsqueeze(-1)?
-                .mask(|weight| weight == T::zero());
+            let Some(weights) = &self.weights else {
+                return Ok(Cotangents::one(gradient));
+            };
+            let ignored = weights.unsqueeze(-1)?.mask(|weight| weight == T::zero());
             return Ok(Cotangents::one(gradient.masked_fill(&ignored, T::zero())?));
         }
         let (logits_values, weights) = (logits.values(), scale.values());
@@ -104,6 +114,20 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
 }
 
 impl<T: Element> CrossEntropy<T> {
+    /// What each row's gradient is multiplied by: `[rows]`.
+    fn scale(&self, cotangent: &Tensor<T>) -> Result<Tensor<T>> {
+        let rows = [self.targets.len()];
+        let each = match self.factor {
+            None => cotangent.clone(),
+            Some(factor) if tape::is_recording() => cotangent.mul_scalar(factor).expand(rows)?,
+            Some(factor) => Tensor::full(rows, cotangent.values()[0] * factor),
+        };
+        match &self.weights {
+            None => Ok(each),
+            Some(weights) => each.mul(weights),
+        }
+    }
+
     /// `(1 - s) onehot t + s / C`: `[rows, C]`; a row that does not count is as good as any.
     fn smooth_targets(&self, classes: usize) -> Tensor<T> {
         let spread = self.smoothing / T::from_f64(classes as f64);
@@ -148,35 +172,49 @@ pub fn cross_entropy_with<T: Element>(
     options: &CrossEntropyOptions<T>,
 ) -> Result<Tensor<T>> {
     let classes = check(logits, targets, options)?;
-    let weights = row_weights(targets, options);
     let flat = logits.reshape([targets.len(), classes])?;
+    let weights = row_weights(targets, options);
+    let factor = match options.reduction {
+        Reduction::None => None,
+        Reduction::Sum => Some(T::one()),
+        Reduction::Mean => Some(mean_factor(targets.len(), weights.as_ref())?),
+    };
     let losses = match &options.weight {
         Some(weight) if options.label_smoothing > 0.0 => {
-            weighted_and_smoothed(&flat, targets, weight, options)?
+            let losses = weighted_and_smoothed(&flat, targets, weight, options)?;
+            match factor {
+                None => losses,
+                Some(factor) => losses.sum().mul_scalar(factor),
+            }
         }
         _ => {
             let op = CrossEntropy {
                 targets: targets.clone(),
-                weights: weights.clone(),
+                weights,
                 smoothing: T::from_f64(options.label_smoothing),
+                factor,
                 normalisers: Vec::new(),
             };
             apply(op, &[&flat])?
         }
     };
-    match options.reduction {
-        Reduction::None => losses.reshape(targets.shape()),
-        Reduction::Sum => Ok(losses.sum()),
-        Reduction::Mean => {
-            let total = weights.sum().item()?;
-            let factor = if total == T::zero() {
-                T::zero()
-            } else {
-                total.recip()
-            };
-            Ok(losses.sum().mul_scalar(factor))
-        }
+    match factor {
+        None => losses.reshape(targets.shape()),
+        Some(_) => Ok(losses),
     }
+}
+
+/// 1 / (the weights of all rows), or 0 if none counts.
+fn mean_factor<T: Element>(rows: usize, weights: Option<&Tensor<T>>) -> Result<T> {
+    let total = match weights {
+        None => T::from_f64(rows as f64),
+        Some(weights) => weights.sum().item()?,
+    };
+    Ok(if total == T::zero() {
+        T::zero()
+    } else {
+        total.recip()
+    })
 }
 
 /// The loss where class weights meet smoothing: each class's share of the target counts with the weight of that class, so that
@@ -212,8 +250,11 @@ fn weighted_and_smoothed<T: Element>(
     Ok(logs.mul(&shares)?.sum_axes(&[-1])?.neg())
 }
 
-/// The weight of each row's target, 0 where it is the ignored one: `[rows]`.
-fn row_weights<T: Element>(targets: &Ids, options: &CrossEntropyOptions<T>) -> Tensor<T> {
+/// The weight of each row's target, 0 where it is the ignored one: `[rows]`; none if all are 1.
+fn row_weights<T: Element>(targets: &Ids, options: &CrossEntropyOptions<T>) -> Option<Tensor<T>> {
+    if options.weight.is_none() && options.ignore_index.is_none() {
+        return None;
+    }
     let class_weights = options.weight.as_ref().map(Tensor::values);
     let weight_of = |&target: &u32| match &class_weights {
         _ if Some(target) == options.ignore_index => T::zero(),
@@ -221,7 +262,7 @@ fn row_weights<T: Element>(targets: &Ids, options: &CrossEntropyOptions<T>) -> T
         None => T::one(),
     };
     let weights: Vec<T> = targets.as_slice().iter().map(weight_of).collect();
-    Tensor::from(weights)
+    Some(Tensor::from(weights))
 }
 
 /// The number of classes, if everything fits.

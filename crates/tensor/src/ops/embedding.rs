@@ -1,10 +1,10 @@
 //! Looking up rows of a table, with the conventions of an embedding.
 
-use super::rows::{check_table, gather_for, gather_rows};
+use super::rows::{check_table, gather_rows, rows_of};
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
-use crate::kernels::rows as kernels;
+use crate::kernels::rows::Groups;
 use crate::op::{Cotangents, Op, Saved, apply};
 use crate::row_sparse::RowSparse;
 use crate::shape::Shape;
@@ -58,7 +58,7 @@ impl<T: Element> Op<T> for Embedding {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        gather_for("embedding", &inputs[0].constant(), &self.ids)
+        Ok(rows_of(inputs[0], &self.ids))
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -103,16 +103,18 @@ pub(super) fn table_gradient<T: Element>(
 
 /// 1 / (how often the id occurs) for each id: `[N, 1]`.
 fn inverse_counts<T: Element>(ids: &Ids) -> Tensor<T> {
-    let (distinct, slots) = kernels::slot_map(ids.as_slice());
-    let mut counts = vec![0.0; distinct.len()];
-    for &slot in &slots {
-        counts[slot as usize] += 1.0;
+    let groups = Groups::numbered(ids.as_slice());
+    let mut counts = vec![0.0; groups.distinct.len()];
+    for &number in &groups.numbers {
+        counts[number as usize] += 1.0;
     }
-    Tensor::build([ids.len(), 1], |out| {
-        for (out, &slot) in out.iter_mut().zip(&slots) {
-            *out = T::from_f64(1.0 / counts[slot as usize]);
+    let inverse = Tensor::build([ids.len(), 1], |out| {
+        for (out, &number) in out.iter_mut().zip(&groups.numbers) {
+            *out = T::from_f64(1.0 / counts[number as usize]);
         }
-    })
+    });
+    groups.keep_room();
+    inverse
 }
 
 /// `y[i..] = table[ids[i..]]`, `table: [V, D]`, `ids: [..]`, `y: [.., D]`, under the conventions of `options`.

@@ -9,8 +9,10 @@ use crate::bags::Bags;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
+use crate::kernels::bag_sum::{self as sums, Scale};
 use crate::kernels::bags as kernels;
-use crate::kernels::rows::slot_map;
+use crate::kernels::rows::Groups;
+use crate::kernels::threads;
 use crate::op::{Cotangents, Op, Saved, apply};
 use crate::row_sparse::RowSparse;
 use crate::shape::Shape;
@@ -29,9 +31,24 @@ pub enum BagMode {
     Max,
 }
 
-/// `y[b] = Σ scale[t] table[ids[t]]` over bag b, the bags without padding.
-struct BagSum<T> {
-    segments: Segments<T>,
+/// Below so many elements of a table the rows of a step stay in the cache of one core, from the lookup to the optimizer: fetching
+/// them from there takes another core longer than adding them up.
+const SHARED_FROM: usize = 1 << 20;
+
+/// Runs kernels on this thread alone if they touch fewer elements of a table than is worth sharing.
+fn shared_from(elements: usize, kernels: impl FnOnce()) {
+    if elements < SHARED_FROM {
+        threads::alone(kernels);
+    } else {
+        kernels();
+    }
+}
+
+/// `y[b] = scales[b] Σ table[ids[t]]` over bag b, the bags without padding.
+struct BagSum<T: Element> {
+    bags: Bags,
+    /// 1 / (the length of the bag) for a mean; none for a sum.
+    scales: Option<Tensor<T>>,
     rows: usize,
     options: EmbeddingOptions,
 }
@@ -42,7 +59,7 @@ impl<T: Element> Op<T> for BagSum<T> {
     }
 
     fn ids(&self) -> Option<&Ids> {
-        Some(self.segments.bags.ids())
+        Some(self.bags.ids())
     }
 
     fn convention(&self) -> Option<&'static str> {
@@ -50,42 +67,51 @@ impl<T: Element> Op<T> for BagSum<T> {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let Segments { bags, scale } = &self.segments;
         let (table, dim) = (inputs[0].values(), inputs[0].shape()[1]);
-        Ok(Tensor::build([bags.len(), dim], |out| {
-            let (ids, offsets) = (bags.ids().as_slice(), bags.offsets());
-            kernels::bag_sum(&table, dim, ids, offsets, scale.as_deref(), out);
+        let scales = self.scales.as_ref().map(Tensor::values);
+        let scale = scales.as_deref().map_or(Scale::None, Scale::OfBags);
+        Ok(Tensor::build([self.bags.len(), dim], |out| {
+            let (ids, offsets) = (self.bags.ids().as_slice(), self.bags.offsets());
+            shared_from(ids.len() * dim, || {
+                sums::bag_sum(&table, dim, ids, offsets, scale, out);
+            });
         }))
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
-        let ids = self.segments.bags.ids();
+        let each = match &self.scales {
+            None => cotangent,
+            Some(scales) => cotangent.mul(&scales.unsqueeze(-1)?)?,
+        };
         if tape::is_recording() || self.options.scale_grad_by_freq {
-            let values = segment_expand(&cotangent, &self.segments)?;
+            let segments = Segments {
+                bags: self.bags.clone(),
+                scale: None,
+            };
+            let values = segment_expand(&each, &segments)?;
             return cotangents(
-                table_gradient(ids, values, self.rows, &self.options)?,
+                table_gradient(self.bags.ids(), values, self.rows, &self.options)?,
                 &self.options,
             );
         }
-        cotangents(self.gradient(&cotangent), &self.options)
+        cotangents(self.gradient(&each), &self.options)
     }
 }
 
 impl<T: Element> BagSum<T> {
-    /// The gradient of the table, coalesced: a bag's is added to each of its rows, and never spread over them.
-    fn gradient(&self, cotangent: &Tensor<T>) -> RowSparse<T> {
-        let Segments { bags, scale } = &self.segments;
-        let (rows, slots) = slot_map(bags.ids().as_slice());
-        let dim = cotangent.shape()[1];
-        let mut sums = Tensor::zeros([rows.len(), dim]);
-        kernels::segment_scatter(
-            &cotangent.values(),
-            dim,
-            bags.offsets(),
-            scale.as_deref(),
-            &slots,
-            sums.values_mut(),
-        );
+    /// The gradient of the table, coalesced: the sum over the bags of each row, as if they were the rows of a bag. So nothing is
+    /// spread over the rows of a bag.
+    fn gradient(&self, of_each_bag: &Tensor<T>) -> RowSparse<T> {
+        let groups = Groups::labelled(self.bags.ids().as_slice(), self.bags.bag_of_each());
+        let (values, dim) = (of_each_bag.values(), of_each_bag.shape()[1]);
+        let sums = Tensor::build([groups.distinct.len(), dim], |out| {
+            let (bags, offsets) = (&groups.labels, &groups.offsets);
+            shared_from(bags.len() * dim, || {
+                sums::bag_sum(&values, dim, bags, offsets, Scale::None, out);
+            });
+        });
+        let rows = groups.distinct.clone();
+        groups.keep_room();
         RowSparse::coalesced(rows, sums, self.rows)
     }
 }
@@ -186,9 +212,10 @@ pub fn embedding_bag<T: Element>(
         };
         return apply(op, &[table]);
     }
-    let scale = (mode == BagMode::Mean).then(|| mean_scale(&bags));
+    let scales = (mode == BagMode::Mean).then(|| inverse_lengths(&bags));
     let op = BagSum {
-        segments: Segments { bags, scale },
+        bags,
+        scales,
         rows,
         options,
     };
@@ -231,7 +258,10 @@ pub fn embedding_bag_weighted<T: Element>(
         bags = kept;
     }
     if mode == BagMode::Mean {
-        let scale = Tensor::from_slice(&mean_scale(&bags), [bags.ids().len(), 1])?;
+        let scales = inverse_lengths::<T>(&bags);
+        let scales = scales.values();
+        let of_each = bags.bag_of_each().map(|bag| scales[bag as usize]);
+        let scale = Tensor::from_slice(&of_each.collect::<Vec<T>>(), [bags.ids().len(), 1])?;
         weights = weights.mul(&scale)?;
     }
     let lookup = embedding(table, bags.ids(), options)?;
@@ -249,12 +279,11 @@ fn check_bags<T: Element>(
     Ok(rows)
 }
 
-/// 1 / (the length of its bag) for each entry.
-fn mean_scale<T: Element>(bags: &Bags) -> Arc<[T]> {
-    let lengths = bags.offsets().windows(2).map(|bag| bag[1] - bag[0]);
-    let factors = lengths.flat_map(|length| {
-        let factor = T::from_f64(length as f64).recip();
-        std::iter::repeat_n(factor, length)
-    });
-    factors.collect()
+/// 1 / (its length) for each bag: `[B]`; any number for one that is empty.
+fn inverse_lengths<T: Element>(bags: &Bags) -> Tensor<T> {
+    Tensor::build([bags.len()], |out| {
+        for (out, bag) in out.iter_mut().zip(bags.offsets().windows(2)) {
+            *out = T::from_f64(((bag[1] - bag[0]).max(1)) as f64).recip();
+        }
+    })
 }

@@ -3,8 +3,10 @@
 use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::matmul::{Matrix, matmul};
+use crate::kernels::reduce;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::shape::Shape;
+use crate::tape;
 use crate::tensor::Tensor;
 
 /// `C = A B`, `A: [.., m, k]`, `B: [.., k, n]`, `C: [.., m, n]`, batch axes broadcast.
@@ -118,14 +120,7 @@ impl<T: Element> Op<T> for Linear {
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let (x, weight) = (inputs[0], inputs[1]);
         let ([rows, inner], columns) = ([x.shape()[0], x.shape()[1]], weight.shape()[0]);
-        let (x_view, w_view) = (
-            Batched::new(x, &Shape::default()),
-            Batched::new(weight, &Shape::default()),
-        );
-        let transposed = Matrix {
-            rs: w_view.strides.cs,
-            cs: w_view.strides.rs,
-        };
+        let ((x, x_strides), (w, w_strides)) = (matrix_of(x), matrix_of(weight));
         let bias = inputs.get(2).map(|bias| bias.values());
         Ok(Tensor::build([rows, columns], |out| {
             if let Some(bias) = &bias
@@ -134,23 +129,28 @@ impl<T: Element> Op<T> for Linear {
                 out.chunks_exact_mut(columns)
                     .for_each(|row| row.copy_from_slice(bias));
             }
-            let (x, w) = (&x_view.data[x_view.offset..], &w_view.data[w_view.offset..]);
-            matmul(
-                rows,
-                inner,
-                columns,
-                x,
-                x_view.strides,
-                w,
-                transposed,
-                out,
-                bias.is_some(),
-            );
+            let adds = bias.is_some();
+            let turned = w_strides.transposed();
+            matmul(rows, inner, columns, x, x_strides, w, turned, out, adds);
         }))
     }
 
     /// `dx = G W`, `dW = Gᵀ x`, `db = Σ G` over the rows
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        if !tape::is_recording() {
+            // The same products without the operations around them, which cost more than small ones.
+            let grad = matrix_of(&cotangent);
+            let turned = (grad.0, grad.1.transposed());
+            let [rows, outputs] = [cotangent.shape()[0], cotangent.shape()[1]];
+            let input = || product([rows, outputs], grad, saved.input(1));
+            let weight = || product([outputs, rows], turned, saved.input(0));
+            let bias = || column_sums(&cotangent);
+            return Ok(Cotangents::from_iter([
+                saved.needs(0).then(input),
+                saved.needs(1).then(weight),
+                saved.needs(2).then(bias),
+            ]));
+        }
         let input = || cotangent.matmul(saved.input(1));
         let weight = || cotangent.transpose(0, 1)?.matmul(saved.input(0));
         let bias = || cotangent.sum_axes(&[0]);
@@ -160,6 +160,32 @@ impl<T: Element> Op<T> for Linear {
             saved.needs(2).then(bias).transpose()?,
         ]))
     }
+}
+
+/// The elements of a matrix, and how far its rows and columns are apart.
+fn matrix_of<T: Element>(tensor: &Tensor<T>) -> (&[T], Matrix) {
+    let (layout, buffer) = (tensor.layout(), tensor.buffer());
+    let strides = layout.strides();
+    let (rs, cs) = (strides[0], strides[1]);
+    let start = layout.offset().min(buffer.len());
+    (&buffer[start..], Matrix { rs, cs })
+}
+
+/// `A B`, `A: [m, k]`; a constant.
+fn product<T: Element>([m, k]: [usize; 2], a: (&[T], Matrix), b: &Tensor<T>) -> Tensor<T> {
+    let (n, b) = (b.shape()[1], matrix_of(b));
+    Tensor::build([m, n], |out| {
+        matmul(m, k, n, a.0, a.1, b.0, b.1, out, false)
+    })
+}
+
+/// The sum of a matrix over its rows; a constant.
+fn column_sums<T: Element>(matrix: &Tensor<T>) -> Tensor<T> {
+    let (rows, columns) = last_two(matrix.shape());
+    let values = matrix.values();
+    Tensor::build([columns], |out| {
+        reduce::sum_axis(&values, 1, rows, columns, out);
+    })
 }
 
 impl<T: Element> Tensor<T> {

@@ -24,13 +24,7 @@ impl<T: Element> Op<T> for GatherRows {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let dim = inputs[0].shape()[1];
-        let mut shape = self.ids.shape().clone();
-        shape.push(dim);
-        let table = inputs[0].values();
-        Ok(Tensor::build(shape, |out| {
-            kernels::gather_rows(&table, dim, self.ids.as_slice(), out);
-        }))
+        Ok(rows_of(inputs[0], &self.ids))
     }
 
     /// The gradient of the table has rows only where it was read.
@@ -38,6 +32,17 @@ impl<T: Element> Op<T> for GatherRows {
         let sparse = RowSparse::new(self.ids.clone(), cotangent, self.rows)?;
         Ok(Cotangents::row_sparse(sparse))
     }
+}
+
+/// `table[ids[i]]` of a matrix that has all of these rows; a constant.
+pub(super) fn rows_of<T: Element>(table: &Tensor<T>, ids: &Ids) -> Tensor<T> {
+    let dim = table.shape()[1];
+    let mut shape = ids.shape().clone();
+    shape.push(dim);
+    let table = table.values();
+    Tensor::build(shape, |out| {
+        kernels::gather_rows(&table, dim, ids.as_slice(), out);
+    })
 }
 
 /// `table[ids[i]] += values[i]`, from zeros.
@@ -79,17 +84,8 @@ impl<T: Element> Op<T> for ScatterRows {
 ///
 /// PyTorch: `table[ids]`, `index_select(0, ids)`.
 pub fn gather_rows<T: Element>(table: &Tensor<T>, ids: &Ids) -> Result<Tensor<T>> {
-    gather_for("gather_rows", table, ids)
-}
-
-/// [`gather_rows`] whose errors speak of `operation`.
-pub(super) fn gather_for<T: Element>(
-    operation: &'static str,
-    table: &Tensor<T>,
-    ids: &Ids,
-) -> Result<Tensor<T>> {
-    let rows = check_table(operation, table)?;
-    ids.check_range(operation, rows)?;
+    let rows = check_table("gather_rows", table)?;
+    ids.check_range("gather_rows", rows)?;
     let ids = ids.clone();
     apply(GatherRows { ids, rows }, &[table])
 }

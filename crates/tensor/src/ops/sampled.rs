@@ -8,6 +8,7 @@ use crate::bags::Bags;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
+use crate::kernels::bag_sum::{Scale, bag_sum};
 use crate::kernels::bags as kernels;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::tape;
@@ -84,7 +85,7 @@ impl SampledMatmul {
         let (ids, offsets) = (self.places.ids().as_slice(), self.places.offsets());
         let (c, scale) = (c.values(), cotangent.values());
         Tensor::build([self.rows[0], dim], |out| {
-            kernels::bag_sum(&c, dim, ids, offsets, Some(&scale), out);
+            bag_sum(&c, dim, ids, offsets, Scale::OfEntries(&scale), out);
         })
     }
 

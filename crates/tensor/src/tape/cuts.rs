@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::Location;
 
-use super::recording::{self, Record, Source};
+use super::record::{Record, Source};
+use super::recording;
 use super::thread::{self, TapeId};
 use crate::element::Element;
 use crate::gradients::Leaf;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::recording::{self, CONSTANT, Computed, Record, Source};
+use super::record::{CONSTANT, Computed, Record, Source};
+use super::recording;
 use super::thread::{self, TapeId};
 use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
@@ -163,7 +164,7 @@ impl Incoming {
                 finite.operands.remove(&(T::NAME, index as u32))
             });
             let operands = operands.flatten().unwrap_or_default();
-            let nearest = nearest_param(earlier, &computed.inputs);
+            let nearest = nearest_param(earlier, computed.inputs.iter());
             let kind = ErrorKind::NotFinite {
                 quantity: format!("the gradient of input {input}"),
                 value,
@@ -214,18 +215,23 @@ fn distinct(ids: impl Iterator<Item = u32>) -> Vec<u32> {
 
 /// Where in the model an operation stands: the module of a parameter it reads, or of the last one read on the way to it.
 fn module_of<T: Element>(tape: TapeId, inputs: &[u32]) -> Option<String> {
-    let nearest = recording::look::<T, _>(tape, |records| nearest_param(records, inputs));
+    let nearest = recording::look::<T, _>(tape, |records| {
+        nearest_param(records, inputs.iter().copied())
+    });
     name(tape, nearest?)
 }
 
 /// The parameter that was read last on the way to these inputs, and whether it is one of them.
-fn nearest_param<T: Element>(records: &[Record<T>], inputs: &[u32]) -> Option<(ParamId, bool)> {
+fn nearest_param<T: Element>(
+    records: &[Record<T>],
+    inputs: impl Iterator<Item = u32>,
+) -> Option<(ParamId, bool)> {
     let param_at = |&input: &usize| match records[input].source {
         Source::Leaf(Leaf::Param(param)) => Some(param),
         _ => None,
     };
-    let on_tape = inputs.iter().filter(|&&input| input != CONSTANT);
-    let inputs: Vec<usize> = on_tape.map(|&input| input as usize).collect();
+    let on_tape = inputs.filter(|&input| input != CONSTANT);
+    let inputs: Vec<usize> = on_tape.map(|input| input as usize).collect();
     if let Some(param) = inputs.iter().find_map(param_at) {
         return Some((param, true));
     }

@@ -3,7 +3,8 @@
 use smallvec::SmallVec;
 
 use super::finite;
-use super::thread::{self, Alive, Current, Scope, TapeId};
+use super::record::{CONSTANT, Computed, Indices, Record, Source};
+use super::thread::{self, Alive, Current, Recording, Scope, TapeId};
 use crate::accumulate::Accumulator;
 use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
@@ -36,39 +37,6 @@ impl NodeId {
         self.index == LOST
     }
 }
-
-/// How one tensor came about.
-pub(super) struct Record<T: Element> {
-    pub(super) shape: Shape,
-    pub(super) source: Source<T>,
-}
-
-pub(super) enum Source<T: Element> {
-    Leaf(Leaf),
-    Computed(Computed<T>),
-    /// Taken out while a backward pass is at it, or already done with.
-    Taken,
-}
-
-/// An operation that was run: what it needs to pass a gradient on. A leaf's data is not held here.
-pub(super) struct Computed<T: Element> {
-    pub(super) op: Box<dyn Op<T>>,
-    /// The record of each input, [`CONSTANT`] for one that is not on the tape.
-    pub(super) inputs: SmallVec<[u32; 4]>,
-    pub(super) needs: Needs,
-    pub(super) saves: Saves,
-    pub(super) saved: Vec<Tensor<T>>,
-}
-
-impl<T: Element> Computed<T> {
-    /// The records of the inputs that are on the tape.
-    pub(super) fn recorded_inputs(&self) -> impl Iterator<Item = usize> {
-        let recorded = self.inputs.iter().filter(|&&input| input != CONSTANT);
-        recorded.map(|&input| input as usize)
-    }
-}
-
-pub(super) const CONSTANT: u32 = u32::MAX;
 
 /// The records of one element type.
 pub(crate) struct Lane<T: Element> {
@@ -104,6 +72,14 @@ impl<T: Element> Lane<T> {
         let index = self.records.len() as u32;
         self.records.push(Record { shape, source });
         index
+    }
+
+    /// A new record for an operation, to be written where it stands: one that is moved there while its parts are on their way to
+    /// memory waits for them.
+    fn push_empty(&mut self) -> &mut Record<T> {
+        let index = self.records.len();
+        self.records.resize_with(index + 1, Record::default);
+        &mut self.records[index]
     }
 
     fn param_leaf(&mut self, param: ParamId, shape: &Shape) -> u32 {
@@ -227,7 +203,7 @@ pub(crate) fn record<T: Element>(
 ) -> Result<()> {
     let current = thread::current();
     let mut needs = Needs::NONE;
-    let mut indices = SmallVec::new();
+    let mut indices: SmallVec<[u32; 4]> = SmallVec::new();
     for (position, input) in inputs.iter().enumerate() {
         let index = match input.node() {
             Some(node) => index_of::<T>(current, op.name(), node, input.shape())?,
@@ -247,7 +223,7 @@ pub(crate) fn record<T: Element>(
         Ok(())
     };
     // Recorded all the same: a total operation cannot return the fault.
-    push_computed(current.tape, op, inputs, indices, needs, output);
+    push_computed(current.tape, op, inputs, &indices, needs, output);
     checked
 }
 
@@ -259,7 +235,7 @@ pub(super) fn record_from_leaves<T: Element>(
 ) -> Result<()> {
     let current = thread::current();
     let mut needs = Needs::NONE;
-    let mut indices = SmallVec::new();
+    let mut indices: SmallVec<[u32; 4]> = SmallVec::new();
     for (position, (leaf, shape)) in leaves.iter().enumerate() {
         let index = match *leaf {
             Leaf::Param(param) => param_leaf::<T>(param, shape).map(|node| node.index),
@@ -271,7 +247,7 @@ pub(super) fn record_from_leaves<T: Element>(
         indices.push(index.unwrap_or(CONSTANT));
     }
     if let Some(current) = current.filter(|_| needs.any()) {
-        push_computed(current.tape, op, &[], indices, needs, output);
+        push_computed(current.tape, op, &[], &indices, needs, output);
     }
     Ok(())
 }
@@ -280,7 +256,7 @@ fn push_computed<T: Element>(
     tape: TapeId,
     op: impl Op<T>,
     inputs: &[&Tensor<T>],
-    indices: SmallVec<[u32; 4]>,
+    indices: &[u32],
     needs: Needs,
     output: &mut Tensor<T>,
 ) {
@@ -289,25 +265,29 @@ fn push_computed<T: Element>(
     if saves != Saves::NOTHING {
         saved.extend(saves.inputs().map(|index| inputs[index].clone()));
     }
-    thread::with_recording(tape, |recording| {
-        if recording.scope == Scope::LeavesOnly {
+    let mut op: Option<Box<dyn Op<T>>> = Some(Box::new(op));
+    let mut push = |recording: &mut Recording| {
+        let Some(op) = op.take().filter(|_| recording.scope != Scope::LeavesOnly) else {
             return;
-        }
+        };
         let lane = T::lane(&mut recording.lanes);
         let index = lane.records.len() as u32;
         output.set_node(Some(NodeId { tape, index }));
         if saves.has_output() {
             saved.push(output.clone());
         }
-        let computed = Computed {
-            op: Box::new(op),
-            inputs: indices,
+        let record = lane.push_empty();
+        record.shape = output.shape().clone();
+        record.source = Source::Computed(Computed {
+            op,
+            inputs: Indices::copy_of(indices),
             needs,
             saves,
-            saved,
-        };
-        lane.push(output.shape().clone(), Source::Computed(computed));
-    });
+            saved: std::mem::take(&mut saved),
+        });
+    };
+    // The closure is lent: what it holds would otherwise be moved as well.
+    thread::with_recording(tape, &mut push);
 }
 
 /// All records of a tape that is about to end, and room for their sums.
@@ -319,6 +299,16 @@ pub(super) fn take<T: Element>(id: TapeId) -> (Vec<Record<T>>, Vec<Option<Accumu
         )
     })
     .unwrap_or_default()
+}
+
+/// Room for the sums of a pass that leaves the tape whole, and back again.
+pub(super) fn take_sums<T: Element>(id: TapeId) -> Vec<Option<Accumulator<T>>> {
+    with_lane::<T, _>(id, |lane| std::mem::take(&mut lane.sums)).unwrap_or_default()
+}
+
+pub(super) fn give_back_sums<T: Element>(id: TapeId, mut sums: Vec<Option<Accumulator<T>>>) {
+    sums.clear();
+    with_lane::<T, _>(id, |lane| lane.sums = sums);
 }
 
 /// Returns the room that [`take`] took, empty.

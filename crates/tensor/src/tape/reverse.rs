@@ -1,7 +1,8 @@
 //! The two passes over a tape in reverse: one that consumes it, one that records what it does.
 
 use super::finite::{self, Incoming};
-use super::recording::{self, CONSTANT, Computed, Record, Source};
+use super::record::{CONSTANT, Computed, Indices, Record, Source};
+use super::recording;
 use super::thread::TapeId;
 use crate::accumulate::Accumulator;
 use crate::element::Element;
@@ -26,7 +27,7 @@ pub(super) fn consume<T: Element>(
         *last = Some(Accumulator::Dense(cotangent));
     }
     let mut gradients = Gradients::default();
-    // Records are looked at where they stand: moving one costs as much as a small operation.
+    // Records and gradients are looked at where they stand: moving one costs as much as a small operation.
     while let Some((record, earlier)) = records.split_last_mut() {
         if let Some(sum) = sums.pop().flatten() {
             match &mut record.source {
@@ -34,16 +35,17 @@ pub(super) fn consume<T: Element>(
                 Source::Computed(computed) => {
                     let cotangent = sum.into_dense()?;
                     let incoming = checks.then(|| Incoming::new(&cotangent));
-                    let mut cotangents = pull_back(computed, cotangent)?;
+                    let mut cotangents = pull_back(computed, cotangent);
+                    let cotangents = cotangents.as_mut().map_err(|error| error.clone())?;
                     if let Some(incoming) = incoming {
-                        incoming.check(tape, earlier.len(), computed, earlier, &cotangents)?;
+                        incoming.check(tape, earlier.len(), computed, earlier, cotangents)?;
                     }
                     computed.saved.clear();
-                    for (index, gradient) in needed(&computed.inputs, &mut cotangents) {
-                        let gradient = fit(gradient, &earlier[index].shape)?;
+                    for (index, gradient) in needed(&computed.inputs, cotangents) {
+                        fit(gradient, &earlier[index].shape)?;
                         match &mut sums[index] {
-                            Some(sum) => sum.add(gradient),
-                            none => *none = Some(Accumulator::from(gradient)),
+                            Some(sum) => gradient.take().into_iter().for_each(|g| sum.add(g)),
+                            none => *none = gradient.take().map(Accumulator::from),
                         }
                     }
                 }
@@ -77,7 +79,7 @@ pub(super) fn retrace<T: Element>(
     let on_path = recording::look(tape, |records: &[Record<T>]| {
         depends_on(records, output, targets)
     });
-    let mut sums: Vec<Option<Accumulator<T>>> = Vec::new();
+    let mut sums = recording::take_sums::<T>(tape);
     sums.resize_with(output as usize + 1, || None);
     sums[output as usize] = Some(Accumulator::Dense(cotangent));
     let mut found: Vec<Option<Tensor<T>>> = vec![None; targets.len()];
@@ -85,7 +87,10 @@ pub(super) fn retrace<T: Element>(
         let Some(sum) = sums[index as usize].take() else {
             continue;
         };
-        let cotangent = sum.into_dense()?;
+        let cotangent = match sum {
+            Accumulator::Dense(cotangent) => cotangent,
+            sparse => sparse.into_dense()?,
+        };
         for (slot, _) in found
             .iter_mut()
             .zip(targets)
@@ -103,18 +108,36 @@ pub(super) fn retrace<T: Element>(
         if !computed.recorded_inputs().any(|input| on_path[input]) {
             continue;
         }
-        let mut cotangents = pull_back(computed, cotangent)?;
-        let gradients = needed(&computed.inputs, &mut cotangents);
+        let mut cotangents = pull_back(computed, cotangent);
+        let cotangents = cotangents.as_mut().map_err(|error| error.clone())?;
+        let gradients = needed(&computed.inputs, cotangents);
         for (index, gradient) in gradients.filter(|(index, _)| on_path[*index]) {
-            let shape = recording::look(tape, |records: &[Record<T>]| records[index].shape.clone());
-            let gradient = fit(gradient, &shape)?;
-            sums[index] = Some(match sums[index].take() {
-                Some(sum) => sum.add_recorded(gradient)?,
-                None => Accumulator::from(gradient),
-            });
+            if let Some(shape) = other_shape(tape, index, gradient) {
+                fit(gradient, &shape)?;
+            }
+            match (sums[index].take(), gradient.take()) {
+                (Some(sum), Some(gradient)) => sums[index] = Some(sum.add_recorded(gradient)?),
+                (_, gradient) => sums[index] = gradient.map(Accumulator::from),
+            }
         }
     }
+    recording::give_back_sums(tape, sums);
     Ok(found)
+}
+
+/// The shape of a record, if that of its gradient is another.
+fn other_shape<T: Element>(
+    tape: TapeId,
+    index: usize,
+    gradient: &Option<Grad<T>>,
+) -> Option<Shape> {
+    let Some(Grad::Dense(tensor)) = gradient else {
+        return None;
+    };
+    recording::look(tape, |records: &[Record<T>]| {
+        let shape = &records[index].shape;
+        (tensor.shape() != shape).then(|| shape.clone())
+    })
 }
 
 /// For each record up to `output` whether it is one of `targets` or was computed from one.
@@ -140,21 +163,23 @@ fn pull_back<T: Element>(computed: &Computed<T>, cotangent: Tensor<T>) -> Result
     computed.op.vjp(&saved, cotangent)
 }
 
-/// The gradients of the inputs that need one, each with its record.
-fn needed<T: Element>(
-    inputs: &[u32],
-    cotangents: &mut Cotangents<T>,
-) -> impl Iterator<Item = (usize, Grad<T>)> {
+/// The gradients of the inputs that need one, each with its record; to be taken from where they stand.
+fn needed<'a, T: Element>(
+    inputs: &Indices,
+    cotangents: &'a mut Cotangents<T>,
+) -> impl Iterator<Item = (usize, &'a mut Option<Grad<T>>)> {
     let pairs = inputs.iter().zip(&mut cotangents.0);
     pairs
-        .filter(|(input, _)| **input != CONSTANT)
-        .filter_map(|(input, gradient)| Some((*input as usize, gradient.take()?)))
+        .filter(|(input, gradient)| *input != CONSTANT && gradient.is_some())
+        .map(|(input, gradient)| (input as usize, gradient))
 }
 
 /// The one place where the gradient of a broadcast input is summed to the input's shape.
-fn fit<T: Element>(gradient: Grad<T>, shape: &Shape) -> Result<Grad<T>> {
-    match gradient {
-        Grad::Dense(tensor) if tensor.shape() != shape => Ok(Grad::Dense(tensor.sum_to(shape)?)),
-        other => Ok(other),
+fn fit<T: Element>(gradient: &mut Option<Grad<T>>, shape: &Shape) -> Result<()> {
+    if let Some(Grad::Dense(tensor)) = gradient
+        && tensor.shape() != shape
+    {
+        *tensor = tensor.sum_to(shape)?;
     }
+    Ok(())
 }

@@ -1,0 +1,72 @@
+//! One record of a tape.
+
+use crate::element::Element;
+use crate::gradients::Leaf;
+use crate::op::{Needs, Op, Saves};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// How one tensor came about.
+pub(super) struct Record<T: Element> {
+    pub(super) shape: Shape,
+    pub(super) source: Source<T>,
+}
+
+impl<T: Element> Default for Record<T> {
+    #[inline(always)]
+    fn default() -> Self {
+        let (shape, source) = (Shape::default(), Source::Taken);
+        Self { shape, source }
+    }
+}
+
+pub(super) enum Source<T: Element> {
+    Leaf(Leaf),
+    Computed(Computed<T>),
+    /// Taken out while a backward pass is at it, or already done with.
+    Taken,
+}
+
+/// An operation that was run: what it needs to pass a gradient on. A leaf's data is not held here.
+pub(super) struct Computed<T: Element> {
+    pub(super) op: Box<dyn Op<T>>,
+    /// The record of each input.
+    pub(super) inputs: Indices,
+    pub(super) needs: Needs,
+    pub(super) saves: Saves,
+    pub(super) saved: Vec<Tensor<T>>,
+}
+
+impl<T: Element> Computed<T> {
+    /// The records of the inputs that are on the tape.
+    pub(super) fn recorded_inputs(&self) -> impl Iterator<Item = usize> {
+        let recorded = self.inputs.iter().filter(|&input| input != CONSTANT);
+        recorded.map(|input| input as usize)
+    }
+}
+
+/// Stands for an input that is not on the tape.
+pub(super) const CONSTANT: u32 = u32::MAX;
+
+/// Places of records: up to four of them in place, [`CONSTANT`] where there are fewer, and the rest.
+#[derive(Debug)]
+pub(super) struct Indices {
+    few: [u32; 4],
+    more: Box<[u32]>,
+}
+
+impl Indices {
+    /// Copied one by one, as they were written just now: read together, they would have to be in memory first.
+    #[inline]
+    pub(super) fn copy_of(indices: &[u32]) -> Self {
+        let index = |place: usize| indices.get(place).copied().unwrap_or(CONSTANT);
+        Self {
+            few: [index(0), index(1), index(2), index(3)],
+            more: indices.get(4..).unwrap_or_default().into(),
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
+        self.few.iter().chain(&self.more).copied()
+    }
+}
