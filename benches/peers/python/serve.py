@@ -4,8 +4,11 @@ import importlib
 import json
 import sys
 import time
+from importlib.metadata import version
 
 PEERS = {"torch": "pytorch", "torch.compile": "pytorch", "gensim": "word_vectors", "fasttext": "supervised"}
+
+DISTRIBUTIONS = {"torch": "torch", "torch.compile": "torch", "gensim": "gensim", "fasttext": "fasttext-wheel"}
 
 
 def run(step, samples, steps):
@@ -23,9 +26,12 @@ def main(peer, threads):
     load = importlib.import_module(PEERS[peer]).loader(peer, threads)
     step = None
     for line in sys.stdin:
-        (kind, wish), = json.loads(line).items()
+        request = json.loads(line)
+        kind, wish = (request, None) if isinstance(request, str) else next(iter(request.items()))
         try:
-            if kind == "load":
+            if kind == "version":
+                answer = {"version": version(DISTRIBUTIONS[peer])}
+            elif kind == "load":
                 step = None  # what it holds is let go before the next is made
                 step = load(wish["case"], wish["file"])
                 answer = {}

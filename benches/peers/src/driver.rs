@@ -1,5 +1,6 @@
 //! Runs the peers by turns, each in a process of its own.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -66,9 +67,8 @@ impl Driver {
         threads: usize,
         mut done: impl FnMut(&Row),
     ) -> Result<Vec<Row>, Box<dyn Error>> {
-        let mut processes = self
-            .peers
-            .iter()
+        let able = self.peers.iter().filter(|peer| takes_part(peer, workload));
+        let mut processes = able
             .map(|peer| self.start(peer, threads))
             .collect::<Result<Vec<_>, _>>()?;
         let mut rows = Vec::new();
@@ -77,6 +77,15 @@ impl Driver {
             done(&rows[rows.len() - 1]);
         }
         Ok(rows)
+    }
+
+    /// The version of each peer, as it says itself.
+    pub fn versions(&self) -> Result<BTreeMap<String, String>, Box<dyn Error>> {
+        let version = |peer: &String| {
+            let answer = self.start(peer, 1)?.ask(&Request::Version)?;
+            Ok((peer.clone(), answer.version.unwrap_or_default()))
+        };
+        self.peers.iter().map(version).collect()
     }
 
     fn start(&self, peer: &str, threads: usize) -> Result<Process, Box<dyn Error>> {
@@ -137,6 +146,15 @@ impl Driver {
                 .push(run.measured(process.peer.clone(), peak_bytes));
         }
         Ok(row)
+    }
+}
+
+/// gensim and fastText have one workload each, which the others have not.
+fn takes_part(peer: &str, workload: &Workload) -> bool {
+    match workload.name {
+        "sgns" => ["lexigrad", "gensim"].contains(&peer),
+        "fasttext" => ["lexigrad", "fasttext"].contains(&peer),
+        _ => !["gensim", "fasttext"].contains(&peer),
     }
 }
 

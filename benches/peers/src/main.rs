@@ -8,6 +8,7 @@ mod case;
 mod data;
 mod driver;
 mod limits;
+mod machine;
 mod ours;
 mod protocol;
 mod table;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use driver::Driver;
 use limits::Limits;
+use machine::Setting;
 
 /// The movie reviews that come with the examples.
 const REVIEWS: [&str; 2] = [
@@ -98,7 +100,8 @@ fn serve(peer: &str) -> Result<(), Box<dyn Error>> {
     };
     // On a thread of the pool a step enters it at no cost.
     let pool = rayon::ThreadPoolBuilder::new().build()?;
-    Ok(pool.install(|| protocol::serve(load))?)
+    let version = machine::built_version(peer);
+    Ok(pool.install(|| protocol::serve(version, load))?)
 }
 
 fn compare(args: &Args) -> Result<(), Box<dyn Error>> {
@@ -114,6 +117,8 @@ fn compare(args: &Args) -> Result<(), Box<dyn Error>> {
         folder: folder.clone(),
     };
     let mut json = File::create(&args.json)?;
+    let setting = Setting::new(driver.versions()?);
+    writeln!(json, "{}", serde_json::to_string(&setting)?)?;
     let limits = args
         .threads
         .iter()

@@ -14,6 +14,8 @@ use crate::case::Case;
 pub enum Request {
     /// Make ready from the initial values and batches in this file.
     Load { case: Case, file: PathBuf },
+    /// Which version it is.
+    Version,
     /// So many samples of so many steps each.
     Run { samples: usize, steps: usize },
 }
@@ -27,6 +29,8 @@ pub struct Answer {
     /// What the last step of each sample gave: a loss, or how good a whole training was.
     #[serde(default)]
     pub values: Vec<f64>,
+    #[serde(default)]
+    pub version: Option<String>,
     /// Why a peer cannot do this.
     #[serde(default)]
     pub error: Option<String>,
@@ -39,7 +43,7 @@ pub type Step = Box<dyn FnMut() -> f64>;
 pub type Loader = fn(&Case, &std::path::Path) -> Result<Step, Box<dyn std::error::Error>>;
 
 /// Answers requests until the driver closes the pipe.
-pub fn serve(load: Loader) -> std::io::Result<()> {
+pub fn serve(version: Option<&str>, load: Loader) -> std::io::Result<()> {
     let mut step: Option<Step> = None;
     for line in std::io::stdin().lock().lines() {
         let answer = match serde_json::from_str(&line?) {
@@ -56,6 +60,10 @@ pub fn serve(load: Loader) -> std::io::Result<()> {
                     },
                 }
             }
+            Ok(Request::Version) => Answer {
+                version: version.map(str::to_owned),
+                ..Answer::default()
+            },
             Ok(Request::Run { samples, steps }) => match &mut step {
                 Some(step) => run(step, samples, steps),
                 None => Answer {
