@@ -7,6 +7,7 @@ pub(crate) mod bags;
 pub(crate) mod convolution;
 pub(crate) mod cross_entropy;
 pub(crate) mod elementwise;
+pub(crate) mod extremum;
 pub(crate) mod index;
 pub(crate) mod layer_norm;
 pub(crate) mod math;
@@ -131,6 +132,16 @@ fn for_each_part<T: Send>(
         let first = index * part_rows;
         dispatch(Part { kernel, first, out });
     });
+}
+
+/// Runs `job` on each of some jobs; on the thread pool if `work`, in elements touched by all of them, is worth it.
+///
+/// What they are must follow from sizes alone, so that the number of threads never changes a bit.
+pub fn share<J: Send>(jobs: impl Iterator<Item = J>, work: usize, job: impl Fn(J) + Send + Sync) {
+    if work < PARALLEL_WORK || !threads::has_company() {
+        return jobs.for_each(job);
+    }
+    jobs.collect::<Vec<_>>().into_par_iter().for_each(job);
 }
 
 struct Part<'a, K, T> {
