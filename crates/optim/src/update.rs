@@ -2,13 +2,16 @@
 
 use std::ops::Range;
 
-use lexigrad_tensor::{Element, Kernel, dispatch, prefetch};
+use lexigrad_tensor::{Element, Kernel, dispatch, prefetch, share};
 
 use crate::layout::RowLayout;
-use crate::rule::Rule;
+use crate::rule::{Rule, Runs};
 
 /// How many rows ahead the memory is asked for them.
 pub(crate) const ROWS_AHEAD: usize = 8;
+
+/// How many numbers of a dense step one thread moves at a time: about 20 µs.
+const BLOCK: usize = 1 << 14;
 
 /// Moves rows of a parameter; `rows` are the first of some entries in the gradient, and the rows that they move.
 pub(crate) fn move_rows<R: Rule<T>, T: Element>(
@@ -39,7 +42,7 @@ pub(crate) fn entries(
     moves.map(|(entry, row)| (entry, row..row + 1))
 }
 
-/// Moves every row but `fixed` by a dense gradient: several at once if the rule allows.
+/// Moves every row but `fixed` by a dense gradient, blocks of rows on several threads.
 pub(crate) fn move_all<R: Rule<T>, T: Element>(
     factors: &R::Factors,
     layout: &RowLayout,
@@ -48,13 +51,58 @@ pub(crate) fn move_all<R: Rule<T>, T: Element>(
     state: &mut [T],
     fixed: Option<usize>,
 ) {
-    let (end, rest) = fixed.map_or((layout.rows, layout.rows), |row| (row, row + 1));
-    let step = if R::BY_ROW { 1 } else { layout.rows.max(1) };
-    let pieces = [0..end, rest..layout.rows].into_iter().flat_map(|piece| {
-        let starts = piece.clone().step_by(step);
-        starts.map(move |start| (start, start..(start + step).min(piece.end)))
-    });
-    move_rows::<R, T>(factors, layout, values, gradient, state, pieces);
+    let rows = (BLOCK / layout.dim.max(1)).max(1);
+    let (numbers, width) = ((rows * layout.dim).max(1), (rows * layout.width).max(1));
+    let mut runs = layout.split(state).map(|run| run.chunks_mut(width));
+    let pairs = values.chunks_mut(numbers).zip(gradient.chunks(numbers));
+    let blocks = pairs
+        .zip((0..).step_by(rows))
+        .map(|((values, gradient), first)| MoveBlock::<R, T> {
+            factors,
+            layout,
+            values,
+            gradient,
+            state: runs.each_mut().map(|run| run.next().unwrap_or_default()),
+            fixed: fixed
+                .and_then(|row| row.checked_sub(first))
+                .filter(|&row| row < rows),
+        });
+    share(blocks, gradient.len() * (2 + layout.runs), dispatch);
+}
+
+/// Rows that follow each other, but `fixed`.
+struct MoveBlock<'a, R: Rule<T>, T: Element> {
+    factors: &'a R::Factors,
+    layout: &'a RowLayout,
+    values: &'a mut [T],
+    gradient: &'a [T],
+    state: Runs<'a, T>,
+    fixed: Option<usize>,
+}
+
+impl<R: Rule<T>, T: Element> Kernel for MoveBlock<'_, R, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(mut self) {
+        let layout = self.layout;
+        let rows = self.values.len() / layout.dim;
+        let (end, rest) = self.fixed.map_or((rows, rows), |row| (row, row + 1));
+        for piece in [0..end, rest..rows] {
+            let step = if R::BY_ROW { 1 } else { piece.len().max(1) };
+            for start in piece.step_by(step) {
+                let rows = start..start + step;
+                let place = layout.values(rows.clone());
+                let (values, gradient) = (&mut self.values[place.clone()], &self.gradient[place]);
+                R::update(
+                    self.factors,
+                    values,
+                    gradient,
+                    layout.part(&mut self.state, rows),
+                );
+            }
+        }
+    }
 }
 
 struct MoveRows<'a, R: Rule<T>, T: Element, I> {
@@ -95,5 +143,41 @@ where
                 layout.part(&mut state, rows),
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lexigrad_tensor::Tensor;
+
+    use super::*;
+    use crate::rules::adagrad::RowWiseAdagrad;
+    use crate::rules::adam::Adam;
+
+    /// A dense step against the same one row by row, on a table of several blocks.
+    fn blocks_are_rows<R: Rule<f32>>(rule: &R) {
+        let dim = 10;
+        let table: Tensor = Tensor::zeros([3 * BLOCK / dim, dim]);
+        let layout = RowLayout::with_state(table.shape(), rule);
+        let factors = rule.factors(0.1, 1);
+        let gradient: Vec<f32> = (0..layout.rows * dim).map(|i| (i as f32).sin()).collect();
+        for fixed in [None, Some(0), Some(BLOCK / dim + 7), Some(layout.rows - 1)] {
+            let state = vec![0.0; layout.state_shape().iter().product()];
+            let start = (vec![1.0; gradient.len()], state);
+            let (mut values, mut state) = start.clone();
+            move_all::<R, f32>(&factors, &layout, &mut values, &gradient, &mut state, fixed);
+            let (mut expected, mut expected_state) = start;
+            let rows: Vec<u32> = (0..layout.rows as u32).collect();
+            let rows = entries(&rows, fixed);
+            let own = &mut expected_state;
+            move_rows::<R, f32>(&factors, &layout, &mut expected, &gradient, own, rows);
+            assert_eq!((values, state), (expected, expected_state));
+        }
+    }
+
+    #[test]
+    fn blocks_of_rows_move_as_rows_do() {
+        blocks_are_rows(&Adam::new(0.1));
+        blocks_are_rows(&RowWiseAdagrad::new(0.1));
     }
 }
