@@ -19,6 +19,7 @@ pub(crate) mod recurrent;
 pub(crate) mod reduce;
 pub(crate) mod rows;
 pub(crate) mod softmax;
+mod stream;
 pub(crate) mod strided;
 pub(crate) mod threads;
 pub(crate) mod transpose;
