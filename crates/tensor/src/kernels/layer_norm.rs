@@ -1,6 +1,6 @@
 //! Normalisation of rows to mean 0 and variance 1.
 
-use super::reduce::{rows_of_a_block, sum_axis, sum_lanes};
+use super::reduce::{add_lanes, rows_of_a_block, sum_axis, sum_lanes};
 use super::{Kernel, dispatch, share};
 use crate::element::Element;
 
@@ -26,7 +26,7 @@ fn centred_squares<T: Element>(x: &[T], mean: T) -> T {
     for (lane, &x) in lanes.iter_mut().zip(rest) {
         *lane += (x - mean) * (x - mean);
     }
-    sum_lanes(&lanes)
+    add_lanes(lanes)
 }
 
 /// `Σ h (x - mean)`
@@ -43,7 +43,7 @@ fn centred_products<T: Element>(h: &[T], x: &[T], mean: T) -> T {
     for (lane, (&h, &x)) in lanes.iter_mut().zip(h_rest.iter().zip(x_rest)) {
         *lane += h * (x - mean);
     }
-    sum_lanes(&lanes)
+    add_lanes(lanes)
 }
 
 /// What the numbers of a normalised row are multiplied by, and what is added.

@@ -24,8 +24,16 @@ pub(super) fn sum_lanes<T: Element>(x: &[T]) -> T {
     for (lane, &x) in lanes.iter_mut().zip(rest) {
         *lane += x;
     }
+    add_lanes(lanes)
+}
+
+/// All lanes pairwise.
+///
+/// They pass through memory, or the compiler arranges the loop's accumulators for this sum, with shuffles at every step of the loop.
+#[inline(always)]
+pub(super) fn add_lanes<T: Element>(lanes: [T; LANES]) -> T {
     let add = |x: T, y: T| x + y;
-    fold_lanes(halve(lanes, add), add)
+    fold_lanes(halve(std::hint::black_box(lanes), add), add)
 }
 
 /// Sixteen lanes pairwise.
@@ -60,8 +68,7 @@ pub(super) fn dot_lanes<T: Element>(x: &[T], y: &[T]) -> T {
     for (lane, (&x, &y)) in lanes.iter_mut().zip(x_rest.iter().zip(y_rest)) {
         *lane += x * y;
     }
-    let add = |x: T, y: T| x + y;
-    fold_lanes(halve(lanes, add), add)
+    add_lanes(lanes)
 }
 
 struct Sum<'a, T>(&'a [T]);
