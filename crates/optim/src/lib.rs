@@ -29,6 +29,7 @@
 mod average;
 mod builder;
 mod clip;
+mod dense;
 mod exact;
 mod layout;
 mod optimizer;
@@ -38,7 +39,6 @@ mod rules;
 pub mod schedule;
 mod slot;
 mod sparse;
-mod update;
 
 pub use average::Average;
 pub use builder::{Builder, SparseMode};

@@ -7,12 +7,12 @@ use lexigrad_tensor::{
 };
 
 use crate::builder::SparseMode;
+use crate::dense::move_all;
 use crate::exact::ExactRows;
 use crate::layout::RowLayout;
 use crate::register::Register;
 use crate::rule::Rule;
 use crate::sparse::move_rows_of;
-use crate::update::move_all;
 
 /// A parameter with its state and step count.
 pub(crate) struct Slot<R: Rule<T>, T: Element> {

@@ -4,7 +4,9 @@ use lexigrad_tensor::{Element, Kernel, RowSparse, dispatch, is_worth_sharing, jo
 
 use crate::layout::RowLayout;
 use crate::rule::{Rule, Runs};
-use crate::update::ROWS_AHEAD;
+
+/// How many rows ahead the memory is asked for them.
+pub(crate) const ROWS_AHEAD: usize = 8;
 
 /// A gradient that came coalesced was made by one core, in whose cache the rows lie still: another must fetch them from there, and so
 /// much more work it takes to make that worth it.

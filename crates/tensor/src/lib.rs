@@ -58,7 +58,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use grad::Grad;
 pub use gradients::Gradients;
 pub use ids::{IdData, Ids, Integer};
-pub use kernels::{Kernel, dispatch, is_worth_sharing, join, prefetch};
+pub use kernels::{Kernel, dispatch, is_worth_sharing, join, prefetch, share};
 pub use layout::Layout;
 pub use module::{Buffer, Entry, Module, Visitor};
 pub use op::{Cotangents, Needs, Op, Saved, Saves, apply};

@@ -155,6 +155,14 @@ impl<T: Element> Rule<T> for RmsProp {
     ) {
         let f = *factors;
         let [squares, means, velocities] = name_runs(f.centered, state);
+        // Apart, since the loop with all the choices in it does not become vector code.
+        if means.is_empty() && velocities.is_empty() {
+            for ((w, &g), v) in parameter.iter_mut().zip(gradient).zip(squares) {
+                let g = f.descent.enter(w, g);
+                *w -= f.learning_rate * (g / (f.mean_square(g, v).sqrt() + f.eps));
+            }
+            return;
+        }
         for (i, (w, &g)) in parameter.iter_mut().zip(gradient).enumerate() {
             let g = f.descent.enter(w, g);
             let variance = if f.centered {

@@ -1,5 +1,6 @@
 //! Loops over one slice, or two of the same length.
 
+use super::stream::{self, PastCaches};
 use super::{PartKernel, for_each_part};
 use crate::element::Element;
 
@@ -15,14 +16,19 @@ impl<T, F: Fn(T) -> T + Copy + Sync> Unary<T> for F {
     }
 }
 
-/// A function of two numbers, as [`Unary`].
-pub(crate) trait Binary<T>: Copy + Sync {
-    fn call(self, x: T, y: T) -> T;
+/// A function of a number and another one, or a truth value, as [`Unary`].
+pub(crate) trait Binary<T, U = T>: Copy + Sync {
+    /// Whether moving the operands costs far more than the function, so that it pays to write large outputs past the caches.
+    const IS_CHEAP: bool = false;
+
+    fn call(self, x: T, y: U) -> T;
 }
 
-impl<T, F: Fn(T, T) -> T + Copy + Sync> Binary<T> for F {
+impl<T, U, F: Fn(T, U) -> T + Copy + Sync> Binary<T, U> for F {
+    const IS_CHEAP: bool = true;
+
     #[inline(always)]
-    fn call(self, x: T, y: T) -> T {
+    fn call(self, x: T, y: U) -> T {
         self(x, y)
     }
 }
@@ -66,17 +72,27 @@ impl<T: Element, F: Unary<T>> PartKernel<T> for MapInPlace<F> {
 }
 
 /// `out = f(x, y)`
-pub(crate) fn zip<T: Element>(x: &[T], y: &[T], out: &mut [T], f: impl Binary<T>) {
-    for_each_part(out, 1, 1, &Zip { x, y, f });
+pub(crate) fn zip<T: Element, U: Copy + Sync, F: Binary<T, U>>(
+    x: &[T],
+    y: &[U],
+    out: &mut [T],
+    f: F,
+) {
+    let kernel = Zip { x, y, f };
+    if F::IS_CHEAP && stream::is_large(out) {
+        for_each_part(out, 1, 1, &PastCaches(&kernel));
+    } else {
+        for_each_part(out, 1, 1, &kernel);
+    }
 }
 
-struct Zip<'a, T, F> {
+struct Zip<'a, T, U, F> {
     x: &'a [T],
-    y: &'a [T],
+    y: &'a [U],
     f: F,
 }
 
-impl<T: Element, F: Binary<T>> PartKernel<T> for Zip<'_, T, F> {
+impl<T: Element, U: Copy + Sync, F: Binary<T, U>> PartKernel<T> for Zip<'_, T, U, F> {
     #[inline(always)]
     fn run(&self, first: usize, out: &mut [T]) {
         let range = first..first + out.len();

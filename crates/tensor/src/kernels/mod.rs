@@ -9,6 +9,7 @@ pub(crate) mod bags;
 pub(crate) mod convolution;
 pub(crate) mod cross_entropy;
 pub(crate) mod elementwise;
+pub(crate) mod extremum;
 pub(crate) mod index;
 pub(crate) mod layer_norm;
 pub(crate) mod math;
@@ -20,6 +21,7 @@ pub(crate) mod recurrent;
 pub(crate) mod reduce;
 pub(crate) mod rows;
 pub(crate) mod softmax;
+mod stream;
 pub(crate) mod strided;
 pub(crate) mod threads;
 pub(crate) mod transpose;
@@ -30,6 +32,7 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 
 pub use prefetch::prefetch;
+pub use threads::{is_worth_sharing, join, share};
 
 /// Below so many elements of work a kernel stays on its thread.
 ///
@@ -133,23 +136,6 @@ fn for_each_part<T: Send>(
         let first = index * part_rows;
         dispatch(Part { kernel, first, out });
     });
-}
-
-/// Whether so much work, in elements touched, is worth a second thread, and there is one.
-pub fn is_worth_sharing(work: usize) -> bool {
-    work >= PARALLEL_WORK && threads::has_company()
-}
-
-/// Runs both, at once if a thread is free.
-///
-/// ```
-/// assert_eq!(lexigrad_tensor::join(|| 1, || 2), (1, 2));
-/// ```
-pub fn join<A: Send, B: Send>(
-    first: impl FnOnce() -> A + Send,
-    second: impl FnOnce() -> B + Send,
-) -> (A, B) {
-    rayon::join(first, second)
 }
 
 struct Part<'a, K, T> {

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Kernel, PARALLEL_WORK, PartKernel, dispatch, for_each_part, threads};
+use super::{Kernel, PARALLEL_WORK, PartKernel, dispatch, for_each_part, share, threads};
 use crate::element::Element;
 
 /// Independent partial sums, enough to fill the vector units.
@@ -24,8 +24,16 @@ pub(super) fn sum_lanes<T: Element>(x: &[T]) -> T {
     for (lane, &x) in lanes.iter_mut().zip(rest) {
         *lane += x;
     }
+    add_lanes(lanes)
+}
+
+/// All lanes pairwise.
+///
+/// They pass through memory, or the compiler arranges the loop's accumulators for this sum, with shuffles at every step of the loop.
+#[inline(always)]
+pub(super) fn add_lanes<T: Element>(lanes: [T; LANES]) -> T {
     let add = |x: T, y: T| x + y;
-    fold_lanes(halve(lanes, add), add)
+    fold_lanes(halve(std::hint::black_box(lanes), add), add)
 }
 
 /// Sixteen lanes pairwise.
@@ -60,8 +68,7 @@ pub(super) fn dot_lanes<T: Element>(x: &[T], y: &[T]) -> T {
     for (lane, (&x, &y)) in lanes.iter_mut().zip(x_rest.iter().zip(y_rest)) {
         *lane += x * y;
     }
-    let add = |x: T, y: T| x + y;
-    fold_lanes(halve(lanes, add), add)
+    add_lanes(lanes)
 }
 
 struct Sum<'a, T>(&'a [T]);
@@ -96,10 +103,25 @@ pub(crate) fn sum_axis<T: Element>(
 ) {
     debug_assert_eq!(x.len(), outer * axis * inner);
     if inner == 1 {
-        for_each_part(out, 1, axis, &SumRows { x, axis });
-    } else {
-        fold_axis(x, axis, inner, out, T::zero(), |sum, x| sum + x);
+        return for_each_part(out, 1, axis, &SumRows { x, axis });
     }
+    let add = |sum, x| sum + x;
+    let rows = rows_of_a_block(inner);
+    if axis <= rows || inner == 0 {
+        return fold_axis(x, axis, inner, out, T::zero(), add);
+    }
+    let blocks = axis.div_ceil(rows);
+    let mut sums = vec![T::zero(); outer * blocks * inner];
+    let parts = x.chunks(axis * inner).flat_map(|x| x.chunks(rows * inner));
+    share(sums.chunks_mut(inner).zip(parts), x.len(), |(sum, x)| {
+        fold_axis(x, x.len() / inner, inner, sum, T::zero(), add);
+    });
+    fold_axis(&sums, blocks, inner, out, T::zero(), add);
+}
+
+/// How many rows are summed into one before the sums are summed: so many that those cost little.
+pub(super) fn rows_of_a_block(columns: usize) -> usize {
+    (BLOCK / columns.max(1)).max(16)
 }
 
 struct SumRows<'a, T> {
@@ -143,68 +165,6 @@ pub(crate) fn min_axis<T: Element>(
     fold_axis(x, axis, inner, out, T::infinity(), |min, x| {
         if x < min || x.is_nan() { x } else { min }
     });
-}
-
-/// `out[o, a, i] = grad[o, i] / count` where `x[o, a, i] = y[o, i]`, which holds count times along a, and 0 elsewhere.
-pub(crate) fn extremum_backward<T: Element>(
-    x: &[T],
-    y: &[T],
-    grad: &[T],
-    axis: usize,
-    inner: usize,
-    out: &mut [T],
-) {
-    let kernel = ExtremumBackward {
-        x,
-        y,
-        grad,
-        axis,
-        inner,
-    };
-    for_each_part(out, axis * inner, 2 * axis * inner, &kernel);
-}
-
-struct ExtremumBackward<'a, T> {
-    x: &'a [T],
-    y: &'a [T],
-    grad: &'a [T],
-    axis: usize,
-    inner: usize,
-}
-
-impl<T: Element> PartKernel<T> for ExtremumBackward<'_, T> {
-    #[inline(always)]
-    fn run(&self, first: usize, out: &mut [T]) {
-        let &Self { axis, inner, .. } = self;
-        let block = (axis * inner).max(1);
-        let mut share = vec![T::zero(); inner];
-        for (o, out) in (first..).zip(out.chunks_exact_mut(block)) {
-            let x = &self.x[o * block..][..block];
-            let (y, grad) = (
-                &self.y[o * inner..][..inner],
-                &self.grad[o * inner..][..inner],
-            );
-            share.fill(T::zero());
-            for row in x.chunks_exact(inner) {
-                for (count, (x, y)) in share.iter_mut().zip(row.iter().zip(y)) {
-                    *count += if x == y { T::one() } else { T::zero() };
-                }
-            }
-            for (share, &grad) in share.iter_mut().zip(grad) {
-                // A NaN wins but equals nothing: its group of none is left without a gradient.
-                *share = if *share > T::zero() {
-                    grad / *share
-                } else {
-                    T::zero()
-                };
-            }
-            for (row, out) in x.chunks_exact(inner).zip(out.chunks_exact_mut(inner)) {
-                for ((out, &share), (x, y)) in out.iter_mut().zip(&share).zip(row.iter().zip(y)) {
-                    *out = if x == y { share } else { T::zero() };
-                }
-            }
-        }
-    }
 }
 
 /// Folds the middle axis in order, whole rows of `inner` at a time.
@@ -386,6 +346,19 @@ mod tests {
     }
 
     #[test]
+    fn long_columns_are_summed_in_blocks() {
+        let (outer, axis, inner) = (2, 40_000, 3);
+        let x: Vec<f64> = (0..outer * axis * inner).map(|i| (i % 5) as f64).collect();
+        let mut sums = vec![0.0; outer * inner];
+        sum_axis(&x, outer, axis, inner, &mut sums);
+        for (index, &sum) in sums.iter().enumerate() {
+            let column = x[index / inner * axis * inner + index % inner..].iter();
+            let expected: f64 = column.step_by(inner).take(axis).sum();
+            assert_eq!(sum, expected);
+        }
+    }
+
+    #[test]
     fn a_nan_wins() {
         let mut out = [0.0];
         max_axis(&[1.0, f32::NAN, 2.0], 1, 3, 1, &mut out);
@@ -402,6 +375,11 @@ mod tests {
             let mut out = vec![0.0; x.len() / 3];
             sum_axis(&x, x.len() / 3, 3, 1, &mut out);
             out.push(sum(&x));
+            for inner in [2, 96] {
+                let mut columns = vec![0.0; inner];
+                sum_axis(&x, 1, x.len() / inner, inner, &mut columns);
+                out.extend(columns);
+            }
             out
         });
     }

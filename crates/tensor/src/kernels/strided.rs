@@ -3,7 +3,7 @@
 use smallvec::{SmallVec, smallvec};
 
 use super::transpose::transpose;
-use super::{Kernel, dispatch};
+use super::{PartKernel, for_each_part};
 use crate::element::Element;
 
 /// The axes of some views over one shape, those of size 1 left out and neighbours merged where every view allows it.
@@ -34,21 +34,34 @@ impl<const N: usize> Axes<N> {
         axes
     }
 
-    /// Calls `row(starts, length, strides)` for each run along the innermost axis, in order.
+    /// The length of a run along the innermost axis.
+    fn row(&self) -> usize {
+        self.sizes.last().copied().unwrap_or(1)
+    }
+
+    /// Calls `row(starts, strides)` for `count` runs along the innermost axis, in order from number `first` on.
     #[inline(always)]
     fn for_each_row(
         &self,
         offsets: [usize; N],
-        mut row: impl FnMut([usize; N], usize, [usize; N]),
+        first: usize,
+        count: usize,
+        mut row: impl FnMut([usize; N], [usize; N]),
     ) {
-        let Some((&length, outer)) = self.sizes.split_last() else {
-            return row(offsets, 1, [0; N]);
+        let Some((_, outer)) = self.sizes.split_last() else {
+            return row(offsets, [0; N]);
         };
         let inner = self.strides[outer.len()];
         let mut index: SmallVec<[usize; 4]> = smallvec![0; outer.len()];
         let mut starts = offsets;
-        for _ in 0..outer.iter().product() {
-            row(starts, length, inner);
+        let mut before = first;
+        for axis in (0..outer.len()).rev() {
+            index[axis] = before % outer[axis];
+            before /= outer[axis];
+            (0..N).for_each(|n| starts[n] += index[axis] * self.strides[axis][n]);
+        }
+        for _ in 0..count {
+            row(starts, inner);
             for axis in (0..outer.len()).rev() {
                 index[axis] += 1;
                 let strides = self.strides[axis];
@@ -75,7 +88,7 @@ pub(crate) fn copy_strided<T: Copy + Send + Sync>(
         return;
     }
     let mut axes = Axes::merged(shape, [strides]);
-    let mut rest = out;
+    let out_len = out.len();
     // Rows that are columns of the buffer are turned together: each would touch all its cache lines.
     if let ([.., columns, rows], [.., [1], [stride]]) = (&axes.sizes[..], &axes.strides[..])
         && *stride > 1
@@ -84,28 +97,48 @@ pub(crate) fn copy_strided<T: Copy + Send + Sync>(
         let outer = axes.sizes.len() - 2;
         axes.sizes.truncate(outer);
         axes.strides.truncate(outer);
-        axes.for_each_row([offset], |[start], count, [step]| {
-            for index in 0..count {
-                let (part, after) = std::mem::take(&mut rest).split_at_mut(rows * columns);
-                rest = after;
+        let mut blocks = out.chunks_exact_mut(rows * columns);
+        let (count, runs) = (axes.row(), out_len / (axes.row() * rows * columns));
+        axes.for_each_row([offset], 0, runs, |[start], [step]| {
+            for (index, part) in blocks.by_ref().take(count).enumerate() {
                 transpose(&x[start + index * step..], rows, columns, stride, part);
             }
         });
         return;
     }
-    axes.for_each_row([offset], |[start], length, [stride]| {
-        let (row, after) = std::mem::take(&mut rest).split_at_mut(length);
-        rest = after;
-        match stride {
-            0 => row.fill(x[start]),
-            1 => row.copy_from_slice(&x[start..start + length]),
-            _ => {
-                for (out, &x) in row.iter_mut().zip(x[start..].iter().step_by(stride)) {
-                    *out = x;
+    let row = axes.row();
+    for_each_part(out, row, row, &CopyRows { axes, x, offset });
+}
+
+struct CopyRows<'a, T> {
+    axes: Axes<1>,
+    x: &'a [T],
+    offset: usize,
+}
+
+impl<T: Copy + Sync> PartKernel<T> for CopyRows<'_, T> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [T]) {
+        let &Self {
+            ref axes,
+            x,
+            offset,
+        } = self;
+        let length = axes.row();
+        let mut rows = out.chunks_exact_mut(length);
+        axes.for_each_row([offset], first, rows.len(), |[start], [stride]| {
+            let row = rows.next().unwrap_or_default();
+            match stride {
+                0 => row.fill(x[start]),
+                1 => row.copy_from_slice(&x[start..start + length]),
+                _ => {
+                    for (out, &x) in row.iter_mut().zip(x[start..].iter().step_by(stride)) {
+                        *out = x;
+                    }
                 }
             }
-        }
-    });
+        });
+    }
 }
 
 /// A view: the whole buffer, where the first element stands, and the strides, 0 for a broadcast axis.
@@ -117,53 +150,48 @@ pub(crate) struct View<'a, T> {
 }
 
 /// `out = f(x, y)` for two views of this shape.
-pub(crate) fn zip_strided<T: Element>(
+pub(crate) fn zip_strided<T: Element, U: Copy + Sync>(
     shape: &[usize],
     x: View<'_, T>,
-    y: View<'_, T>,
+    y: View<'_, U>,
     out: &mut [T],
-    f: impl Fn(T, T) -> T,
+    f: impl Fn(T, U) -> T + Sync,
 ) {
     if out.is_empty() {
         return;
     }
     let axes = Axes::merged(shape, [x.strides, y.strides]);
-    dispatch(ZipRows { axes, x, y, out, f });
+    let row = axes.row();
+    for_each_part(out, row, row, &ZipRows { axes, x, y, f });
 }
 
-struct ZipRows<'a, T, F> {
+struct ZipRows<'a, T, U, F> {
     axes: Axes<2>,
     x: View<'a, T>,
-    y: View<'a, T>,
-    out: &'a mut [T],
+    y: View<'a, U>,
     f: F,
 }
 
-impl<T: Element, F: Fn(T, T) -> T> Kernel for ZipRows<'_, T, F> {
-    type Output = ();
-
+impl<T: Element, U: Copy + Sync, F: Fn(T, U) -> T + Sync> PartKernel<T> for ZipRows<'_, T, U, F> {
     #[inline(always)]
-    fn run(self) {
-        let Self { axes, x, y, out, f } = self;
-        let mut rest = out;
-        axes.for_each_row(
-            [x.offset, y.offset],
-            |[x_start, y_start], length, strides| {
-                let (row, after) = std::mem::take(&mut rest).split_at_mut(length);
-                rest = after;
-                zip_row(&x.buffer[x_start..], &y.buffer[y_start..], strides, row, &f);
-            },
-        );
+    fn run(&self, first: usize, out: &mut [T]) {
+        let Self { axes, x, y, f } = self;
+        let mut rows = out.chunks_exact_mut(axes.row());
+        let offsets = [x.offset, y.offset];
+        axes.for_each_row(offsets, first, rows.len(), |[x_start, y_start], strides| {
+            let row = rows.next().unwrap_or_default();
+            zip_row(&x.buffer[x_start..], &y.buffer[y_start..], strides, row, f);
+        });
     }
 }
 
 #[inline(always)]
-fn zip_row<T: Element>(
+fn zip_row<T: Element, U: Copy>(
     x: &[T],
-    y: &[T],
+    y: &[U],
     strides: [usize; 2],
     out: &mut [T],
-    f: impl Fn(T, T) -> T,
+    f: impl Fn(T, U) -> T,
 ) {
     let length = out.len();
     match strides {

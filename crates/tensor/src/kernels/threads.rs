@@ -2,6 +2,10 @@
 
 use std::cell::Cell;
 
+use rayon::prelude::*;
+
+use super::PARALLEL_WORK;
+
 thread_local! {
     static ALONE: Cell<bool> = const { Cell::new(false) };
 }
@@ -24,4 +28,31 @@ impl Drop for Restore {
     fn drop(&mut self) {
         ALONE.set(self.0);
     }
+}
+
+/// Whether so much work, in elements touched, is worth a second thread, and there is one.
+pub fn is_worth_sharing(work: usize) -> bool {
+    work >= PARALLEL_WORK && has_company()
+}
+
+/// Runs `job` on each of some jobs; on the thread pool if `work`, in elements touched by all of them, is worth it.
+///
+/// What they are must follow from sizes alone, so that the number of threads never changes a bit.
+pub fn share<J: Send>(jobs: impl Iterator<Item = J>, work: usize, job: impl Fn(J) + Send + Sync) {
+    if !is_worth_sharing(work) {
+        return jobs.for_each(job);
+    }
+    jobs.collect::<Vec<_>>().into_par_iter().for_each(job);
+}
+
+/// Runs both, at once if a thread is free.
+///
+/// ```
+/// assert_eq!(lexigrad_tensor::join(|| 1, || 2), (1, 2));
+/// ```
+pub fn join<A: Send, B: Send>(
+    first: impl FnOnce() -> A + Send,
+    second: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    rayon::join(first, second)
 }

@@ -75,13 +75,6 @@ impl<T: Element> Elementwise<T> for Relu {
 #[derive(Clone, Copy)]
 pub(super) struct Gelu;
 
-/// The standard normal's distribution function: `Φ(x) = (1 + erf(x / √2)) / 2`.
-#[inline(always)]
-fn normal_distribution<T: Element>(x: T) -> T {
-    let half = T::from_f64(0.5);
-    half + half * (x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf_()
-}
-
 /// `1 / √(2π)`, the standard normal's density at 0.
 const DENSITY_AT_ZERO: f64 = 0.398_942_280_401_432_7;
 
@@ -91,13 +84,13 @@ impl<T: Element> Elementwise<T> for Gelu {
 
     #[inline(always)]
     fn f(self, x: T) -> T {
-        x * normal_distribution(x)
+        x * x.normal_().0
     }
 
     #[inline(always)]
     fn df(self, x: T) -> T {
-        let density = T::from_f64(DENSITY_AT_ZERO) * (x * x * T::from_f64(-0.5)).exp_();
-        normal_distribution(x) + x * density
+        let (distribution, bell) = x.normal_();
+        distribution + x * T::from_f64(DENSITY_AT_ZERO) * bell
     }
 
     fn derivative(self, x: &Tensor<T>) -> Result<Tensor<T>> {

@@ -4,6 +4,7 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernels::layer_norm as kernels;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::shape::Shape;
 use crate::tape;
 use crate::tensor::Tensor;
 
@@ -27,17 +28,18 @@ impl<T: Element> Op<T> for LayerNorm<T> {
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let x = inputs[0];
-        let (rows, columns) = (x.shape()[0], x.shape()[1]);
         let weight = self.has_weight.then(|| inputs[1].values());
         let bias = self
             .has_bias
             .then(|| inputs[1 + usize::from(self.has_weight)].values());
-        let values = x.values();
-        self.statistics = vec![(T::zero(), T::zero()); rows];
-        kernels::statistics(&values, columns, self.eps, &mut self.statistics);
-        let rows = self.rows(&values, columns);
+        let affine = kernels::Affine {
+            weight: weight.as_deref(),
+            bias: bias.as_deref(),
+        };
+        let (eps, values) = (self.eps, x.values());
+        self.statistics = vec![(T::zero(), T::zero()); x.shape()[0]];
         Ok(Tensor::build(x.shape(), |out| {
-            kernels::layer_norm(rows, weight.as_deref(), bias.as_deref(), out);
+            kernels::layer_norm(&values, affine, eps, &mut self.statistics, out);
         }))
     }
 
@@ -52,14 +54,6 @@ impl<T: Element> Op<T> for LayerNorm<T> {
 }
 
 impl<T: Element> LayerNorm<T> {
-    fn rows<'a>(&'a self, x: &'a [T], columns: usize) -> kernels::Rows<'a, T> {
-        kernels::Rows {
-            x,
-            columns,
-            statistics: &self.statistics,
-        }
-    }
-
     fn fused_vjp(
         &self,
         x: &Tensor<T>,
@@ -69,16 +63,21 @@ impl<T: Element> LayerNorm<T> {
         let columns = x.shape()[1];
         let (values, g) = (x.values(), cotangent.values());
         let weight = weight.map(Tensor::values);
-        let rows = self.rows(&values, columns);
+        let rows = kernels::Rows {
+            x: &values,
+            columns,
+            statistics: &self.statistics,
+        };
+        let mut sums = Vec::new();
         let dx = Tensor::build(x.shape(), |out| {
-            kernels::layer_norm_backward(rows, weight.as_deref(), &g, out);
+            sums = kernels::layer_norm_backward(rows, weight.as_deref(), &g, out);
         });
-        let (mut dweight, mut dbias) = (Tensor::zeros([columns]), Tensor::zeros([columns]));
-        if self.has_weight || self.has_bias {
-            let (dweight, dbias) = (dweight.values_mut(), dbias.values_mut());
-            kernels::layer_norm_backward_affine(rows, &g, dweight, dbias);
-        }
-        self.gradients(dx, dweight, dbias)
+        let sum = |which: usize| {
+            Tensor::build(&Shape::from([columns]), |out| {
+                out.copy_from_slice(&sums[which * columns..][..columns]);
+            })
+        };
+        self.gradients(dx, sum(0), sum(1))
     }
 
     /// With `n = (x - mean) / std` and `h = g w`: `dx = (h - mean h - n mean(h n)) / std`, `dw = Σ g n`, `db = Σ g`.

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
-use crate::kernels::reduce as kernels;
+use crate::kernels::{extremum, reduce as kernels};
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply, apply_total};
 use crate::shape::Shape;
 use crate::tape::{self, note_cut};
@@ -191,7 +191,7 @@ impl<T: Element> Extremum<T> {
             let (y, cotangent) = (alike(y), alike(cotangent));
             let (x_values, y, grad) = (x.values(), y.values(), cotangent.values());
             Tensor::build(x.shape(), |out| {
-                kernels::extremum_backward(&x_values, &y, &grad, length, inner, out);
+                extremum::extremum_backward(&x_values, &y, &grad, length, inner, out);
             })
         });
         if apart {

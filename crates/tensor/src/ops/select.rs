@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::kernels::strided;
+use crate::kernels::elementwise;
+use crate::kernels::strided::{self, View};
 use crate::layout::Layout;
 use crate::op::{Cotangents, Op, Saved, apply};
 use crate::shape::Shape;
@@ -136,15 +137,21 @@ impl Mask {
         }
     }
 
+    /// Checks that the mask can be repeated to `shape`.
+    fn check_expands(&self, operation: &'static str, shape: &Shape) -> Result<()> {
+        if self.shape != *shape && self.shape.broadcast(operation, shape)? != *shape {
+            let rule = format!("it must broadcast to {shape}");
+            return Err(Error::shape(operation, "the mask", &self.shape, rule));
+        }
+        Ok(())
+    }
+
     /// The mask repeated to `shape`.
     fn expand(&self, operation: &'static str, shape: &Shape) -> Result<Self> {
         if self.shape == *shape {
             return Ok(self.clone());
         }
-        if self.shape.broadcast(operation, shape)? != *shape {
-            let rule = format!("it must broadcast to {shape}");
-            return Err(Error::shape(operation, "the mask", &self.shape, rule));
-        }
+        self.check_expands(operation, shape)?;
         let layout = Layout::dense(self.shape.clone()).expand(shape);
         let mut values = vec![false; shape.elements()];
         strided::copy_strided(shape, &self.values, 0, &layout.strides(), &mut values);
@@ -161,7 +168,7 @@ impl fmt::Debug for Mask {
     }
 }
 
-/// `y = value where mask, else x`; the mask has x's shape.
+/// `y = value where mask, else x`; the mask is broadcast to x's shape.
 struct MaskedFill<T> {
     mask: Mask,
     value: T,
@@ -177,11 +184,26 @@ impl<T: Element> Op<T> for MaskedFill<T> {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let x = inputs[0].values();
+        let (x, value) = (inputs[0].values(), self.value);
         Ok(Tensor::build(inputs[0].shape(), |out| {
-            for ((out, &x), &masked) in out.iter_mut().zip(x.iter()).zip(self.mask.values.iter()) {
-                *out = if masked { self.value } else { x };
+            let fill = |x, masked| if masked { value } else { x };
+            if self.mask.shape == *inputs[0].shape() {
+                return elementwise::zip(&x, &self.mask.values, out, fill);
             }
+            let shape = inputs[0].shape();
+            let layout = |own: &Shape| Layout::dense(own.clone()).expand(shape).strides();
+            let (strides, mask_strides) = (layout(shape), layout(&self.mask.shape));
+            let x = View {
+                buffer: &x,
+                offset: 0,
+                strides: &strides,
+            };
+            let mask = View {
+                buffer: &self.mask.values,
+                offset: 0,
+                strides: &mask_strides,
+            };
+            strided::zip_strided(shape, x, mask, out, fill);
         }))
     }
 
@@ -235,7 +257,8 @@ impl<T: Element> Tensor<T> {
     /// # Errors
     /// If the mask does not broadcast to this shape.
     pub fn masked_fill(&self, mask: &Mask, value: T) -> Result<Self> {
-        let mask = mask.expand("masked_fill", self.shape())?;
+        mask.check_expands("masked_fill", self.shape())?;
+        let mask = mask.clone();
         apply(MaskedFill { mask, value }, &[self])
     }
 
