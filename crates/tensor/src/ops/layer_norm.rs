@@ -4,7 +4,6 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernels::layer_norm as kernels;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
-use crate::shape::Shape;
 use crate::tape;
 use crate::tensor::Tensor;
 
@@ -73,7 +72,7 @@ impl<T: Element> LayerNorm<T> {
             sums = kernels::layer_norm_backward(rows, weight.as_deref(), &g, out);
         });
         let sum = |which: usize| {
-            Tensor::build(&Shape::from([columns]), |out| {
+            Tensor::build([columns], |out| {
                 out.copy_from_slice(&sums[which * columns..][..columns]);
             })
         };
