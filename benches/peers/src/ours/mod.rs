@@ -23,7 +23,7 @@ const ADAM_RATE: f64 = 1e-3;
 
 /// Into how many shards the batch of a large model is cut, on one thread as on two: how it is cut decides the bits.
 const SHARDS: usize = 2;
-/// A small step is not cut.
+/// A small step is not cut, nor one of a recurrence, which shares the sequences of a batch itself.
 const WHOLE: usize = 1;
 
 /// Makes a case ready.
@@ -77,7 +77,7 @@ pub fn load(case: &Case, file: &Path) -> std::result::Result<Step, Box<dyn Error
             Recurrent::new(cell, rows, dim, hidden, rng)?,
             adam(),
             file,
-            SHARDS,
+            WHOLE,
         ),
         Case::Encoder(sizes) => {
             training(Attention::new(sizes, false, rng)?, adam_w(), file, SHARDS)
