@@ -137,6 +137,9 @@ impl<R: Rule<T>, T: Element> Optimizer<R, T> {
 
     /// Moves every parameter that has a gradient.
     ///
+    /// A large step shares its work among the threads of the pool that it runs in, while it holds the parameter. A task of that
+    /// pool which reads the same model at the same time may wait for it without end: evaluate after the step, or in a pool apart.
+    ///
     /// # Errors
     /// If an option is out of its range, a gradient does not have its parameter's shape, or the rule does not take it. Then
     /// nothing has moved.

@@ -8,8 +8,8 @@ use crate::rule::{Rule, Runs};
 /// How many rows ahead the memory is asked for them.
 pub(crate) const ROWS_AHEAD: usize = 8;
 
-/// A gradient that came coalesced was made by one core, in whose cache the rows lie still: another must fetch them from there, and so
-/// much more work it takes to make that worth it.
+/// A gradient that comes coalesced was made by one core, in whose cache the rows lie still: another must fetch them from there, and so
+/// much more work it takes to make that worth it. The exact mode coalesces first, and is judged alike.
 const NEARNESS: usize = 8;
 
 /// Moves the rows of a gradient but `fixed`.

@@ -191,6 +191,9 @@ impl<T: Element> Param<T> {
     }
 
     /// Changes the value in place; it is copied first if a tensor still shares it.
+    ///
+    /// Whoever reads the parameter meanwhile waits. So `change` must not wait for another that reads it, which includes tasks of a
+    /// thread pool that it waits in.
     pub fn update<R>(&self, change: impl FnOnce(&mut [T]) -> R) -> R {
         let mut state = self.write();
         state.catch_up(None);

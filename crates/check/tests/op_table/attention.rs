@@ -17,8 +17,8 @@ fn heads() -> impl Strategy<Value = Case> {
         1..=2usize,
         0..=4usize,
         0..=3usize,
-        1..=3usize,
-        1..=2usize,
+        0..=3usize,
+        0..=2usize,
     );
     sizes.prop_flat_map(|(batch, heads, queries, keys, size, value_size)| {
         let shapes = [[queries, size], [keys, size], [keys, value_size]];

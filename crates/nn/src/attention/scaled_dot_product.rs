@@ -2,6 +2,8 @@
 
 use lexigrad_tensor::{Attend, Element, Error, Mask, Result, Shape, Tensor, attention, dropout};
 
+use crate::dropout::check_probability;
+
 const NAME: &str = "scaled_dot_product_attention";
 
 /// Options of [`scaled_dot_product_attention`], with PyTorch's defaults.
@@ -57,6 +59,7 @@ pub fn scaled_dot_product_attention<T: Element>(
     v: &Tensor<T>,
     options: &AttentionOptions<'_, T>,
 ) -> Result<Tensor<T>> {
+    check_probability(NAME, "dropout", options.dropout)?;
     if options.bias.is_none() && has_heads(q, k, v) {
         return attend_by_heads(q, k, v, options);
     }

@@ -1,8 +1,6 @@
 //! Convolution over time as products. A window of a text `[L, C]` is a row of `size C` numbers that stand together, and rows of
 //! neighbouring windows overlap; so the windows are a strided operand and are never written out.
 
-use rayon::prelude::*;
-
 use super::matmul::{Matrix, product};
 use super::{Kernel, PARALLEL_WORK, dispatch, threads};
 use crate::element::Element;
@@ -66,13 +64,9 @@ impl Sizes {
     ) {
         let (text, part) = ((self.length * self.channels).max(1), part.max(1));
         let multiplications = self.batch * self.count * self.outputs * self.channels * self.size;
-        if multiplications < PARALLEL_WORK * 8 || !threads::has_company() {
-            let texts = x.chunks_exact(text).zip(out.chunks_exact_mut(part));
-            texts.for_each(|(x, out)| work(x, out));
-        } else {
-            let texts = x.par_chunks_exact(text).zip(out.par_chunks_exact_mut(part));
-            texts.for_each(|(x, out)| threads::alone(|| work(x, out)));
-        }
+        let texts = x.chunks_exact(text).zip(out.chunks_exact_mut(part));
+        let is_worth_it = multiplications >= PARALLEL_WORK * 8;
+        threads::for_each_alone(texts, is_worth_it, |_, (x, out)| work(x, out));
     }
 }
 

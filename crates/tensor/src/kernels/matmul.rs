@@ -105,7 +105,7 @@ pub(crate) fn product<T: Element>(
 
 /// Whether the right operand stands in columns and is turned first: `gemm` reads it at half the speed.
 fn is_turned([m, k, n]: [usize; 3], b: Matrix) -> bool {
-    b.rs == 1 && b.cs > 1 && m >= FEW_ROWS && m * k * n >= TURNED
+    b.rs == 1 && b.cs > 1 && n > 1 && m >= FEW_ROWS && m * k * n >= TURNED
 }
 
 /// Whether the transposed product is faster: there a right operand that would be turned is the left one, and it is small what is
@@ -156,12 +156,18 @@ fn turned<T: Element>(
     if !is_shared || !threads::has_company() {
         return part(a, m, out);
     }
-    let size = m.div_ceil(rayon::current_num_threads()).max(FEW_ROWS);
-    let end = out.len().min(m * row);
-    let parts = out[..end].par_chunks_mut(size * row).enumerate();
-    parts.for_each(|(index, out)| {
-        let first = index * size;
-        let rows = size.min(m - first);
+    // Cut evenly: to a part of one row `gemm` would add in another order.
+    let parts = rayon::current_num_threads().min(m / FEW_ROWS).max(1);
+    let mut rest = out;
+    let cut = (0..parts).map(|index| {
+        let (first, end) = (m * index / parts, m * (index + 1) / parts);
+        let length = ((end - first) * row).min(rest.len());
+        let (own, others) = std::mem::take(&mut rest).split_at_mut(length);
+        rest = others;
+        (first, end - first, own)
+    });
+    let cut: Vec<(usize, usize, &mut [T])> = cut.collect();
+    cut.into_par_iter().for_each(|(first, rows, out)| {
         threads::alone(|| part(&a[first * a_strides.rs..], rows, out));
     });
 }
@@ -325,6 +331,9 @@ mod tests {
             (300, 1000, 70),
             (33, 4000, 65),
             (70, 1000, 60),
+            (49, 50, 430),
+            (97, 100, 110),
+            (2048, 512, 1),
             (1000, 128, 512),
             (2048, 600, 40),
         ] {
@@ -338,6 +347,7 @@ mod tests {
                 assert_same_bits(|| {
                     let mut out = vec![0.0; m * n];
                     matmul(m, k, n, &a, a_strides, &b, b_strides, &mut out, false);
+                    matmul(m, k, n, &a, a_strides, &b, b_strides, &mut out, true);
                     out
                 });
             }

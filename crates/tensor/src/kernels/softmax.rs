@@ -67,21 +67,26 @@ impl<T: Element> PartKernel<T> for Softmax<'_, T> {
     fn run(&self, first: usize, out: &mut [T]) {
         let &Self { x, columns } = self;
         for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
-            let x = &x[row * columns..][..columns];
-            let max = row_max(x);
-            if max == T::neg_infinity() {
-                out.fill(T::zero());
-                continue;
-            }
-            // The sum is a loop of its own: accumulators of one with an exponential in it do not stay in registers.
-            for (out, &x) in out.iter_mut().zip(x) {
-                *out = (x - max).exp_nonpositive_();
-            }
-            let factor = sum_lanes(out).recip();
-            for out in out {
-                *out *= factor;
-            }
+            out.copy_from_slice(&x[row * columns..][..columns]);
+            softmax_row(out);
         }
+    }
+}
+
+/// [`softmax`] of one row, in place.
+#[inline(always)]
+pub(super) fn softmax_row<T: Element>(row: &mut [T]) {
+    let max = row_max(row);
+    if max == T::neg_infinity() {
+        return row.fill(T::zero());
+    }
+    // The sum is a loop of its own: accumulators of one with an exponential in it do not stay in registers.
+    for x in row.iter_mut() {
+        *x = (*x - max).exp_nonpositive_();
+    }
+    let factor = sum_lanes(row).recip();
+    for x in row {
+        *x *= factor;
     }
 }
 

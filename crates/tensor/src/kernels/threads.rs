@@ -21,6 +21,22 @@ pub(crate) fn alone<R>(part: impl FnOnce() -> R) -> R {
     part()
 }
 
+/// Runs `work` on each part and its number; at once if that is worth it, and then each alone.
+pub(crate) fn for_each_alone<P: Send>(
+    parts: impl Iterator<Item = P>,
+    is_worth_it: bool,
+    work: impl Fn(usize, P) + Sync,
+) {
+    let parts = parts.enumerate();
+    if is_worth_it && has_company() {
+        let parts: Vec<(usize, P)> = parts.collect();
+        let parts = parts.into_par_iter();
+        parts.for_each(|(index, part)| alone(|| work(index, part)));
+    } else {
+        parts.for_each(|(index, part)| work(index, part));
+    }
+}
+
 /// Sets the mark back, also when a part panics.
 struct Restore(bool);
 

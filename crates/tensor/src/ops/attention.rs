@@ -2,7 +2,7 @@
 
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::kernels::attention::{self as kernels, Heads, Sizes, Targets, Trace};
+use crate::kernels::attention::{self as kernels, Heads, Scoring, Sizes, Targets, Trace};
 use crate::layout::Layout;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::ops::dropout::dropout_from;
@@ -74,8 +74,18 @@ pub fn attention<T: Element>(
 
 /// [`attention`] of every position to all, its query, key and value side by side: `qkv: [B, L, 3 H E]`, `y: [B, L, H E]`.
 ///
+/// ```
+/// use lexigrad_tensor::{Attend, Tensor, self_attention};
+/// let qkv: Tensor = Tensor::ones([2, 5, 3 * 8]);
+/// let attend = Attend { scale: 0.5, visible: None, causal: None, dropout: 0.0 };
+/// assert_eq!(*self_attention(&qkv, 4, &attend)?.shape(), [2, 5, 8]);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+///
 /// # Errors
 /// As for [`attention`]; if the heads do not divide the last axis.
+///
+/// PyTorch: what `nn.MultiheadAttention` does between its two linear maps.
 pub fn self_attention<T: Element>(
     qkv: &Tensor<T>,
     heads: usize,
@@ -150,7 +160,7 @@ impl<T: Element> Attention<T> {
     }
 
     /// What the kernels read of this.
-    fn with_kernel<R>(&self, run: impl FnOnce(&kernels::Attend<'_>) -> R) -> R {
+    fn with_kernel<R>(&self, run: impl FnOnce(&Scoring<'_>) -> R) -> R {
         let visible = self.visible.as_ref().map(|mask| {
             let strides = Layout::dense(mask.shape().clone())
                 .expand(&self.scores())
@@ -160,7 +170,7 @@ impl<T: Element> Attention<T> {
                 [strides[0], strides[1], strides[2], strides[3]],
             )
         });
-        run(&kernels::Attend {
+        run(&Scoring {
             sizes: self.sizes,
             scale: self.scale,
             visible,
@@ -207,7 +217,9 @@ impl<T: Element> Attention<T> {
             Form::Separate => last_dense(cotangent),
             Form::Packed => {
                 let by_rows = [sizes.batch, sizes.queries, sizes.heads, sizes.value_size];
-                Self::by_heads(cotangent.dense().with_layout(Layout::dense(by_rows.into())))
+                let cotangent = cotangent.dense();
+                let layout = cotangent.layout().reshape(by_rows.into());
+                Self::by_heads(cotangent.with_layout(layout))
             }
         };
         let trace = Trace {
@@ -225,7 +237,7 @@ impl<T: Element> Attention<T> {
                     by_rows(sizes.keys, sizes.value_size),
                 ];
                 let targets = Targets::Separate(parts.each_mut().map(Tensor::values_mut));
-                self.with_kernel(|attend| kernels::backward(attend, &trace, targets));
+                self.with_kernel(|scoring| kernels::backward(scoring, &trace, targets));
                 Ok(parts
                     .into_iter()
                     .map(|part| Some(Self::by_heads(part)))
@@ -234,8 +246,8 @@ impl<T: Element> Attention<T> {
             Form::Packed => Ok(Cotangents::one(Tensor::build(
                 saved.input(0).shape(),
                 |out| {
-                    self.with_kernel(|attend| {
-                        kernels::backward(attend, &trace, Targets::Packed(out))
+                    self.with_kernel(|scoring| {
+                        kernels::backward(scoring, &trace, Targets::Packed(out))
                     });
                 },
             ))),
@@ -269,7 +281,8 @@ impl<T: Element> Attention<T> {
             .mul_scalar(T::from_f64(self.scale));
         let causal = self
             .causal
-            .map(|first| Mask::lower_triangle(sizes.queries, sizes.keys, first as isize));
+            .map(|first| first.min(sizes.keys) as isize)
+            .map(|first| Mask::lower_triangle(sizes.queries, sizes.keys, first));
         for mask in [self.visible.as_ref(), causal.as_ref()]
             .into_iter()
             .flatten()
@@ -317,7 +330,9 @@ impl<T: Element> Op<T> for Attention<T> {
         let shape = [sizes.batch, sizes.queries, sizes.heads, sizes.value_size];
         let output = Tensor::build(shape, |out| {
             let weights = weights.values_mut();
-            self.with_kernel(|attend| kernels::forward(attend, self.heads(&inputs), weights, out));
+            self.with_kernel(|scoring| {
+                kernels::forward(scoring, self.heads(&inputs), weights, out)
+            });
         });
         self.kept = keep.then_some(weights);
         Ok(match self.form {
@@ -457,6 +472,26 @@ mod tests {
         });
         let pairs = joined.iter().zip(&apart);
         assert!(pairs.fold(0.0, |worst: f64, (x, y)| worst.max((x - y).abs())) < 1e-12);
+    }
+
+    #[test]
+    fn a_gradient_that_is_a_view_is_read_from_where_it_begins() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let packed: Tensor<f64> = Tensor::uniform([2, 3, 3 * 4], -1.0, 1.0, &mut rng);
+        let weights: Tensor<f64> = Tensor::uniform([4, 3, 4], -1.0, 1.0, &mut rng);
+        let attend = settings().next().unwrap();
+        let tape = Tape::new();
+        let (x, y) = (tape.watch(&packed), tape.watch(&packed));
+        let outputs = [&x, &y].map(|x| self_attention(x, 2, &attend).unwrap());
+        let joined = crate::cat(&[&outputs[0], &outputs[1]], 0).unwrap();
+        let loss = joined.mul(&weights).unwrap().sum();
+        let composed = tape.grad(&loss, &[&x, &y]).unwrap();
+        let fused = tape.backward(&loss).unwrap();
+        for (x, composed) in [&x, &y].into_iter().zip(composed) {
+            let fused = fused.of(x).unwrap().to_dense().unwrap();
+            let difference = fused.sub(&composed).unwrap().abs().sum();
+            assert!(difference.item().unwrap() < 1e-12);
+        }
     }
 
     #[test]

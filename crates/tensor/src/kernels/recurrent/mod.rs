@@ -7,8 +7,6 @@ mod cells;
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 pub use cells::Nonlinearity;
 pub(crate) use cells::{Cell, Gru, Lstm, Step};
 
@@ -21,7 +19,7 @@ use crate::element::Element;
 /// So many make a product with W_hh as fast as any more do, and a batch of 32 feeds two threads.
 const PART: usize = 16;
 
-/// Less multiplications than this stay on one thread: 2 MFLOP, some 20 µs.
+/// Fewer multiplications than this stay on one thread: 2 MFLOP, some 20 µs.
 const PARALLEL: usize = 1 << 20;
 
 /// L steps of B sequences with a state of H numbers.
@@ -73,15 +71,9 @@ impl<'a> Sequences<'a> {
         parts: impl Iterator<Item = P>,
         work: impl Fn(usize, P) + Sync,
     ) {
-        let parts: Vec<(usize, P)> = parts.enumerate().collect();
         let size = self.steps * self.batch * self.hidden * self.hidden * gates;
-        if parts.len() == 1 || size < PARALLEL || !threads::has_company() {
-            let parts = parts.into_iter();
-            parts.for_each(|(index, part)| work(index, part));
-        } else {
-            let parts = parts.into_par_iter();
-            parts.for_each(|(index, part)| threads::alone(|| work(index, part)));
-        }
+        let is_worth_it = self.batch > self.rows() && size >= PARALLEL;
+        threads::for_each_alone(parts, is_worth_it, work);
     }
 }
 
