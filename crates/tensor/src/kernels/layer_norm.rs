@@ -1,6 +1,6 @@
 //! Normalisation of rows to mean 0 and variance 1.
 
-use super::reduce::{add_lanes, rows_of_a_block, sum_axis, sum_lanes};
+use super::reduce::{LANES, add_lanes, lanes_of, rows_of_a_block, sum_axis};
 use super::{Kernel, dispatch, share};
 use crate::element::Element;
 
@@ -11,6 +11,13 @@ pub(crate) struct Rows<'a, T> {
     pub(crate) columns: usize,
     /// `mean` and `1 / √(var + eps)` of each row.
     pub(crate) statistics: &'a [(T, T)],
+}
+
+/// All lanes pairwise, after they have passed through memory: or the compiler arranges a loop's accumulators for this sum, with
+/// shuffles at every step of the loop.
+#[inline(always)]
+fn add_settled<T: Element>(lanes: [T; LANES]) -> T {
+    add_lanes(std::hint::black_box(lanes))
 }
 
 /// `Σ (x - mean)²`
@@ -26,7 +33,7 @@ fn centred_squares<T: Element>(x: &[T], mean: T) -> T {
     for (lane, &x) in lanes.iter_mut().zip(rest) {
         *lane += (x - mean) * (x - mean);
     }
-    add_lanes(lanes)
+    add_settled(lanes)
 }
 
 /// `Σ h (x - mean)`
@@ -43,7 +50,7 @@ fn centred_products<T: Element>(h: &[T], x: &[T], mean: T) -> T {
     for (lane, (&h, &x)) in lanes.iter_mut().zip(h_rest.iter().zip(x_rest)) {
         *lane += h * (x - mean);
     }
-    add_lanes(lanes)
+    add_settled(lanes)
 }
 
 /// What the numbers of a normalised row are multiplied by, and what is added.
@@ -102,7 +109,7 @@ impl<T: Element> Kernel for Forward<'_, T> {
             .iter_mut()
             .zip(self.out.chunks_exact_mut(columns));
         for (x, (statistics, out)) in rows.zip(made) {
-            let mean = sum_lanes(x) * count;
+            let mean = add_settled(lanes_of(x)) * count;
             let variance = centred_squares(x, mean) * count;
             let inverse_std = (variance + self.eps).sqrt().recip();
             *statistics = (mean, inverse_std);
@@ -221,7 +228,7 @@ impl<T: Element> Kernel for Backward<'_, T> {
                 }
                 None => dx.copy_from_slice(g),
             }
-            let across = sum_lanes(dx) * count;
+            let across = add_settled(lanes_of(dx)) * count;
             let along = centred_products(dx, x, mean) * inverse_std * count;
             for (h, &x) in dx.iter_mut().zip(x) {
                 *h = (*h - across - (x - mean) * inverse_std * along) * inverse_std;

@@ -6,7 +6,7 @@ use super::{Kernel, PARALLEL_WORK, PartKernel, dispatch, for_each_part, share, t
 use crate::element::Element;
 
 /// Independent partial sums, enough to fill the vector units.
-const LANES: usize = 32;
+pub(super) const LANES: usize = 32;
 
 /// Long sums are cut into blocks of this size, whose sums are added in order.
 const BLOCK: usize = 1 << 14;
@@ -14,6 +14,12 @@ const BLOCK: usize = 1 << 14;
 /// The sum of a block or row: lane by lane, then the lanes pairwise.
 #[inline(always)]
 pub(super) fn sum_lanes<T: Element>(x: &[T]) -> T {
+    add_lanes(lanes_of(x))
+}
+
+/// The sums of every so many elements of a block or row.
+#[inline(always)]
+pub(super) fn lanes_of<T: Element>(x: &[T]) -> [T; LANES] {
     let (chunks, rest) = x.as_chunks::<LANES>();
     let mut lanes = [T::zero(); LANES];
     for chunk in chunks {
@@ -24,16 +30,14 @@ pub(super) fn sum_lanes<T: Element>(x: &[T]) -> T {
     for (lane, &x) in lanes.iter_mut().zip(rest) {
         *lane += x;
     }
-    add_lanes(lanes)
+    lanes
 }
 
 /// All lanes pairwise.
-///
-/// They pass through memory, or the compiler arranges the loop's accumulators for this sum, with shuffles at every step of the loop.
 #[inline(always)]
 pub(super) fn add_lanes<T: Element>(lanes: [T; LANES]) -> T {
     let add = |x: T, y: T| x + y;
-    fold_lanes(halve(std::hint::black_box(lanes), add), add)
+    fold_lanes(halve(lanes, add), add)
 }
 
 /// Sixteen lanes pairwise.

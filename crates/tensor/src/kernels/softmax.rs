@@ -67,8 +67,16 @@ impl<T: Element> PartKernel<T> for Softmax<'_, T> {
     fn run(&self, first: usize, out: &mut [T]) {
         let &Self { x, columns } = self;
         for (row, out) in (first..).zip(out.chunks_exact_mut(columns.max(1))) {
-            out.copy_from_slice(&x[row * columns..][..columns]);
-            softmax_row(out);
+            let x = &x[row * columns..][..columns];
+            let max = row_max(x);
+            if max == T::neg_infinity() {
+                out.fill(T::zero());
+                continue;
+            }
+            for (out, &x) in out.iter_mut().zip(x) {
+                *out = (x - max).exp_nonpositive_();
+            }
+            divide_by_sum(out);
         }
     }
 }
@@ -80,10 +88,15 @@ pub(super) fn softmax_row<T: Element>(row: &mut [T]) {
     if max == T::neg_infinity() {
         return row.fill(T::zero());
     }
-    // The sum is a loop of its own: accumulators of one with an exponential in it do not stay in registers.
     for x in row.iter_mut() {
         *x = (*x - max).exp_nonpositive_();
     }
+    divide_by_sum(row);
+}
+
+/// The sum is a loop of its own: accumulators of one with an exponential in it do not stay in registers.
+#[inline(always)]
+fn divide_by_sum<T: Element>(row: &mut [T]) {
     let factor = sum_lanes(row).recip();
     for x in row {
         *x *= factor;
