@@ -30,11 +30,10 @@ impl Setting {
 /// The first value of a field in a file of lines `field : value`.
 fn field(file: &str, name: &str) -> Option<String> {
     let text = std::fs::read_to_string(file).ok()?;
-    let value = text.lines().find_map(|line| {
+    text.lines().find_map(|line| {
         let (field, value) = line.split_once(':')?;
         (field.trim() == name).then(|| value.trim().to_owned())
-    });
-    value
+    })
 }
 
 /// The version with which a peer in Rust was built.
