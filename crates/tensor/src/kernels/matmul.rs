@@ -3,7 +3,6 @@
 #![allow(unsafe_code)]
 
 use gemm::Parallelism;
-use rayon::prelude::*;
 
 use super::transpose::transpose;
 use super::{Kernel, dispatch, threads};
@@ -166,10 +165,13 @@ fn turned<T: Element>(
         rest = others;
         (first, end - first, own)
     });
-    let cut: Vec<(usize, usize, &mut [T])> = cut.collect();
-    cut.into_par_iter().for_each(|(first, rows, out)| {
-        threads::alone(|| part(&a[first * a_strides.rs..], rows, out));
-    });
+    threads::for_each_alone(
+        cut,
+        true,
+        |_, (first, rows, out): (usize, usize, &mut [T])| {
+            part(&a[first * a_strides.rs..], rows, out);
+        },
+    );
 }
 
 /// [`product`] by `gemm`.

@@ -121,9 +121,7 @@ fn for_each_part<T: Send>(
     kernel: &impl PartKernel<T>,
 ) {
     let rows = out.len() / row.max(1);
-    let alone =
-        rows < 2 || rows.saturating_mul(work_per_row) < PARALLEL_WORK || !threads::has_company();
-    if alone {
+    if rows < 2 || !is_worth_sharing(rows.saturating_mul(work_per_row)) {
         return dispatch(Part {
             kernel,
             first: 0,

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Kernel, PARALLEL_WORK, PartKernel, dispatch, for_each_part, share, threads};
+use super::{Kernel, PartKernel, dispatch, for_each_part, is_worth_sharing, share};
 use crate::element::Element;
 
 /// Independent partial sums, enough to fill the vector units.
@@ -89,7 +89,7 @@ impl<T: Element> Kernel for Sum<'_, T> {
 /// `Σ x`
 pub(crate) fn sum<T: Element>(x: &[T]) -> T {
     let block_sum = |block| dispatch(Sum(block));
-    if x.len() < PARALLEL_WORK || !threads::has_company() {
+    if !is_worth_sharing(x.len()) {
         let sums = x.chunks(BLOCK).map(block_sum);
         return sums.fold(T::zero(), |sum, block| sum + block);
     }
@@ -287,7 +287,7 @@ pub(crate) fn argmax_axis<T: Element>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::assert_same_bits;
+    use super::super::{PARALLEL_WORK, assert_same_bits};
     use super::*;
 
     #[test]

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Kernel, PARALLEL_WORK, dispatch, threads};
+use super::{Kernel, dispatch, is_worth_sharing};
 
 /// Square tiles of this size are turned at once: a cache line of `f32` wide, so that no line is fetched twice.
 const TILE: usize = 16;
@@ -29,7 +29,7 @@ pub(crate) fn transpose<T: Copy + Send + Sync>(
         });
     };
     let out = &mut out[..rows * columns];
-    if out.len() < PARALLEL_WORK || !threads::has_company() {
+    if !is_worth_sharing(out.len()) {
         out.chunks_mut(band).enumerate().for_each(turn);
     } else {
         out.par_chunks_mut(band).enumerate().for_each(turn);

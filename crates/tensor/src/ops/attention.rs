@@ -134,7 +134,7 @@ impl<T: Element> Attention<T> {
             let rule = "between 0 and 1";
             return Err(Error::value("attention", "dropout", probability, rule));
         }
-        let scores = Shape::from([sizes.batch, sizes.heads, sizes.queries, sizes.keys]);
+        let scores = scores_of(&sizes);
         if let Some(mask) = &attend.visible
             && mask.shape().broadcast("attention", &scores)? != scores
         {
@@ -153,17 +153,11 @@ impl<T: Element> Attention<T> {
         })
     }
 
-    /// `[B, H, Lq, Lk]`
-    fn scores(&self) -> Shape {
-        let sizes = &self.sizes;
-        Shape::from([sizes.batch, sizes.heads, sizes.queries, sizes.keys])
-    }
-
     /// What the kernels read of this.
     fn with_kernel<R>(&self, run: impl FnOnce(&Scoring<'_>) -> R) -> R {
         let visible = self.visible.as_ref().map(|mask| {
             let strides = Layout::dense(mask.shape().clone())
-                .expand(&self.scores())
+                .expand(&scores_of(&self.sizes))
                 .strides();
             (
                 mask.values(),
@@ -322,7 +316,7 @@ impl<T: Element> Op<T> for Attention<T> {
         let keep = tape::is_recording();
         let inputs: Vec<Tensor<T>> = inputs.iter().map(|input| last_dense(input)).collect();
         let shape = if keep {
-            self.scores()
+            scores_of(&self.sizes)
         } else {
             Shape::from([sizes.batch, 1, sizes.queries, sizes.keys])
         };
@@ -350,6 +344,11 @@ impl<T: Element> Op<T> for Attention<T> {
             _ => self.composed_vjp(saved, &cotangent),
         }
     }
+}
+
+/// The shape of all scores, `[B, H, Lq, Lk]`.
+fn scores_of(sizes: &Sizes) -> Shape {
+    Shape::from([sizes.batch, sizes.heads, sizes.queries, sizes.keys])
 }
 
 /// The tensor as a constant in which the numbers of the last axis stand side by side.
