@@ -1,5 +1,6 @@
 //! Adding up the contributions to one gradient: the first is moved, later ones are added in place.
 
+use crate::construct::or_panic;
 use crate::element::Element;
 use crate::error::Result;
 use crate::grad::Grad;
@@ -71,6 +72,9 @@ impl<T: Element> Accumulator<T> {
 }
 
 /// `sum += tensor`, in whichever of the two buffers nobody else holds.
+///
+/// # Panics
+/// If both are held by others and there is no memory for a third.
 fn add_dense<T: Element>(sum: &mut Tensor<T>, mut tensor: Tensor<T>) {
     if !sum.is_writable() && tensor.is_writable() {
         std::mem::swap(sum, &mut tensor);
@@ -84,6 +88,6 @@ fn add_dense<T: Element>(sum: &mut Tensor<T>, mut tensor: Tensor<T>) {
             elementwise::zip(&own, &added, out, |x, y| x + y);
         });
         drop(own);
-        *sum = total;
+        *sum = or_panic("backward", total);
     }
 }

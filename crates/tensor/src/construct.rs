@@ -31,11 +31,7 @@ impl<T: Element> Tensor<T> {
     /// If the slice's length is not the shape's.
     pub fn from_slice(values: &[T], shape: impl Into<Shape>) -> Result<Self> {
         let shape = shape.into();
-        if shape
-            .iter()
-            .try_fold(1usize, |n, &size| n.checked_mul(size))
-            != Some(values.len())
-        {
+        if shape.count().ok() != Some(values.len()) {
             let rule = format!("it does not fill shape {shape}");
             let message = format!("the data holds {} elements; {rule}", values.len());
             return Err(Error::other("from_slice", message));
@@ -44,22 +40,37 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Zeros.
+    ///
+    /// # Panics
+    /// If the shape is larger than the memory.
+    #[track_caller]
     pub fn zeros(shape: impl Into<Shape>) -> Self {
-        let shape = shape.into();
-        Self::from_storage(Storage::zeroed(shape.elements()), shape)
+        or_panic("zeros", Self::build_zeros(shape))
     }
 
     /// Ones.
+    ///
+    /// # Panics
+    /// If the shape is larger than the memory.
+    #[track_caller]
     pub fn ones(shape: impl Into<Shape>) -> Self {
         Self::full(shape, T::one())
     }
 
     /// `value` everywhere.
+    ///
+    /// # Panics
+    /// If the shape is larger than the memory.
+    #[track_caller]
     pub fn full(shape: impl Into<Shape>, value: T) -> Self {
-        Self::build(shape, |out| out.fill(value))
+        or_panic("full", Self::build(shape, |out| out.fill(value)))
     }
 
     /// The identity matrix `[n, n]`.
+    ///
+    /// # Panics
+    /// If it is larger than the memory.
+    #[track_caller]
     pub fn eye(n: usize) -> Self {
         let mut result = Self::zeros([n, n]);
         for value in result.values_mut().iter_mut().step_by(n + 1) {
@@ -71,25 +82,30 @@ impl<T: Element> Tensor<T> {
     /// `start, start + step, ..` below `end` (above it for a negative step): `[ceil((end - start) / step)]`.
     ///
     /// # Errors
-    /// If `step` is zero or a bound is not finite.
+    /// If `step` is zero, a bound is not finite, or there are more numbers than the memory holds.
     pub fn arange(start: T, end: T, step: T) -> Result<Self> {
         let count = ((end - start) / step).ceil().as_f64();
-        if !count.is_finite() || count > 1e15 {
+        if !count.is_finite() {
             let message = format!(
                 "no range from {start} to {end} by {step}; the step must not be 0 and the bounds finite"
             );
             return Err(Error::other("arange", message));
         }
-        Ok(Self::build([count.max(0.0) as usize], |out| {
+        let numbers = Self::build([count.max(0.0) as usize], |out| {
             for (i, value) in out.iter_mut().enumerate() {
                 *value = start + T::from_f64(i as f64) * step;
             }
-        }))
+        });
+        numbers.map_err(|error| error.within("arange"))
     }
 
     /// `count` numbers from `start` to `end`, both included, at equal distances: `[count]`.
+    ///
+    /// # Panics
+    /// If there are more numbers than the memory holds.
+    #[track_caller]
     pub fn linspace(start: T, end: T, count: usize) -> Self {
-        Self::build([count], |out| {
+        let numbers = Self::build([count], |out| {
             let steps = T::from_f64(count.saturating_sub(1).max(1) as f64);
             for (i, value) in out.iter_mut().enumerate() {
                 let from_end = T::from_f64((count - 1 - i) as f64);
@@ -100,26 +116,37 @@ impl<T: Element> Tensor<T> {
                     start
                 };
             }
-        })
+        });
+        or_panic("linspace", numbers)
     }
 
     /// Numbers drawn evenly from `low` (included) to `high` (excluded).
+    ///
+    /// # Panics
+    /// If the shape is larger than the memory.
+    #[track_caller]
     pub fn uniform<R: Rng + ?Sized>(shape: impl Into<Shape>, low: T, high: T, rng: &mut R) -> Self {
-        Self::build(shape, |out| {
+        let numbers = Self::build(shape, |out| {
             for value in out {
                 *value = low + (high - low) * T::from_f64(rng.random::<f64>());
             }
-        })
+        });
+        or_panic("uniform", numbers)
     }
 
     /// Numbers drawn from the normal distribution of this mean and standard deviation.
+    ///
+    /// # Panics
+    /// If the shape is larger than the memory.
+    #[track_caller]
     pub fn normal<R: Rng + ?Sized>(shape: impl Into<Shape>, mean: T, std: T, rng: &mut R) -> Self {
-        Self::build(shape, |out| {
+        let numbers = Self::build(shape, |out| {
             for value in out {
                 let standard: f64 = rng.sample(StandardNormal);
                 *value = mean + std * T::from_f64(standard);
             }
-        })
+        });
+        or_panic("normal", numbers)
     }
 
     /// The elements as nested arrays of the tensor's shape.
@@ -139,6 +166,15 @@ impl<T: Element> Tensor<T> {
             return Err(Error::shape("to_array", "the tensor", self.shape(), rule));
         }
         Ok(A::read(&self.values()))
+    }
+}
+
+/// What was built, or a panic in the words of the error, for what returns no `Result`.
+#[track_caller]
+pub(crate) fn or_panic<R>(operation: &'static str, built: Result<R>) -> R {
+    match built {
+        Ok(built) => built,
+        Err(error) => panic!("{}", error.within(operation)),
     }
 }
 

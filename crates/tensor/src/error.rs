@@ -68,6 +68,14 @@ pub enum ErrorKind {
         /// What the shape must be.
         rule: String,
     },
+    /// A shape with more elements than a tensor can have, or than there is memory for.
+    #[error("a result of shape {shape} is too large; {rule}")]
+    TooLarge {
+        /// The shape.
+        shape: Shape,
+        /// What it must keep to.
+        rule: String,
+    },
     /// An axis that the tensor does not have.
     #[error("axis {axis} is out of range for shape {shape} ({})", describe_axes(shape.rank()))]
     Axis {
@@ -213,6 +221,22 @@ impl Error {
     ) -> Self {
         let rule = rule.into();
         Self::new(operation, ErrorKind::Value { name, value, rule })
+    }
+
+    /// A shape that breaks a rule on sizes, not yet said in which operation.
+    #[cold]
+    pub(crate) fn too_large(shape: &Shape, rule: String) -> Self {
+        let shape = shape.clone();
+        Self::new("tensor", ErrorKind::TooLarge { shape, rule })
+    }
+
+    /// The same error as one of `operation`, if it is about a size: who allocates does not know for whom.
+    #[cold]
+    pub(crate) fn within(mut self, operation: &'static str) -> Self {
+        if matches!(self.0.kind, ErrorKind::TooLarge { .. }) {
+            self.0.operation = operation.to_owned();
+        }
+        self
     }
 
     /// The operation that failed, such as `matmul`.

@@ -55,7 +55,7 @@ impl Ids {
     /// If the slice's length is not the shape's, or a number is negative or beyond `u32`.
     pub fn from_slice<I: Integer>(data: &[I], shape: impl Into<Shape>) -> Result<Self> {
         let shape = shape.into();
-        if shape.elements() != data.len() {
+        if shape.count().ok() != Some(data.len()) {
             return Err(misfit(&Shape::from(data.len()), &shape));
         }
         let mut values = Vec::with_capacity(data.len());
@@ -86,7 +86,7 @@ impl Ids {
     /// If the number of elements differs.
     pub fn reshape(&self, shape: impl Into<Shape>) -> Result<Self> {
         let shape = shape.into();
-        if shape.elements() != self.len() {
+        if shape.count().ok() != Some(self.len()) {
             return Err(misfit(&self.shape, &shape));
         }
         Ok(Self {
@@ -126,12 +126,12 @@ impl Ids {
     /// ```
     ///
     /// # Errors
-    /// If an id is not below `classes`.
+    /// If an id is not below `classes`, or there is no memory for so many.
     pub fn one_hot<T: Element>(&self, classes: usize) -> Result<Tensor<T>> {
         self.check_range("one_hot", classes)?;
         let mut shape = self.shape.clone();
         shape.push(classes);
-        let mut hot = Tensor::zeros(shape);
+        let mut hot = Tensor::build_zeros(shape).map_err(|error| error.within("one_hot"))?;
         let rows = hot.values_mut().chunks_exact_mut(classes.max(1));
         rows.zip(self.values.iter())
             .for_each(|(row, &id)| row[id as usize] = T::one());
@@ -166,7 +166,10 @@ impl Ids {
 }
 
 fn misfit(found: &Shape, wanted: &Shape) -> Error {
-    let rule = format!("it must hold {} ids to become {wanted}", wanted.elements());
+    let rule = match wanted.count() {
+        Ok(count) => format!("it must hold {count} ids to become {wanted}"),
+        Err(error) => return error.within("ids"),
+    };
     Error::shape("ids", "the data", found, rule)
 }
 

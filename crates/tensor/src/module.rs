@@ -6,6 +6,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::construct::or_panic;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::param::Param;
@@ -107,8 +108,12 @@ pub struct Buffer<T: Element = f32>(Arc<RwLock<Tensor<T>>>);
 
 impl<T: Element> Buffer<T> {
     /// A buffer with this value.
+    ///
+    /// # Panics
+    /// If it is a view whose elements are copied, and there is no memory for the copy.
+    #[track_caller]
     pub fn new(value: Tensor<T>) -> Self {
-        Self(Arc::new(RwLock::new(value.dense())))
+        Self(Arc::new(RwLock::new(or_panic("buffer", value.dense()))))
     }
 
     /// The value, a constant.
@@ -127,7 +132,7 @@ impl<T: Element> Buffer<T> {
             let rule = format!("the buffer has shape {}", own.shape());
             return Err(Error::shape("buffer", "the new value", value.shape(), rule));
         }
-        *own = value.dense();
+        *own = value.dense()?;
         Ok(())
     }
 

@@ -231,9 +231,12 @@ impl<T: Element> FromIterator<Option<Tensor<T>>> for Cotangents<T> {
 pub fn apply<T: Element>(mut op: impl Op<T>, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
     // The output stays where the operation wrote it: moving it costs as much as adding a few numbers.
     let mut output = op.forward(inputs);
-    if let Ok(tensor) = &mut output {
-        tensor.set_node(None);
-        tape::record(op, inputs, tensor)?;
+    match &mut output {
+        Ok(tensor) => {
+            tensor.set_node(None);
+            tape::record(op, inputs, tensor)?;
+        }
+        Err(_) => return output.map_err(|error| error.within(op.name())),
     }
     output
 }
@@ -242,10 +245,14 @@ pub fn apply<T: Element>(mut op: impl Op<T>, inputs: &[&Tensor<T>]) -> Result<Te
 ///
 /// An input of a tape on another thread leaves its mark on the output, so that the next operation that can fail says so; also
 /// on the thread of that tape, which has not recorded this operation.
+///
+/// # Panics
+/// If there is no memory for the output.
+#[track_caller]
 pub(crate) fn apply_total<T: Element>(mut op: impl Op<T>, input: &Tensor<T>) -> Tensor<T> {
     let mut output = match op.forward(&[input]) {
         Ok(output) => output,
-        Err(error) => unreachable!("{} takes any input, but: {error}", op.name()),
+        Err(error) => panic!("{}", error.within(op.name())),
     };
     output.set_node(None);
     if let Err(error) = tape::record(op, &[input], &mut output)

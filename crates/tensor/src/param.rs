@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::construct::or_panic;
 use crate::deferred::Deferred;
 use crate::element::Element;
 use crate::error::{Error, Result};
@@ -65,10 +66,14 @@ impl<T: Element> State<T> {
 
 impl<T: Element> Param<T> {
     /// A parameter with this value, to be trained.
+    ///
+    /// # Panics
+    /// If it is a view whose elements are copied, and there is no memory for the copy.
+    #[track_caller]
     pub fn new(value: Tensor<T>) -> Self {
         let id = ParamId(NEXT_ID.fetch_add(1, Ordering::Relaxed));
         let state = RwLock::new(State {
-            value: value.dense(),
+            value: or_panic("param", value.dense()),
             requires_grad: true,
             fixed_row: None,
             deferred: None,
@@ -158,8 +163,9 @@ impl<T: Element> Param<T> {
             let rule = format!("the parameter has shape {}", state.value.shape());
             return Err(Error::shape("param", "the new value", value.shape(), rule));
         }
+        let value = value.dense()?;
         state.catch_up(None);
-        state.value = value.dense();
+        state.value = value;
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! The gradient of a table of which a few rows were read.
 
+use crate::construct::or_panic;
 use crate::element::Element;
 use crate::error::Result;
 use crate::ids::Ids;
@@ -30,6 +31,8 @@ impl<T: Element> RowSparse<T> {
     pub fn new(rows: Ids, values: Tensor<T>, table_rows: usize) -> Result<Self> {
         rows.check_range("row-sparse gradient", table_rows)?;
         let dim = values.shape().last().copied().unwrap_or(1);
+        let table = Shape::from([table_rows, dim]);
+        table.checked("row-sparse gradient")?;
         let rows = rows.reshape([rows.len()])?;
         let values = values.reshape([rows.len(), dim])?;
         Ok(Self {
@@ -93,6 +96,10 @@ impl<T: Element> RowSparse<T> {
     /// assert_eq!(sparse.values().to_vec(), [5.0, 2.0]);
     /// # Ok::<(), lexigrad_tensor::Error>(())
     /// ```
+    ///
+    /// # Panics
+    /// If there is no memory for the sums.
+    #[track_caller]
     pub fn coalesce(&self) -> Self {
         if self.coalesced {
             return self.clone();
@@ -102,10 +109,11 @@ impl<T: Element> RowSparse<T> {
         let mut values = self.values.constant();
         if distinct.len() < self.rows.len() {
             let (dim, entries) = (self.dim(), self.values.values());
-            values = Tensor::build([distinct.len(), dim], |out| {
+            let sums = Tensor::build([distinct.len(), dim], |out| {
                 let (labels, offsets) = (&groups.labels, &groups.offsets);
                 bag_sum(&entries, dim, labels, offsets, Scale::None, out);
             });
+            values = or_panic("coalesce", sums);
         }
         groups.keep_room();
         Self::coalesced(distinct, values, self.table_rows)
@@ -138,11 +146,11 @@ impl<T: Element> RowSparse<T> {
         });
         let joined = Self {
             rows: Ids::from_parts(rows, Shape::from(count)),
-            values,
+            values: or_panic("gradients", values),
             table_rows,
             coalesced: false,
         };
-        if count >= 2 * table_rows {
+        if count / 2 >= table_rows {
             joined.coalesce()
         } else {
             joined

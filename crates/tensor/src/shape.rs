@@ -50,9 +50,45 @@ impl Shape {
         self.0.len()
     }
 
-    /// The number of elements, the product of the sizes; 1 for a scalar.
+    /// The most elements that a tensor can have: their bytes are counted by an `isize`.
+    pub const MAX_ELEMENTS: usize = isize::MAX as usize / size_of::<f64>();
+
+    /// The number of elements, the product of the sizes; 1 for a scalar, and `usize::MAX` for a shape that no tensor can have.
     pub fn elements(&self) -> usize {
-        self.0.iter().product()
+        self.0.iter().fold(1, |n, &size| n.saturating_mul(size))
+    }
+
+    /// The number of elements of a shape that a tensor can have. Every shape of a tensor, of ids or of a mask has passed here, so
+    /// that its strides, and products of some of its sizes, do not overflow.
+    ///
+    /// # Errors
+    /// If the sizes other than 0 multiply to more than [`MAX_ELEMENTS`](Self::MAX_ELEMENTS).
+    #[inline]
+    pub(crate) fn count(&self) -> Result<usize> {
+        let (mut elements, mut strides) = (1_usize, 1_usize);
+        for &size in self.iter() {
+            elements = elements.wrapping_mul(size);
+            strides = strides.saturating_mul(size.max(1));
+        }
+        if strides > Self::MAX_ELEMENTS {
+            let rule = format!(
+                "its sizes other than 0 must multiply to at most {}",
+                Self::MAX_ELEMENTS
+            );
+            return Err(Error::too_large(self, rule));
+        }
+        Ok(elements)
+    }
+
+    /// The shape, if a tensor can have it.
+    ///
+    /// # Errors
+    /// As for [`count`](Self::count).
+    pub(crate) fn checked(self, operation: &'static str) -> Result<Self> {
+        match self.count() {
+            Ok(_) => Ok(self),
+            Err(error) => Err(error.within(operation)),
+        }
     }
 
     /// The index of `axis`, where a negative one counts from the end.

@@ -8,7 +8,7 @@
 
 #![allow(unsafe_code)]
 
-use std::alloc::{Layout as Allocation, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout as Allocation, alloc_zeroed, dealloc};
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -18,6 +18,8 @@ use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::shape::Shape;
 
 /// Buffers start at a cache line, which is also the widest vector.
 const ALIGNMENT: usize = 64;
@@ -46,26 +48,22 @@ unsafe impl Send for Buffer {}
 unsafe impl Sync for Buffer {}
 
 impl Buffer {
-    fn zeroed(capacity: usize) -> Self {
-        let Some(allocation) = Self::allocation(capacity) else {
-            panic!("a tensor of {capacity} bytes is larger than the address space");
-        };
+    /// `None` if the system does not give so much memory.
+    fn zeroed(capacity: usize) -> Option<Self> {
+        let allocation = Self::allocation(capacity)?;
         // SAFETY: the size is at least the alignment that is added to it, so not zero.
-        let base = unsafe { alloc_zeroed(allocation) };
-        let Some(base) = NonNull::new(base) else {
-            handle_alloc_error(allocation)
-        };
+        let base = NonNull::new(unsafe { alloc_zeroed(allocation) })?;
         // SAFETY: the allocation is larger than the capacity by the alignment, so the aligned start lies in it, and so does
         // the end.
         let start = unsafe { base.add(base.align_offset(Self::alignment(capacity))) };
         if capacity >= HUGE_PAGES_FROM {
             advise_huge_pages(start, capacity);
         }
-        Self {
+        Some(Self {
             base,
             start,
             capacity,
-        }
+        })
     }
 
     fn alignment(capacity: usize) -> usize {
@@ -230,6 +228,24 @@ fn let_go(buffer: Arc<Buffer>) {
     }
 }
 
+#[cold]
+fn out_of_memory<T>(shape: &Shape) -> Error {
+    let bytes = shape.elements().saturating_mul(size_of::<T>());
+    Error::too_large(shape, format!("the system does not give {bytes} bytes"))
+}
+
+/// A vector with room for a value for each element of `shape`, empty.
+///
+/// # Errors
+/// If the shape is too large, or the system does not give so much memory.
+pub(crate) fn room<V>(shape: &Shape) -> Result<Vec<V>> {
+    let mut values = Vec::new();
+    match values.try_reserve_exact(shape.count()?) {
+        Ok(()) => Ok(values),
+        Err(_) => Err(out_of_memory::<V>(shape)),
+    }
+}
+
 /// `len` elements, shared by every tensor and view that holds a clone; written in place by whoever holds the only one.
 pub(crate) struct Storage<T: Element> {
     buffer: ManuallyDrop<Arc<Buffer>>,
@@ -238,40 +254,72 @@ pub(crate) struct Storage<T: Element> {
 }
 
 impl<T: Element> Storage<T> {
-    /// Elements of unspecified (but initialised) value, for a kernel that writes them all.
-    pub(crate) fn uninitialised(len: usize) -> Self {
-        Self::pooled(len).0
+    /// Elements of unspecified (but initialised) value, for a kernel that writes them all; NaN in a debug build, so that one
+    /// which is left out is seen.
+    ///
+    /// # Errors
+    /// If the shape is too large, or the system does not give so much memory.
+    #[inline(always)]
+    pub(crate) fn uninitialised(shape: &Shape) -> Result<Self> {
+        let (mut storage, _) =
+            Self::pooled(shape.count()?).ok_or_else(|| out_of_memory::<T>(shape))?;
+        storage.mark_unwritten();
+        Ok(storage)
     }
 
-    pub(crate) fn zeroed(len: usize) -> Self {
-        let (mut storage, fresh) = Self::pooled(len);
-        if !fresh {
-            storage.make_mut().fill(T::zero());
-        }
+    /// [`uninitialised`](Self::uninitialised) for what a kernel works with, which is no larger than its operands.
+    ///
+    /// # Panics
+    /// If the system does not give so much memory.
+    pub(crate) fn scratch(len: usize) -> Self {
+        let Some((mut storage, _)) = Self::pooled(len) else {
+            panic!("{}", out_of_memory::<T>(&Shape::from(len)));
+        };
+        storage.mark_unwritten();
         storage
     }
 
+    /// # Errors
+    /// As for [`uninitialised`](Self::uninitialised).
+    pub(crate) fn zeroed(shape: &Shape) -> Result<Self> {
+        let (mut storage, fresh) =
+            Self::pooled(shape.count()?).ok_or_else(|| out_of_memory::<T>(shape))?;
+        if !fresh {
+            storage.make_mut().fill(T::zero());
+        }
+        Ok(storage)
+    }
+
+    /// # Panics
+    /// If the system does not give so much memory again as the values take.
     pub(crate) fn from_slice(values: &[T]) -> Self {
-        let mut storage = Self::uninitialised(values.len());
+        let mut storage = Self::scratch(values.len());
         storage.make_mut().copy_from_slice(values);
         storage
     }
 
-    /// A storage of `len` elements, and whether it is fresh from the system and so all zero.
-    fn pooled(len: usize) -> (Self, bool) {
-        let Some(bytes) = len.checked_mul(size_of::<T>()) else {
-            panic!("a tensor of {len} elements is larger than the address space");
-        };
-        let (class, capacity) = size_class(bytes);
+    /// A storage of `len` elements, and whether it is fresh from the system and so all zero; `None` if there is no memory for it.
+    fn pooled(len: usize) -> Option<(Self, bool)> {
+        let bytes = len.checked_mul(size_of::<T>())?;
+        let (class, capacity) = size_class(isize::try_from(bytes).ok()?.unsigned_abs());
         let kept = take(class, capacity);
         let fresh = kept.is_none();
-        let buffer = kept.unwrap_or_else(|| Arc::new(Buffer::zeroed(capacity)));
+        let buffer = match kept {
+            Some(buffer) => buffer,
+            None => Arc::new(Buffer::zeroed(capacity)?),
+        };
         let storage = Self {
             buffer: ManuallyDrop::new(buffer),
             len,
             element: PhantomData,
         };
-        (storage, fresh)
+        Some((storage, fresh))
+    }
+
+    fn mark_unwritten(&mut self) {
+        if cfg!(debug_assertions) {
+            self.make_mut().fill(T::nan());
+        }
     }
 
     pub(crate) fn as_slice(&self) -> &[T] {
@@ -346,11 +394,11 @@ mod tests {
 
     #[test]
     fn a_buffer_that_was_let_go_is_used_again_and_zeroed_when_asked() {
-        let mut first = Storage::<f32>::uninitialised(1000);
+        let mut first = Storage::<f32>::scratch(1000);
         first.make_mut().fill(7.0);
         let start = first.as_slice().as_ptr();
         drop(first);
-        let second = Storage::<f32>::zeroed(1000);
+        let second = Storage::<f32>::zeroed(&Shape::from(1000)).unwrap();
         assert_eq!(second.as_slice().as_ptr(), start);
         assert!(second.as_slice().iter().all(|&x| x == 0.0));
     }
@@ -364,7 +412,7 @@ mod tests {
         let made = std::thread::spawn(move || {
             let mut fresh = 0;
             for _ in 0..50 {
-                let (storage, is_fresh) = Storage::<f32>::pooled(LEN);
+                let (storage, is_fresh) = Storage::<f32>::pooled(LEN).unwrap();
                 fresh += usize::from(is_fresh);
                 send.send(storage).unwrap();
             }

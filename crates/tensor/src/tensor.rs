@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 
+use crate::construct::or_panic;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernels::strided;
@@ -41,12 +42,25 @@ impl<T: Element> Tensor<T> {
     }
 
     /// A tensor whose elements `write` sets, all of them. Inlined, so that it is made where it is to stand and not moved there.
+    ///
+    /// # Errors
+    /// If the shape is too large, or the system does not give so much memory.
     #[inline(always)]
-    pub(crate) fn build(shape: impl Into<Shape>, write: impl FnOnce(&mut [T])) -> Self {
+    pub(crate) fn build(shape: impl Into<Shape>, write: impl FnOnce(&mut [T])) -> Result<Self> {
         let shape = shape.into();
-        let mut storage = Storage::uninitialised(shape.elements());
+        let mut storage = Storage::uninitialised(&shape)?;
         write(storage.make_mut());
-        Self::from_storage(storage, shape)
+        Ok(Self::from_storage(storage, shape))
+    }
+
+    /// Zeros, for a kernel that adds to them.
+    ///
+    /// # Errors
+    /// As for [`build`](Self::build).
+    pub(crate) fn build_zeros(shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
+        let storage = Storage::zeroed(&shape)?;
+        Ok(Self::from_storage(storage, shape))
     }
 
     /// The same storage under another layout, on no tape.
@@ -99,12 +113,29 @@ impl<T: Element> Tensor<T> {
     /// assert_eq!(x.transpose(0, 1)?.values()[..], [1.0, 3.0, 2.0, 4.0]);
     /// # Ok::<(), lexigrad_tensor::Error>(())
     /// ```
+    ///
+    /// # Panics
+    /// If they are copied and there is no memory for the copy.
+    #[track_caller]
     pub fn values(&self) -> Values<'_, T> {
+        match self.read() {
+            Ok(values) => values,
+            Err(error) => panic!("{}", error.within("values")),
+        }
+    }
+
+    /// [`values`](Self::values) for an operation, which passes the error on.
+    ///
+    /// # Errors
+    /// If the elements are copied and there is no memory for the copy.
+    pub(crate) fn read(&self) -> Result<Values<'_, T>> {
         if self.layout.is_dense() {
             let start = self.layout.offset();
-            return Values::Borrowed(&self.buffer()[start..start + self.elements()]);
+            return Ok(Values::Borrowed(
+                &self.buffer()[start..start + self.elements()],
+            ));
         }
-        let mut copy = Storage::uninitialised(self.elements());
+        let mut copy = Storage::uninitialised(self.shape())?;
         strided::copy_strided(
             self.shape(),
             self.buffer(),
@@ -112,10 +143,13 @@ impl<T: Element> Tensor<T> {
             &self.layout.strides(),
             copy.make_mut(),
         );
-        Values::Copied(copy)
+        Ok(Values::Copied(copy))
     }
 
     /// The elements in row-major order, as a `Vec`.
+    ///
+    /// # Panics
+    /// If there is no memory for them.
     #[track_caller]
     pub fn to_vec(&self) -> Vec<T> {
         note_cut("to_vec", self);
@@ -156,19 +190,22 @@ impl<T: Element> Tensor<T> {
     }
 
     /// A constant of the same values whose elements stand in row-major order.
-    pub(crate) fn dense(&self) -> Self {
-        match self.values() {
+    ///
+    /// # Errors
+    /// If they are copied and there is no memory for the copy.
+    pub(crate) fn dense(&self) -> Result<Self> {
+        Ok(match self.read()? {
             Values::Borrowed(_) => self.constant(),
             Values::Copied(storage) => Self::from_storage(storage, self.shape().clone()),
-        }
+        })
     }
 
     /// `compute` of this tensor with its axes in the order in which they stand in memory (as constants), and of where each axis went;
     /// the result, which has as many axes, in the order of this one. So a permuted view need not be copied into order.
     pub(crate) fn in_memory_order(
         &self,
-        compute: impl FnOnce(&Self, &dyn Fn(&Self) -> Self, &dyn Fn(usize) -> usize) -> Self,
-    ) -> Self {
+        compute: impl FnOnce(&Self, &dyn Fn(&Self) -> Self, &dyn Fn(usize) -> usize) -> Result<Self>,
+    ) -> Result<Self> {
         let Some(order) = self.layout.memory_order() else {
             return compute(self, &Self::constant, &|axis| axis);
         };
@@ -179,9 +216,9 @@ impl<T: Element> Tensor<T> {
                 .position(|&other| other == axis)
                 .unwrap_or(axis)
         };
-        let computed = compute(&forth(self), &forth, &place);
+        let computed = compute(&forth(self), &forth, &place)?;
         let back: Vec<usize> = (0..order.len()).map(place).collect();
-        computed.with_layout(computed.layout.permute(&back))
+        Ok(computed.with_layout(computed.layout.permute(&back)))
     }
 
     /// Whether writing to the elements would copy nothing: nobody else holds them and they stand in order.
@@ -190,9 +227,12 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The elements in row-major order for writing; copied first if somebody else holds them.
+    ///
+    /// # Panics
+    /// If they are copied and there is no memory for the copy.
     pub(crate) fn values_mut(&mut self) -> &mut [T] {
         if !self.layout.is_dense() {
-            *self = self.dense();
+            *self = or_panic("write", self.dense());
         }
         let start = self.layout.offset();
         let end = start + self.elements();
@@ -212,15 +252,19 @@ impl<T: Element> Tensor<T> {
     /// let wide: Tensor<f64> = x.cast();
     /// assert_eq!(wide.to_vec(), [0.5, 0.25]);
     /// ```
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
     #[track_caller]
     pub fn cast<U: Element>(&self) -> Tensor<U> {
         note_cut("cast", self);
         let values = self.values();
-        Tensor::build(self.shape(), |out| {
+        let converted = Tensor::build(self.shape(), |out| {
             for (to, from) in out.iter_mut().zip(values.iter()) {
                 *to = U::from_f64(from.as_f64());
             }
-        })
+        });
+        or_panic("cast", converted)
     }
 }
 

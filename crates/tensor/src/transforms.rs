@@ -250,11 +250,11 @@ pub fn jacobian<T: Element>(
             };
             Tensor::build(shape, |out| out.iter_mut().enumerate().for_each(place))
         };
-        let rows = (0..shape.elements()).map(|hot| run.vjp(&unit(hot), Again::No));
+        let rows = (0..shape.elements()).map(|hot| run.vjp(&unit(hot)?, Again::No));
         let rows = rows.collect::<Result<Vec<Tensor<T>>>>()?;
         let whole: Shape = shape.iter().chain(x.shape().iter()).copied().collect();
         if rows.is_empty() {
-            return Ok(Tensor::zeros(whole));
+            return Tensor::build_zeros(whole);
         }
         crate::stack(&rows.iter().collect::<Vec<_>>(), 0)?.reshape(whole)
     })

@@ -215,14 +215,14 @@ pub(crate) fn bag_max<T: Element>(
     }
 }
 
-/// For each segment and column the first of the largest values whose id is the segment, `u32::MAX` where there is none. NaN wins.
+/// For each segment and column the first of the largest values whose id is the segment; `winners` come as `u32::MAX`, and stay so
+/// where there is none. NaN wins.
 pub(crate) fn segment_winners<T: Element>(
     values: &[T],
     dim: usize,
     ids: &[u32],
-    segments: usize,
-) -> Vec<u32> {
-    let mut winners = vec![u32::MAX; segments * dim];
+    winners: &mut [u32],
+) {
     for (entry, &id) in ids.iter().enumerate() {
         for column in 0..dim {
             let winner = &mut winners[id as usize * dim + column];
@@ -235,7 +235,6 @@ pub(crate) fn segment_winners<T: Element>(
             }
         }
     }
-    winners
 }
 
 /// `out[winner[b, d], d] = grad[b, d]`, zero elsewhere.

@@ -2,7 +2,7 @@
 //! neighbouring windows overlap; so the windows are a strided operand and are never written out.
 
 use super::matmul::{Matrix, product};
-use super::{Kernel, PARALLEL_WORK, dispatch, threads};
+use super::{Kernel, PARALLEL_WORK, dispatch, equal_parts, repetitions, threads};
 use crate::element::Element;
 
 /// The sizes of a convolution of `[batch, length, channels]` to `[batch, count, outputs]`.
@@ -54,19 +54,28 @@ impl Sizes {
         })
     }
 
-    /// Runs `work` on each text of the batch and its part of `out`.
+    /// Runs `work` on each text of the batch, which may hold nothing, and its part of `out`.
     fn for_each_text<T: Element>(
         &self,
         x: &[T],
         out: &mut [T],
-        part: usize,
         work: impl Fn(&[T], &mut [T]) + Sync,
     ) {
-        let (text, part) = ((self.length * self.channels).max(1), part.max(1));
-        let multiplications = self.batch * self.count * self.outputs * self.channels * self.size;
-        let texts = x.chunks_exact(text).zip(out.chunks_exact_mut(part));
+        let text = self.length * self.channels;
+        let Self {
+            batch,
+            count,
+            outputs,
+            channels,
+            size,
+            ..
+        } = *self;
+        let multiplications = repetitions(&[batch, count, outputs, channels, size]);
         let is_worth_it = multiplications >= PARALLEL_WORK * 8;
-        threads::for_each_alone(texts, is_worth_it, |_, (x, out)| work(x, out));
+        let parts = equal_parts(out, self.batch);
+        threads::for_each_alone(parts, is_worth_it, |index, out| {
+            work(&x[index * text..][..text], out);
+        });
     }
 }
 
@@ -80,7 +89,7 @@ pub(crate) fn convolution<T: Element>(
 ) {
     let Sizes { outputs, count, .. } = *sizes;
     let (runs, run) = sizes.runs();
-    sizes.for_each_text(x, out, count * outputs, |x, out| {
+    sizes.for_each_text(x, out, |x, out| {
         if let Some(bias) = bias {
             let rows = out.chunks_exact_mut(outputs.max(1));
             rows.for_each(|row| row.copy_from_slice(bias));
@@ -119,13 +128,12 @@ pub(crate) fn convolution_backward<T: Element>(
     let of_x = || {
         let Some(dx) = dx else { return };
         dx.fill(T::zero());
-        let text = (sizes.length * sizes.channels, sizes.count * sizes.outputs);
         let as_grad = Sizes {
             length: sizes.count,
             channels: sizes.outputs,
             ..*sizes
         };
-        as_grad.for_each_text(grad, dx, text.0, |grad, dx| {
+        as_grad.for_each_text(grad, dx, |grad, dx| {
             if sparse {
                 dispatch(ScatterWeights { w, grad, sizes, dx });
             } else {

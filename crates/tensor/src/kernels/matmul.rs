@@ -5,7 +5,7 @@
 use gemm::Parallelism;
 
 use super::transpose::transpose;
-use super::{Kernel, dispatch, threads};
+use super::{Kernel, dispatch, repetitions, threads};
 use crate::element::Element;
 use crate::storage::Storage;
 
@@ -83,7 +83,7 @@ pub(crate) fn product<T: Element>(
         }
         return;
     }
-    if m * k * n <= SMALL {
+    if repetitions(&[m, k, n]) <= SMALL {
         return dispatch(Small {
             sizes: [m, k, n],
             a,
@@ -104,7 +104,7 @@ pub(crate) fn product<T: Element>(
 
 /// Whether the right operand stands in columns and is turned first: `gemm` reads it at half the speed.
 fn is_turned([m, k, n]: [usize; 3], b: Matrix) -> bool {
-    b.rs == 1 && b.cs > 1 && n > 1 && m >= FEW_ROWS && m * k * n >= TURNED
+    b.rs == 1 && b.cs > 1 && n > 1 && m >= FEW_ROWS && repetitions(&[m, k, n]) >= TURNED
 }
 
 /// Whether the transposed product is faster: there a right operand that would be turned is the left one, and it is small what is
@@ -112,8 +112,8 @@ fn is_turned([m, k, n]: [usize; 3], b: Matrix) -> bool {
 fn flips([m, k, n]: [usize; 3], a: Matrix, b: Matrix) -> bool {
     let in_pages = |strides: Matrix| strides.cs.is_multiple_of(PAGE);
     let is_far = a.rs == 1 && in_pages(a) && !in_pages(b.transposed());
-    let is_long = is_far && k >= PAGE / 2 && m * k * n >= TURNED;
-    is_long || is_turned([m, k, n], b) && m * (k + n) < k * n
+    let is_long = is_far && k >= PAGE / 2 && repetitions(&[m, k, n]) >= TURNED;
+    is_long || is_turned([m, k, n], b) && m.saturating_mul(k + n) < k.saturating_mul(n)
 }
 
 /// [`product`] as `outᵀ = bᵀ aᵀ`.
@@ -124,7 +124,7 @@ fn flipped<T: Element>(
     out: &mut [T],
     accumulate: bool,
 ) {
-    let mut transposed = Storage::uninitialised(m * n);
+    let mut transposed = Storage::scratch(m * n);
     let result = transposed.make_mut();
     if accumulate {
         transpose(out, m, n, n, result);
@@ -144,14 +144,14 @@ fn turned<T: Element>(
     accumulate: bool,
 ) {
     let part = |a: &[T], m: usize, out: &mut [T]| {
-        let mut rows = Storage::uninitialised(k * n);
+        let mut rows = Storage::scratch(k * n);
         transpose(b, n, k, b_strides.cs, rows.make_mut());
         let in_rows = (rows.as_slice(), Matrix { rs: n, cs: 1 });
         multiply([m, k, n], (a, a_strides), in_rows, (out, row), accumulate);
     };
     // Of small results `gemm` cuts a longer sum elsewhere, so that parts of one would have other bits than the whole.
     let cuts_alike = k <= 512 || n > 64;
-    let is_shared = m * k * n >= PARALLEL && k * n <= OWN_COPY && cuts_alike;
+    let is_shared = repetitions(&[m, k, n]) >= PARALLEL && k * n <= OWN_COPY && cuts_alike;
     if !is_shared || !threads::has_company() {
         return part(a, m, out);
     }
@@ -185,7 +185,7 @@ fn multiply<T: Element>(
     check_bounds(m, n, out.len(), Matrix { rs: row, cs: 1 });
     check_bounds(m, k, a.len(), a_strides);
     check_bounds(k, n, b.len(), b_strides);
-    let parallelism = if m * k * n >= PARALLEL && threads::has_company() {
+    let parallelism = if repetitions(&[m, k, n]) >= PARALLEL && threads::has_company() {
         Parallelism::Rayon(0)
     } else {
         Parallelism::None
@@ -249,8 +249,15 @@ impl<T: Element> Kernel for Small<'_, T> {
 
 /// Asserts that the last element of a matrix with these strides lies in a slice of this length.
 fn check_bounds(rows: usize, columns: usize, length: usize, strides: Matrix) {
-    let last = (rows - 1) * strides.rs + (columns - 1) * strides.cs;
-    assert!(last < length, "a matrix reaches beyond its data");
+    let rows = (rows - 1).checked_mul(strides.rs);
+    let columns = (columns - 1).checked_mul(strides.cs);
+    let last = rows
+        .zip(columns)
+        .and_then(|(row, column)| row.checked_add(column));
+    assert!(
+        last.is_some_and(|last| last < length),
+        "a matrix reaches beyond its data"
+    );
 }
 
 #[cfg(test)]

@@ -136,6 +136,25 @@ fn for_each_part<T: Send>(
     });
 }
 
+/// How often nested loops of these lengths run: a product of views that repeat their elements can be more than fits a number.
+#[inline]
+fn repetitions(lengths: &[usize]) -> usize {
+    lengths
+        .iter()
+        .fold(1, |product, &length| product.saturating_mul(length))
+}
+
+/// A buffer cut into `count` parts of one length, which may be 0.
+fn equal_parts<T>(buffer: &mut [T], count: usize) -> impl Iterator<Item = &mut [T]> {
+    let length = buffer.len() / count.max(1);
+    let mut rest = buffer;
+    (0..count).map(move |_| {
+        let (own, others) = std::mem::take(&mut rest).split_at_mut(length);
+        rest = others;
+        own
+    })
+}
+
 struct Part<'a, K, T> {
     kernel: &'a K,
     first: usize,

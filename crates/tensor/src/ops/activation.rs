@@ -68,7 +68,7 @@ impl<T: Element> Elementwise<T> for Relu {
     }
 
     fn derivative(self, y: &Tensor<T>) -> Result<Tensor<T>> {
-        Ok(constant_map(y, |y| self.df(y)))
+        constant_map(y, |y| self.df(y))
     }
 }
 
@@ -278,7 +278,7 @@ impl<T: Element> Elementwise<T> for LeakyRelu<T> {
     }
 
     fn derivative(self, x: &Tensor<T>) -> Result<Tensor<T>> {
-        Ok(constant_map(x, |x| self.df(x)))
+        constant_map(x, |x| self.df(x))
     }
 }
 

@@ -92,13 +92,13 @@ pub fn self_attention<T: Element>(
     attend: &Attend,
 ) -> Result<Tensor<T>> {
     let sizes = match qkv.shape()[..] {
-        [batch, length, width] if heads > 0 && width % (3 * heads) == 0 => Sizes {
+        [batch, length, width] if heads > 0 && width / 3 % heads == 0 && width % 3 == 0 => Sizes {
             batch,
             heads,
             queries: length,
             keys: length,
-            size: width / (3 * heads),
-            value_size: width / (3 * heads),
+            size: width / 3 / heads,
+            value_size: width / 3 / heads,
         },
         _ => {
             let rule = format!("it must be [B, L, 3 H E] for {heads} heads");
@@ -134,7 +134,7 @@ impl<T: Element> Attention<T> {
             let rule = "between 0 and 1";
             return Err(Error::value("attention", "dropout", probability, rule));
         }
-        let scores = scores_of(&sizes);
+        let scores = scores_of(&sizes).checked("attention")?;
         if let Some(mask) = &attend.visible
             && mask.shape().broadcast("attention", &scores)? != scores
         {
@@ -206,19 +206,19 @@ impl<T: Element> Attention<T> {
         let sizes = &self.sizes;
         let inputs: Vec<Tensor<T>> = (0..self.inputs())
             .map(|i| last_dense(saved.input(i)))
-            .collect();
+            .collect::<Result<_>>()?;
         let cotangent = match self.form {
-            Form::Separate => last_dense(cotangent),
+            Form::Separate => last_dense(cotangent)?,
             Form::Packed => {
                 let by_rows = [sizes.batch, sizes.queries, sizes.heads, sizes.value_size];
-                let cotangent = cotangent.dense();
+                let cotangent = cotangent.dense()?;
                 let layout = cotangent.layout().reshape(by_rows.into());
                 Self::by_heads(cotangent.with_layout(layout))
             }
         };
         let trace = Trace {
             inputs: self.heads(&inputs),
-            weights: &weights.values(),
+            weights: &weights.read()?,
             cotangent: heads_of(&cotangent),
         };
         let by_rows =
@@ -226,9 +226,9 @@ impl<T: Element> Attention<T> {
         match self.form {
             Form::Separate => {
                 let mut parts = [
-                    by_rows(sizes.queries, sizes.size),
-                    by_rows(sizes.keys, sizes.size),
-                    by_rows(sizes.keys, sizes.value_size),
+                    by_rows(sizes.queries, sizes.size)?,
+                    by_rows(sizes.keys, sizes.size)?,
+                    by_rows(sizes.keys, sizes.value_size)?,
                 ];
                 let targets = Targets::Separate(parts.each_mut().map(Tensor::values_mut));
                 self.with_kernel(|scoring| kernels::backward(scoring, &trace, targets));
@@ -237,14 +237,14 @@ impl<T: Element> Attention<T> {
                     .map(|part| Some(Self::by_heads(part)))
                     .collect())
             }
-            Form::Packed => Ok(Cotangents::one(Tensor::build(
-                saved.input(0).shape(),
-                |out| {
+            Form::Packed => {
+                let gradient = Tensor::build(saved.input(0).shape(), |out| {
                     self.with_kernel(|scoring| {
                         kernels::backward(scoring, &trace, Targets::Packed(out))
                     });
-                },
-            ))),
+                })?;
+                Ok(Cotangents::one(gradient))
+            }
         }
     }
 
@@ -314,20 +314,21 @@ impl<T: Element> Op<T> for Attention<T> {
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let sizes = self.sizes;
         let keep = tape::is_recording();
-        let inputs: Vec<Tensor<T>> = inputs.iter().map(|input| last_dense(input)).collect();
+        let inputs = inputs.iter().map(|input| last_dense(input));
+        let inputs: Vec<Tensor<T>> = inputs.collect::<Result<_>>()?;
         let shape = if keep {
             scores_of(&self.sizes)
         } else {
             Shape::from([sizes.batch, 1, sizes.queries, sizes.keys])
         };
-        let mut weights = Tensor::build(shape, |_| ());
+        let mut weights = Tensor::build(shape, |_| ())?;
         let shape = [sizes.batch, sizes.queries, sizes.heads, sizes.value_size];
         let output = Tensor::build(shape, |out| {
             let weights = weights.values_mut();
             self.with_kernel(|scoring| {
                 kernels::forward(scoring, self.heads(&inputs), weights, out)
             });
-        });
+        })?;
         self.kept = keep.then_some(weights);
         Ok(match self.form {
             Form::Separate => Self::by_heads(output),
@@ -352,9 +353,9 @@ fn scores_of(sizes: &Sizes) -> Shape {
 }
 
 /// The tensor as a constant in which the numbers of the last axis stand side by side.
-fn last_dense<T: Element>(tensor: &Tensor<T>) -> Tensor<T> {
+fn last_dense<T: Element>(tensor: &Tensor<T>) -> Result<Tensor<T>> {
     if tensor.layout().strides().last() == Some(&1) {
-        tensor.constant()
+        Ok(tensor.constant())
     } else {
         tensor.dense()
     }

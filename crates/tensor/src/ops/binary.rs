@@ -15,10 +15,10 @@ fn zip<T: Element>(
     f: impl Fn(T, T) -> T + Sync + Copy,
 ) -> Result<Tensor<T>> {
     if x.shape() == y.shape() && x.layout().is_dense() && y.layout().is_dense() {
-        let (x_values, y_values) = (x.values(), y.values());
-        return Ok(Tensor::build(x.shape(), |out| {
+        let (x_values, y_values) = (x.read()?, y.read()?);
+        return Tensor::build(x.shape(), |out| {
             elementwise::zip(&x_values, &y_values, out, f);
-        }));
+        });
     }
     zip_broadcast(operation, x, y, f)
 }
@@ -33,19 +33,19 @@ fn zip_broadcast<T: Element>(
 ) -> Result<Tensor<T>> {
     let shape = x.shape().broadcast(operation, y.shape())?;
     if let (Some(x), true) = (repeated(x), y.layout().is_dense() && *y.shape() == shape) {
-        let values = y.values();
-        return Ok(Tensor::build(&shape, |out| {
+        let values = y.read()?;
+        return Tensor::build(&shape, |out| {
             elementwise::map(&values, out, |y| f(x, y));
-        }));
+        });
     }
     if let (Some(y), true) = (repeated(y), x.layout().is_dense() && *x.shape() == shape) {
-        let values = x.values();
-        return Ok(Tensor::build(&shape, |out| {
+        let values = x.read()?;
+        return Tensor::build(&shape, |out| {
             elementwise::map(&values, out, |x| f(x, y));
-        }));
+        });
     }
     let (x_layout, y_layout) = (x.layout().expand(&shape), y.layout().expand(&shape));
-    Ok(Tensor::build(&shape, |out| {
+    Tensor::build(&shape, |out| {
         let x = View {
             buffer: x.buffer(),
             offset: x_layout.offset(),
@@ -57,7 +57,7 @@ fn zip_broadcast<T: Element>(
             strides: &y_layout.strides(),
         };
         zip_strided(&shape, x, y, out, f);
-    }))
+    })
 }
 
 /// The one number that all elements are, as in the gradient of a sum.

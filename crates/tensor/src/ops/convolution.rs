@@ -178,13 +178,17 @@ impl Convolution {
         let grad = grad.constant().transpose(1, 2)?;
         let mut dx = saved
             .needs(0)
-            .then(|| Tensor::zeros([batch, length, channels]));
-        let mut dw = saved.needs(1).then(|| Tensor::zeros(weight.shape()));
+            .then(|| Tensor::build_zeros([batch, length, channels]))
+            .transpose()?;
+        let mut dw = saved
+            .needs(1)
+            .then(|| Tensor::build_zeros(weight.shape()))
+            .transpose()?;
         debug_assert_eq!(weight.elements(), outputs * size * channels);
         kernels::convolution_backward(
-            &text.values(),
-            &weight.values(),
-            &grad.values(),
+            &text.read()?,
+            &weight.read()?,
+            &grad.read()?,
             &sizes,
             dx.as_mut().map(Tensor::values_mut),
             dw.as_mut().map(Tensor::values_mut),
@@ -209,11 +213,11 @@ impl<T: Element> Op<T> for Convolution {
         let sizes = self.sizes(inputs[0], inputs[1]);
         let text = inputs[0].constant().transpose(1, 2)?;
         let weight = inputs[1].constant().permute(&[2, 1, 0])?;
-        let bias = inputs.get(2).map(|bias| bias.values());
+        let bias = inputs.get(2).map(|bias| bias.read()).transpose()?;
+        let (text, weight) = (text.read()?, weight.read()?);
         let output = Tensor::build([sizes.batch, sizes.count, sizes.outputs], |out| {
-            let (text, weight) = (text.values(), weight.values());
             kernels::convolution(&text, &weight, bias.as_deref(), &sizes, out);
-        });
+        })?;
         output.transpose(1, 2)
     }
 
@@ -255,7 +259,8 @@ fn check_conv1d<T: Element>(
             "it must be [out, channels / groups, size]".to_owned(),
         );
     };
-    if groups == 0 || channels % groups != 0 || outputs % groups != 0 {
+    let most = channels.max(outputs).max(1);
+    if groups == 0 || groups > most || channels % groups != 0 || outputs % groups != 0 {
         let message =
             format!("{groups} groups do not divide {channels} channels and {outputs} outputs");
         return Err(Error::other("conv1d", message));

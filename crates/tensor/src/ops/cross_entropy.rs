@@ -59,8 +59,8 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let (rows, classes) = (inputs[0].shape()[0], inputs[0].shape()[1]);
         let (logits, weights) = (
-            inputs[0].values(),
-            self.weights.as_ref().map(Tensor::values),
+            inputs[0].read()?,
+            self.weights.as_ref().map(Tensor::read).transpose()?,
         );
         self.normalisers = vec![(T::zero(), T::zero()); rows];
         let losses = Tensor::build([rows], |out| {
@@ -75,10 +75,10 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
                 out,
                 normalisers,
             );
-        });
+        })?;
         Ok(match self.factor {
             None => losses,
-            Some(factor) => Tensor::full([], reduce::sum(&losses.values()) * factor),
+            Some(factor) => Tensor::full([], reduce::sum(&losses.read()?) * factor),
         })
     }
 
@@ -89,7 +89,7 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
         if tape::is_recording() {
             let difference = logits
                 .softmax(-1)?
-                .sub(&self.smooth_targets(logits.shape()[1]))?;
+                .sub(&self.smooth_targets(logits.shape()[1])?)?;
             let gradient = difference.mul(&scale.unsqueeze(-1)?)?;
             let Some(weights) = &self.weights else {
                 return Ok(Cotangents::one(gradient));
@@ -97,7 +97,7 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
             let ignored = weights.unsqueeze(-1)?.mask(|weight| weight == T::zero());
             return Ok(Cotangents::one(gradient.masked_fill(&ignored, T::zero())?));
         }
-        let (logits_values, weights) = (logits.values(), scale.values());
+        let (logits_values, weights) = (logits.read()?, scale.read()?);
         let forward = kernels::Forward {
             logits: &logits_values,
             classes: logits.shape()[1],
@@ -108,7 +108,7 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
         };
         let gradient = Tensor::build(logits.shape(), |out| {
             kernels::cross_entropy_backward(&forward, out);
-        });
+        })?;
         Ok(Cotangents::one(gradient))
     }
 }
@@ -120,7 +120,7 @@ impl<T: Element> CrossEntropy<T> {
         let each = match self.factor {
             None => cotangent.clone(),
             Some(factor) if tape::is_recording() => cotangent.mul_scalar(factor).expand(rows)?,
-            Some(factor) => Tensor::full(rows, cotangent.values()[0] * factor),
+            Some(factor) => Tensor::full(rows, cotangent.read()?[0] * factor),
         };
         match &self.weights {
             None => Ok(each),
@@ -129,16 +129,17 @@ impl<T: Element> CrossEntropy<T> {
     }
 
     /// `(1 - s) onehot t + s / C`: `[rows, C]`; a row that does not count is as good as any.
-    fn smooth_targets(&self, classes: usize) -> Tensor<T> {
+    fn smooth_targets(&self, classes: usize) -> Result<Tensor<T>> {
         let spread = self.smoothing / T::from_f64(classes as f64);
-        let mut smooth = Tensor::full([self.targets.len(), classes], spread);
-        let rows = smooth.values_mut().chunks_exact_mut(classes.max(1));
-        for (row, &target) in rows.zip(self.targets.as_slice()) {
-            if let Some(probability) = row.get_mut(target as usize) {
-                *probability += T::one() - self.smoothing;
+        Tensor::build([self.targets.len(), classes], |out| {
+            out.fill(spread);
+            let rows = out.chunks_exact_mut(classes.max(1));
+            for (row, &target) in rows.zip(self.targets.as_slice()) {
+                if let Some(probability) = row.get_mut(target as usize) {
+                    *probability += T::one() - self.smoothing;
+                }
             }
-        }
-        smooth
+        })
     }
 }
 
@@ -228,7 +229,7 @@ fn weighted_and_smoothed<T: Element>(
     let classes = logits.shape()[1];
     let own = T::from_f64(1.0 - options.label_smoothing);
     let spread = T::from_f64(options.label_smoothing / classes as f64);
-    let weights = class_weights.values();
+    let weights = class_weights.read()?;
     let mut ignored = Vec::with_capacity(targets.len());
     let shares = Tensor::build(logits.shape(), |out| {
         let rows = out.chunks_exact_mut(classes.max(1));
@@ -244,7 +245,7 @@ fn weighted_and_smoothed<T: Element>(
                 *share = if counts { part * weight } else { T::zero() };
             }
         }
-    });
+    })?;
     let ignored = Mask::new(ignored, [targets.len(), 1])?;
     let logs = logits.masked_fill(&ignored, T::zero())?.log_softmax(-1)?;
     Ok(logs.mul(&shares)?.sum_axes(&[-1])?.neg())

@@ -20,13 +20,13 @@ impl<T: Element> Op<T> for Dropout {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let x = inputs[0].values();
+        let x = inputs[0].read()?;
         let scale = T::from_f64(1.0 / self.keep);
-        Ok(Tensor::build(inputs[0].shape(), |out| {
+        Tensor::build(inputs[0].shape(), |out| {
             random::keep_mask(self.seed, self.keep, scale, out);
             // A dropped infinity or NaN is dropped too.
             elementwise::zip_in_place(out, &x, |m, x| if m == T::zero() { m } else { m * x });
-        }))
+        })
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {

@@ -43,10 +43,10 @@ impl<T: Element, E: Elementwise<T>> Op<T> for Unary<E> {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        Ok(inputs[0].in_memory_order(|x, _, _| {
-            let values = x.values();
+        inputs[0].in_memory_order(|x, _, _| {
+            let values = x.read()?;
             Tensor::build(x.shape(), |out| kernels::map(&values, out, Forward(self.0)))
-        }))
+        })
     }
 
     fn vjp(&self, saved: &Saved<'_, T>, mut cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -59,16 +59,16 @@ impl<T: Element, E: Elementwise<T>> Op<T> for Unary<E> {
             return Ok(Cotangents::one(cotangent.mul(&op.derivative(read)?)?));
         }
         if cotangent.is_writable() && read.layout().is_dense() {
-            kernels::zip_in_place(cotangent.values_mut(), &read.values(), Chain(op));
+            kernels::zip_in_place(cotangent.values_mut(), &read.read()?, Chain(op));
             return Ok(Cotangents::one(cotangent));
         }
         let gradient = read.in_memory_order(|read, alike, _| {
             let given = alike(&cotangent);
-            let (given, read) = (given.values(), read.values());
+            let (given, read) = (given.read()?, read.read()?);
             Tensor::build(alike(&cotangent).shape(), |out| {
                 kernels::zip(&given, &read, out, Chain(op));
             })
-        });
+        })?;
         Ok(Cotangents::one(gradient))
     }
 }
@@ -103,8 +103,8 @@ pub(super) fn unary<T: Element, E: Elementwise<T>>(x: &Tensor<T>, op: E) -> Tens
 pub(super) fn constant_map<T: Element>(
     x: &Tensor<T>,
     change: impl Fn(T) -> T + Sync + Copy,
-) -> Tensor<T> {
-    let values = x.values();
+) -> Result<Tensor<T>> {
+    let values = x.read()?;
     Tensor::build(x.shape(), |out| kernels::map(&values, out, change))
 }
 

@@ -58,7 +58,7 @@ impl<T: Element> Op<T> for Embedding {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        Ok(rows_of(inputs[0], &self.ids))
+        rows_of(inputs[0], &self.ids)
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -82,7 +82,7 @@ pub(super) fn table_gradient<T: Element>(
     options: &EmbeddingOptions,
 ) -> Result<RowSparse<T>> {
     if options.scale_grad_by_freq {
-        values = values.mul(&inverse_counts(ids))?;
+        values = values.mul(&inverse_counts(ids)?)?;
     }
     let Some(padding) = options
         .padding
@@ -102,7 +102,7 @@ pub(super) fn table_gradient<T: Element>(
 }
 
 /// 1 / (how often the id occurs) for each id: `[N, 1]`.
-fn inverse_counts<T: Element>(ids: &Ids) -> Tensor<T> {
+fn inverse_counts<T: Element>(ids: &Ids) -> Result<Tensor<T>> {
     let groups = Groups::numbered(ids.as_slice());
     let mut counts = vec![0.0; groups.distinct.len()];
     for &number in &groups.numbers {

@@ -67,15 +67,15 @@ impl<T: Element> Op<T> for BagSum<T> {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let (table, dim) = (inputs[0].values(), inputs[0].shape()[1]);
+        let (table, dim) = (inputs[0].read()?, inputs[0].shape()[1]);
         let scales = self.scales.as_ref().map(Tensor::values);
         let scale = scales.as_deref().map_or(Scale::None, Scale::OfBags);
-        Ok(Tensor::build([self.bags.len(), dim], |out| {
+        Tensor::build([self.bags.len(), dim], |out| {
             let (ids, offsets) = (self.bags.ids().as_slice(), self.bags.offsets());
             shared_from(ids.len() * dim, || {
                 sums::bag_sum(&table, dim, ids, offsets, scale, out);
             });
-        }))
+        })
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -94,25 +94,25 @@ impl<T: Element> Op<T> for BagSum<T> {
                 &self.options,
             );
         }
-        cotangents(self.gradient(&each), &self.options)
+        cotangents(self.gradient(&each)?, &self.options)
     }
 }
 
 impl<T: Element> BagSum<T> {
     /// The gradient of the table, coalesced: the sum over the bags of each row, as if they were the rows of a bag. So nothing is
     /// spread over the rows of a bag.
-    fn gradient(&self, of_each_bag: &Tensor<T>) -> RowSparse<T> {
+    fn gradient(&self, of_each_bag: &Tensor<T>) -> Result<RowSparse<T>> {
+        let (values, dim) = (of_each_bag.read()?, of_each_bag.shape()[1]);
         let groups = Groups::labelled(self.bags.ids().as_slice(), self.bags.bag_of_each());
-        let (values, dim) = (of_each_bag.values(), of_each_bag.shape()[1]);
         let sums = Tensor::build([groups.distinct.len(), dim], |out| {
             let (bags, offsets) = (&groups.labels, &groups.offsets);
             shared_from(bags.len() * dim, || {
                 sums::bag_sum(&values, dim, bags, offsets, Scale::None, out);
             });
-        });
+        })?;
         let rows = groups.distinct.clone();
         groups.keep_room();
-        RowSparse::coalesced(rows, sums, self.rows)
+        Ok(RowSparse::coalesced(rows, sums, self.rows))
     }
 }
 
@@ -138,7 +138,7 @@ impl<T: Element> Op<T> for BagMax {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let (table, dim) = (inputs[0].values(), inputs[0].shape()[1]);
+        let (table, dim) = (inputs[0].read()?, inputs[0].shape()[1]);
         let mut winners = vec![u32::MAX; self.bags.len() * dim];
         let output = Tensor::build([self.bags.len(), dim], |out| {
             let (ids, offsets) = (self.bags.ids().as_slice(), self.bags.offsets());
@@ -148,7 +148,7 @@ impl<T: Element> Op<T> for BagMax {
             entries: winners.into(),
             count: self.bags.ids().len(),
         };
-        Ok(output)
+        output
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -212,7 +212,9 @@ pub fn embedding_bag<T: Element>(
         };
         return apply(op, &[table]);
     }
-    let scales = (mode == BagMode::Mean).then(|| inverse_lengths(&bags));
+    let scales = (mode == BagMode::Mean)
+        .then(|| inverse_lengths(&bags))
+        .transpose()?;
     let op = BagSum {
         bags,
         scales,
@@ -258,8 +260,8 @@ pub fn embedding_bag_weighted<T: Element>(
         bags = kept;
     }
     if mode == BagMode::Mean {
-        let scales = inverse_lengths::<T>(&bags);
-        let scales = scales.values();
+        let scales = inverse_lengths::<T>(&bags)?;
+        let scales = scales.read()?;
         let of_each = bags.bag_of_each().map(|bag| scales[bag as usize]);
         let scale = Tensor::from_slice(&of_each.collect::<Vec<T>>(), [bags.ids().len(), 1])?;
         weights = weights.mul(&scale)?;
@@ -280,7 +282,7 @@ fn check_bags<T: Element>(
 }
 
 /// 1 / (its length) for each bag: `[B]`; any number for one that is empty.
-fn inverse_lengths<T: Element>(bags: &Bags) -> Tensor<T> {
+fn inverse_lengths<T: Element>(bags: &Bags) -> Result<Tensor<T>> {
     Tensor::build([bags.len()], |out| {
         for (out, bag) in out.iter_mut().zip(bags.offsets().windows(2)) {
             *out = T::from_f64(((bag[1] - bag[0]).max(1)) as f64).recip();

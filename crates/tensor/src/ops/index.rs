@@ -6,6 +6,7 @@ use crate::ids::Ids;
 use crate::kernels::index as kernels;
 use crate::op::{Cotangents, Op, Saved, apply};
 use crate::shape::Shape;
+use crate::storage;
 use crate::tensor::Tensor;
 
 /// Ids along an axis of `size` elements.
@@ -39,11 +40,11 @@ impl<T: Element> Op<T> for IndexSelect {
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let Along { size, ids, .. } = &self.0;
-        let (x, shape) = (inputs[0].values(), inputs[0].shape());
+        let (x, shape) = (inputs[0].read()?, inputs[0].shape());
         let inner = self.0.inner(shape);
-        Ok(Tensor::build(self.0.resized(shape, ids.len()), |out| {
+        Tensor::build(self.0.resized(shape, ids.len()), |out| {
             kernels::select_axis(&x, *size, inner, ids.as_slice(), out);
-        }))
+        })
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -64,9 +65,9 @@ impl<T: Element> Op<T> for IndexAdd {
         let Along { size, ids, .. } = &self.0;
         let shape = inputs[0].shape();
         let inner = self.0.inner(shape);
-        let mut sums = Tensor::zeros(self.0.resized(shape, *size));
+        let mut sums = Tensor::build_zeros(self.0.resized(shape, *size))?;
         kernels::add_axis(
-            &inputs[0].values(),
+            &inputs[0].read()?,
             *size,
             inner,
             ids.as_slice(),
@@ -91,10 +92,10 @@ impl<T: Element> Op<T> for Gather {
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let Along { axis, size, ids } = &self.0;
-        let (x, inner) = (inputs[0].values(), self.0.inner(inputs[0].shape()));
-        Ok(Tensor::build(ids.shape(), |out| {
+        let (x, inner) = (inputs[0].read()?, self.0.inner(inputs[0].shape()));
+        Tensor::build(ids.shape(), |out| {
             kernels::gather_axis(&x, *size, inner, ids.as_slice(), ids.shape()[*axis], out);
-        }))
+        })
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -115,9 +116,9 @@ impl<T: Element> Op<T> for Scatter {
         let Along { axis, size, ids } = &self.0;
         let shape = inputs[0].shape();
         let (inner, count) = (self.0.inner(shape), shape[*axis]);
-        let mut sums = Tensor::zeros(self.0.resized(shape, *size));
+        let mut sums = Tensor::build_zeros(self.0.resized(shape, *size))?;
         kernels::scatter_axis(
-            &inputs[0].values(),
+            &inputs[0].read()?,
             *size,
             inner,
             ids.as_slice(),
@@ -244,22 +245,24 @@ impl<T: Element> Tensor<T> {
     /// If there is no such axis.
     pub fn roll(&self, shift: isize, axis: isize) -> Result<Self> {
         self.reorder(axis, |place, size| {
-            (place as isize - shift).rem_euclid(size as isize) as usize
+            let back = size - shift.rem_euclid(size as isize).unsigned_abs();
+            (place + back) % size
         })
     }
 
     /// The element at `from(place, size)` at each place of an axis.
     fn reorder(&self, axis: isize, from: impl Fn(usize, usize) -> usize) -> Result<Self> {
         let size = self.shape()[self.shape().axis("reorder", axis)?];
-        let places = (0..size).map(|place| from(place, size) as u32).collect();
-        self.index_select(axis, &Ids::from_parts(places, Shape::from(size)))
+        let mut places = storage::room(&Shape::from(size))?;
+        places.extend((0..size).map(|place| from(place, size)));
+        self.index_select(axis, &Ids::from_slice(&places, size)?)
     }
 
     /// The whole tensor `counts[i]` times along axis i: `[2, 3]` with counts `[2, 1]` to `[4, 3]`; more counts than axes add axes
     /// in front.
     ///
     /// # Errors
-    /// If there are fewer counts than axes.
+    /// If there are fewer counts than axes, or no memory for the result.
     ///
     /// PyTorch: `repeat`, NumPy: `tile`.
     #[doc(alias = "tile")]
@@ -275,7 +278,12 @@ impl<T: Element> Tensor<T> {
             .iter()
             .flat_map(|&(count, size)| [count, size])
             .collect();
-        let whole: Shape = pairs.iter().map(|(count, size)| count * size).collect();
+        let product = |&(count, size): &(usize, usize)| count.saturating_mul(size);
+        let whole = pairs
+            .iter()
+            .map(product)
+            .collect::<Shape>()
+            .checked("repeat")?;
         self.reshape(single)?.expand(many)?.reshape(whole)
     }
 }

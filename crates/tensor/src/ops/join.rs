@@ -24,17 +24,19 @@ impl<T: Element> Op<T> for Cat {
         let outer: usize = shape[..self.axis].iter().product();
         let inner: usize = shape[self.axis + 1..].iter().product();
         let row = shape[self.axis] * inner;
-        Ok(Tensor::build(shape, |out| {
+        let parts = inputs.iter().map(|input| input.read());
+        let parts: Vec<_> = parts.collect::<Result<_>>()?;
+        Tensor::build(shape, |out| {
             let mut start = 0;
-            for (input, &length) in inputs.iter().zip(&self.lengths) {
-                let (values, part) = (input.values(), length * inner);
+            for (values, &length) in parts.iter().zip(&self.lengths) {
+                let part = length * inner;
                 for index in 0..outer {
                     let to = index * row + start;
                     out[to..to + part].copy_from_slice(&values[index * part..(index + 1) * part]);
                 }
                 start += part;
             }
-        }))
+        })
     }
 
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {

@@ -27,19 +27,20 @@ impl<T: Element> Op<T> for LayerNorm<T> {
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let x = inputs[0];
-        let weight = self.has_weight.then(|| inputs[1].values());
+        let weight = self.has_weight.then(|| inputs[1].read()).transpose()?;
         let bias = self
             .has_bias
-            .then(|| inputs[1 + usize::from(self.has_weight)].values());
+            .then(|| inputs[1 + usize::from(self.has_weight)].read())
+            .transpose()?;
         let affine = kernels::Affine {
             weight: weight.as_deref(),
             bias: bias.as_deref(),
         };
-        let (eps, values) = (self.eps, x.values());
+        let (eps, values) = (self.eps, x.read()?);
         self.statistics = vec![(T::zero(), T::zero()); x.shape()[0]];
-        Ok(Tensor::build(x.shape(), |out| {
+        Tensor::build(x.shape(), |out| {
             kernels::layer_norm(&values, affine, eps, &mut self.statistics, out);
-        }))
+        })
     }
 
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -47,7 +48,7 @@ impl<T: Element> Op<T> for LayerNorm<T> {
         if tape::is_recording() {
             self.composed_vjp(saved.input(0), weight, &cotangent)
         } else {
-            Ok(self.fused_vjp(saved.input(0), weight, &cotangent))
+            self.fused_vjp(saved.input(0), weight, &cotangent)
         }
     }
 }
@@ -58,10 +59,10 @@ impl<T: Element> LayerNorm<T> {
         x: &Tensor<T>,
         weight: Option<&Tensor<T>>,
         cotangent: &Tensor<T>,
-    ) -> Cotangents<T> {
+    ) -> Result<Cotangents<T>> {
         let columns = x.shape()[1];
-        let (values, g) = (x.values(), cotangent.values());
-        let weight = weight.map(Tensor::values);
+        let (values, g) = (x.read()?, cotangent.read()?);
+        let weight = weight.map(Tensor::read).transpose()?;
         let rows = kernels::Rows {
             x: &values,
             columns,
@@ -70,13 +71,13 @@ impl<T: Element> LayerNorm<T> {
         let mut sums = Vec::new();
         let dx = Tensor::build(x.shape(), |out| {
             sums = kernels::layer_norm_backward(rows, weight.as_deref(), &g, out);
-        });
+        })?;
         let sum = |which: usize| {
             Tensor::build([columns], |out| {
                 out.copy_from_slice(&sums[which * columns..][..columns]);
             })
         };
-        self.gradients(dx, sum(0), sum(1))
+        Ok(self.gradients(dx, sum(0)?, sum(1)?))
     }
 
     /// With `n = (x - mean) / std` and `h = g w`: `dx = (h - mean h - n mean(h n)) / std`, `dw = Σ g n`, `db = Σ g`.

@@ -40,13 +40,13 @@ impl<T: Element> Op<T> for MatMul {
         let mut shape = batch.clone();
         shape.push(m);
         shape.push(n);
-        Ok(Tensor::build(shape, |out| {
+        Tensor::build(shape, |out| {
             for index in 0..batch.elements() {
                 let out = &mut out[index * m * n..(index + 1) * m * n];
                 let (a_data, b_data) = (a.matrix(&batch, index), b.matrix(&batch, index));
                 matmul(m, k, n, a_data, a.strides, b_data, b.strides, out, false);
             }
-        }))
+        })
     }
 
     /// `dA = G Bᵀ`, `dB = Aᵀ G`
@@ -121,8 +121,8 @@ impl<T: Element> Op<T> for Linear {
         let (x, weight) = (inputs[0], inputs[1]);
         let ([rows, inner], columns) = ([x.shape()[0], x.shape()[1]], weight.shape()[0]);
         let ((x, x_strides), (w, w_strides)) = (matrix_of(x), matrix_of(weight));
-        let bias = inputs.get(2).map(|bias| bias.values());
-        Ok(Tensor::build([rows, columns], |out| {
+        let bias = inputs.get(2).map(|bias| bias.read()).transpose()?;
+        Tensor::build([rows, columns], |out| {
             if let Some(bias) = &bias
                 && columns > 0
             {
@@ -132,7 +132,7 @@ impl<T: Element> Op<T> for Linear {
             let adds = bias.is_some();
             let turned = w_strides.transposed();
             matmul(rows, inner, columns, x, x_strides, w, turned, out, adds);
-        }))
+        })
     }
 
     /// `dx = G W`, `dW = Gᵀ x`, `db = Σ G` over the rows
@@ -146,9 +146,9 @@ impl<T: Element> Op<T> for Linear {
             let weight = || product([outputs, rows], turned, saved.input(0));
             let bias = || column_sums(&cotangent);
             return Ok(Cotangents::from_iter([
-                saved.needs(0).then(input),
-                saved.needs(1).then(weight),
-                saved.needs(2).then(bias),
+                saved.needs(0).then(input).transpose()?,
+                saved.needs(1).then(weight).transpose()?,
+                saved.needs(2).then(bias).transpose()?,
             ]));
         }
         let input = || cotangent.matmul(saved.input(1));
@@ -172,7 +172,7 @@ fn matrix_of<T: Element>(tensor: &Tensor<T>) -> (&[T], Matrix) {
 }
 
 /// `A B`, `A: [m, k]`; a constant.
-fn product<T: Element>([m, k]: [usize; 2], a: (&[T], Matrix), b: &Tensor<T>) -> Tensor<T> {
+fn product<T: Element>([m, k]: [usize; 2], a: (&[T], Matrix), b: &Tensor<T>) -> Result<Tensor<T>> {
     let (n, b) = (b.shape()[1], matrix_of(b));
     Tensor::build([m, n], |out| {
         matmul(m, k, n, a.0, a.1, b.0, b.1, out, false)
@@ -180,9 +180,9 @@ fn product<T: Element>([m, k]: [usize; 2], a: (&[T], Matrix), b: &Tensor<T>) -> 
 }
 
 /// The sum of a matrix over its rows; a constant.
-fn column_sums<T: Element>(matrix: &Tensor<T>) -> Tensor<T> {
+fn column_sums<T: Element>(matrix: &Tensor<T>) -> Result<Tensor<T>> {
     let (rows, columns) = last_two(matrix.shape());
-    let values = matrix.values();
+    let values = matrix.read()?;
     Tensor::build([columns], |out| {
         reduce::sum_axis(&values, 1, rows, columns, out);
     })

@@ -19,11 +19,11 @@ impl<T: Element> Op<T> for CumSum {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let (x, shape) = (inputs[0].values(), inputs[0].shape());
+        let (x, shape) = (inputs[0].read()?, inputs[0].shape());
         let inner = shape[self.axis + 1..].iter().product();
-        Ok(Tensor::build(shape, |out| {
+        Tensor::build(shape, |out| {
             kernels::cumsum_axis(&x, shape[self.axis], inner, self.reverse, out);
-        }))
+        })
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -88,7 +88,7 @@ impl<T: Element> Tensor<T> {
     fn first_places(&self, axis: usize, count: usize, descending: bool) -> Result<(Self, Ids)> {
         let size = self.shape()[axis];
         let inner = self.shape()[axis + 1..].iter().product();
-        let places = kernels::argsort_axis(&self.values(), size, inner, count, descending);
+        let places = kernels::argsort_axis(&self.read()?, size, inner, count, descending);
         let mut shape = self.shape().clone();
         shape.set(axis, count);
         let places = Ids::from_vec(places, shape)?;

@@ -51,7 +51,7 @@ impl Reduction {
     }
 
     /// Runs `kernel` over each run of neighbouring reduced axes, the last run first; the result keeps them at size 1.
-    fn run<T: Element>(&self, x: &Tensor<T>, kernel: Kernel<T>) -> Tensor<T> {
+    fn run<T: Element>(&self, x: &Tensor<T>, kernel: Kernel<T>) -> Result<Tensor<T>> {
         x.in_memory_order(|x, _, place| reduce(x, &self.axes_in(place), kernel))
     }
 
@@ -81,7 +81,7 @@ fn last_run(axes: &[bool], end: usize) -> Option<std::ops::Range<usize>> {
     Some(before.map_or(0, |axis| axis + 1)..last + 1)
 }
 
-fn reduce<T: Element>(x: &Tensor<T>, axes: &[bool], kernel: Kernel<T>) -> Tensor<T> {
+fn reduce<T: Element>(x: &Tensor<T>, axes: &[bool], kernel: Kernel<T>) -> Result<Tensor<T>> {
     let mut values = x.constant();
     let mut end = axes.len();
     while let Some(run) = last_run(axes, end) {
@@ -90,13 +90,13 @@ fn reduce<T: Element>(x: &Tensor<T>, axes: &[bool], kernel: Kernel<T>) -> Tensor
         for axis in run.clone() {
             shape.set(axis, 1);
         }
-        let input = values.values();
-        let reduced = Tensor::build(shape, |out| kernel(&input, outer, length, inner, out));
+        let input = values.read()?;
+        let reduced = Tensor::build(shape, |out| kernel(&input, outer, length, inner, out))?;
         drop(input);
         values = reduced;
         end = run.start;
     }
-    values
+    Ok(values)
 }
 
 /// The elements before, in and after a run of axes.
@@ -118,7 +118,7 @@ impl<T: Element> Op<T> for Sum {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        Ok(self.0.run(inputs[0], kernels::sum_axis))
+        self.0.run(inputs[0], kernels::sum_axis)
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -137,7 +137,7 @@ impl<T: Element> Op<T> for SumAll {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        Ok(Tensor::full([], kernels::sum(&inputs[0].values())))
+        Ok(Tensor::full([], kernels::sum(&inputs[0].read()?)))
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -162,7 +162,7 @@ impl<T: Element> Op<T> for Extremum<T> {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        Ok(self.reduction.run(inputs[0], self.kernel))
+        self.reduction.run(inputs[0], self.kernel)
     }
 
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -181,19 +181,19 @@ impl<T: Element> Extremum<T> {
         let gradient = x.in_memory_order(|x, alike, place| {
             let axes = self.reduction.axes_in(place);
             let Some(run) = last_run(&axes, axes.len()) else {
-                return alike(cotangent);
+                return Ok(alike(cotangent));
             };
             if last_run(&axes, run.start).is_some() {
                 apart = true;
-                return alike(cotangent);
+                return Ok(alike(cotangent));
             }
             let [_, length, inner] = split_at(x.shape(), &run);
             let (y, cotangent) = (alike(y), alike(cotangent));
-            let (x_values, y, grad) = (x.values(), y.values(), cotangent.values());
+            let (x_values, y, grad) = (x.read()?, y.read()?, cotangent.read()?);
             Tensor::build(x.shape(), |out| {
                 extremum::extremum_backward(&x_values, &y, &grad, length, inner, out);
             })
-        });
+        })?;
         if apart {
             return cotangent.mul(&self.shares(x, y)?);
         }
@@ -203,13 +203,13 @@ impl<T: Element> Extremum<T> {
     /// 1 / count at each of the count winners, 0 elsewhere; a constant.
     fn shares(&self, x: &Tensor<T>, y: &Tensor<T>) -> Result<Tensor<T>> {
         let winners = y.constant().expand(x.shape())?;
-        let (x, y) = (x.values(), winners.values());
+        let (x, y) = (x.read()?, winners.read()?);
         let ties = Tensor::build(winners.shape(), |out| {
             for (out, (x, y)) in out.iter_mut().zip(x.iter().zip(y.iter())) {
                 *out = if x == y { T::one() } else { T::zero() };
             }
-        });
-        let counts = self.reduction.run(&ties, kernels::sum_axis);
+        })?;
+        let counts = self.reduction.run(&ties, kernels::sum_axis)?;
         // A NaN wins but equals nothing: its group of none is left without a gradient.
         ties.div(&counts.maximum(&Tensor::ones([]))?)
     }
@@ -356,7 +356,7 @@ impl<T: Element> Tensor<T> {
         let (outer, inner) = (outer.iter().product(), inner.iter().product());
         let mut winners = vec![0; outer * inner];
         kernels::argmax_axis(
-            &self.values(),
+            &self.read()?,
             outer,
             self.shape()[axis],
             inner,

@@ -24,7 +24,7 @@ impl<T: Element> Op<T> for GatherRows {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        Ok(rows_of(inputs[0], &self.ids))
+        rows_of(inputs[0], &self.ids)
     }
 
     /// The gradient of the table has rows only where it was read.
@@ -35,11 +35,11 @@ impl<T: Element> Op<T> for GatherRows {
 }
 
 /// `table[ids[i]]` of a matrix that has all of these rows; a constant.
-pub(super) fn rows_of<T: Element>(table: &Tensor<T>, ids: &Ids) -> Tensor<T> {
+pub(super) fn rows_of<T: Element>(table: &Tensor<T>, ids: &Ids) -> Result<Tensor<T>> {
     let dim = table.shape()[1];
     let mut shape = ids.shape().clone();
     shape.push(dim);
-    let table = table.values();
+    let table = table.read()?;
     Tensor::build(shape, |out| {
         kernels::gather_rows(&table, dim, ids.as_slice(), out);
     })
@@ -58,8 +58,8 @@ impl<T: Element> Op<T> for ScatterRows {
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let dim = inputs[0].shape()[inputs[0].rank() - 1];
-        let mut table = Tensor::zeros([self.rows, dim]);
-        let values = inputs[0].values();
+        let mut table = Tensor::build_zeros([self.rows, dim])?;
+        let values = inputs[0].read()?;
         kernels::scatter_add_rows(&values, dim, self.ids.as_slice(), table.values_mut());
         Ok(table)
     }

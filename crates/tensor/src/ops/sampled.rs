@@ -39,11 +39,11 @@ impl<T: Element> Op<T> for SampledMatmul {
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let dim = inputs[0].shape()[1];
-        let (a, c) = (inputs[0].values(), inputs[1].values());
+        let (a, c) = (inputs[0].read()?, inputs[1].read()?);
         let (ids, offsets) = (self.places.ids().as_slice(), self.places.offsets());
-        Ok(Tensor::build([ids.len()], |out| {
+        Tensor::build([ids.len()], |out| {
             kernels::bag_dots(&a, &c, dim, ids, offsets, out);
-        }))
+        })
     }
 
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -51,14 +51,14 @@ impl<T: Element> Op<T> for SampledMatmul {
             if tape::is_recording() {
                 self.composed_by_a(saved.input(1), &cotangent)
             } else {
-                Ok(self.fused_by_a(saved.input(1), &cotangent))
+                self.fused_by_a(saved.input(1), &cotangent)
             }
         });
         let by_c = saved.needs(1).then(|| {
             if tape::is_recording() {
                 self.composed_by_c(saved.input(0), &cotangent)
             } else {
-                Ok(self.fused_by_c(saved.input(0), &cotangent))
+                self.fused_by_c(saved.input(0), &cotangent)
             }
         });
         Ok(Cotangents::two(by_a.transpose()?, by_c.transpose()?))
@@ -80,22 +80,22 @@ impl SampledMatmul {
         scatter_rows(&values, self.places.ids(), self.rows[1])
     }
 
-    fn fused_by_a<T: Element>(&self, c: &Tensor<T>, cotangent: &Tensor<T>) -> Tensor<T> {
+    fn fused_by_a<T: Element>(&self, c: &Tensor<T>, cotangent: &Tensor<T>) -> Result<Tensor<T>> {
         let dim = c.shape()[1];
         let (ids, offsets) = (self.places.ids().as_slice(), self.places.offsets());
-        let (c, scale) = (c.values(), cotangent.values());
+        let (c, scale) = (c.read()?, cotangent.read()?);
         Tensor::build([self.rows[0], dim], |out| {
             bag_sum(&c, dim, ids, offsets, Scale::OfEntries(&scale), out);
         })
     }
 
-    fn fused_by_c<T: Element>(&self, a: &Tensor<T>, cotangent: &Tensor<T>) -> Tensor<T> {
+    fn fused_by_c<T: Element>(&self, a: &Tensor<T>, cotangent: &Tensor<T>) -> Result<Tensor<T>> {
         let dim = a.shape()[1];
         let (ids, offsets) = (self.places.ids().as_slice(), self.places.offsets());
-        let (a, scale) = (a.values(), cotangent.values());
-        let mut sums = Tensor::zeros([self.rows[1], dim]);
+        let (a, scale) = (a.read()?, cotangent.read()?);
+        let mut sums = Tensor::build_zeros([self.rows[1], dim])?;
         kernels::bag_scatter(&a, dim, ids, offsets, &scale, sums.values_mut());
-        sums
+        Ok(sums)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::ids::Ids;
 use crate::kernels::bags as kernels;
 use crate::op::{Cotangents, Op, Saved, apply};
 use crate::shape::Shape;
+use crate::storage;
 use crate::tensor::Tensor;
 
 /// Which values belong to a bag, and with which factor they count.
@@ -29,10 +30,10 @@ impl<T: Element> Op<T> for SegmentSum<T> {
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let Segments { bags, scale } = &self.0;
-        let (values, dim) = (inputs[0].values(), inputs[0].shape()[1]);
-        Ok(Tensor::build([bags.len(), dim], |out| {
+        let (values, dim) = (inputs[0].read()?, inputs[0].shape()[1]);
+        Tensor::build([bags.len(), dim], |out| {
             kernels::segment_sum(&values, dim, bags.offsets(), scale.as_deref(), out);
-        }))
+        })
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -50,10 +51,10 @@ impl<T: Element> Op<T> for SegmentExpand<T> {
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let Segments { bags, scale } = &self.0;
-        let (values, dim) = (inputs[0].values(), inputs[0].shape()[1]);
-        Ok(Tensor::build([bags.ids().len(), dim], |out| {
+        let (values, dim) = (inputs[0].read()?, inputs[0].shape()[1]);
+        Tensor::build([bags.ids().len(), dim], |out| {
             kernels::segment_expand(&values, dim, bags.offsets(), scale.as_deref(), out);
-        }))
+        })
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -104,10 +105,10 @@ impl<T: Element> Op<T> for WinnersExpand {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let (values, dim) = (inputs[0].values(), inputs[0].shape()[1]);
-        Ok(Tensor::build([self.0.count, dim], |out| {
+        let (values, dim) = (inputs[0].read()?, inputs[0].shape()[1]);
+        Tensor::build([self.0.count, dim], |out| {
             kernels::winners_expand(&values, dim, &self.0.entries, out);
-        }))
+        })
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -125,11 +126,11 @@ impl<T: Element> Op<T> for WinnersPick {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let (values, dim) = (inputs[0].values(), inputs[0].shape()[1]);
+        let (values, dim) = (inputs[0].read()?, inputs[0].shape()[1]);
         let bags = self.0.entries.len().checked_div(dim).unwrap_or(0);
-        Ok(Tensor::build([bags, dim], |out| {
+        Tensor::build([bags, dim], |out| {
             kernels::winners_pick(&values, dim, &self.0.entries, out);
-        }))
+        })
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -176,7 +177,8 @@ pub fn segment_mean<T: Element>(
     segments: usize,
 ) -> Result<Tensor<T>> {
     let (rows, shape) = segment_rows("segment_mean", values, ids, segments)?;
-    let mut counts = vec![0_u32; segments];
+    let mut counts = storage::room(&Shape::from(segments))?;
+    counts.resize(segments, 0_u32);
     ids.as_slice()
         .iter()
         .for_each(|&id| counts[id as usize] += 1);
@@ -203,7 +205,9 @@ pub fn segment_max<T: Element>(
 ) -> Result<Tensor<T>> {
     let (rows, shape) = segment_rows("segment_max", values, ids, segments)?;
     let dim = rows.shape()[1];
-    let entries = kernels::segment_winners(&rows.values(), dim, ids.as_slice(), segments);
+    let mut entries = storage::room(&Shape::from([segments, dim]))?;
+    entries.resize(segments * dim, u32::MAX);
+    kernels::segment_winners(&rows.read()?, dim, ids.as_slice(), &mut entries);
     let winners = Winners {
         entries: entries.into(),
         count: ids.len(),
@@ -225,6 +229,7 @@ fn segment_rows<T: Element>(
     }
     let mut shape = values.shape().clone();
     shape.set(0, segments);
+    let shape = shape.checked(operation)?;
     let dim = shape[1..].iter().product();
     Ok((values.reshape([ids.len(), dim])?, shape))
 }

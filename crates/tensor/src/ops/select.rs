@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::construct::or_panic;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernels::elementwise;
@@ -10,6 +11,7 @@ use crate::kernels::strided::{self, View};
 use crate::layout::Layout;
 use crate::op::{Cotangents, Op, Saved, apply};
 use crate::shape::Shape;
+use crate::storage;
 use crate::tape::note_cut;
 use crate::tensor::Tensor;
 
@@ -38,7 +40,7 @@ impl Mask {
     /// If their number is not the shape's.
     pub fn new(values: Vec<bool>, shape: impl Into<Shape>) -> Result<Self> {
         let shape = shape.into();
-        if values.len() != shape.elements() {
+        if shape.count().ok() != Some(values.len()) {
             let message = format!("{} values do not fill shape {shape}", values.len());
             return Err(Error::other("mask", message));
         }
@@ -53,22 +55,44 @@ impl Mask {
     /// let present = Mask::from_lengths(&[2, 0], 3);
     /// assert_eq!(present.to_vec(), [true, true, false, false, false, false]);
     /// ```
+    ///
+    /// # Panics
+    /// If there is no memory for so many values.
+    #[track_caller]
     pub fn from_lengths(lengths: &[usize], longest: usize) -> Self {
         let rows = lengths.iter();
         let values = rows.flat_map(|&length| (0..longest).map(move |place| place < length));
-        Self {
-            values: values.collect(),
-            shape: Shape::from([lengths.len(), longest]),
-        }
+        or_panic(
+            "from_lengths",
+            Self::filled([lengths.len(), longest], values),
+        )
     }
 
     /// `mask[i, j] = j <= i + diagonal`: `[rows, columns]`. With diagonal 0 it is what a causal attention may see.
+    ///
+    /// # Panics
+    /// If there is no memory for so many values.
+    #[track_caller]
     pub fn lower_triangle(rows: usize, columns: usize, diagonal: isize) -> Self {
-        let row = |i: usize| (0..columns).map(move |j| j as isize <= i as isize + diagonal);
-        Self {
-            values: (0..rows).flat_map(row).collect(),
-            shape: Shape::from([rows, columns]),
-        }
+        or_panic("lower_triangle", Self::triangle(rows, columns, diagonal))
+    }
+
+    fn triangle(rows: usize, columns: usize, diagonal: isize) -> Result<Self> {
+        let row = |i: usize| {
+            let last = (i as isize).saturating_add(diagonal);
+            (0..columns).map(move |j| j as isize <= last)
+        };
+        Self::filled([rows, columns], (0..rows).flat_map(row))
+    }
+
+    /// # Errors
+    /// If there is no memory for so many values.
+    fn filled(shape: impl Into<Shape>, values: impl Iterator<Item = bool>) -> Result<Self> {
+        let shape = shape.into();
+        let mut room = storage::room(&shape)?;
+        room.extend(values);
+        let values = room.into();
+        Ok(Self { values, shape })
     }
 
     /// The sizes of the axes.
@@ -104,19 +128,18 @@ impl Mask {
             other.expand(operation, &shape)?,
         );
         let pairs = x.values.iter().zip(y.values.iter());
-        Ok(Self {
-            values: pairs.map(|(&x, &y)| f(x, y)).collect(),
-            shape,
-        })
+        let values = pairs.map(|(&x, &y)| f(x, y));
+        Self::filled(shape, values).map_err(|error| error.within(operation))
     }
 
     /// 1 where true, 0 where false; a constant.
     pub fn to_tensor<T: Element>(&self) -> Tensor<T> {
         let number = |&value: &bool| if value { T::one() } else { T::zero() };
-        Tensor::build(&self.shape, |out| {
+        let numbers = Tensor::build(&self.shape, |out| {
             let pairs = out.iter_mut().zip(self.values.iter());
             pairs.for_each(|(out, value)| *out = number(value));
-        })
+        });
+        or_panic("to_tensor", numbers)
     }
 
     pub(crate) fn values(&self) -> &[bool] {
@@ -153,7 +176,8 @@ impl Mask {
         }
         self.check_expands(operation, shape)?;
         let layout = Layout::dense(self.shape.clone()).expand(shape);
-        let mut values = vec![false; shape.elements()];
+        let mut values = storage::room(shape).map_err(|error| error.within(operation))?;
+        values.resize(shape.elements(), false);
         strided::copy_strided(shape, &self.values, 0, &layout.strides(), &mut values);
         Ok(Self {
             values: values.into(),
@@ -184,8 +208,8 @@ impl<T: Element> Op<T> for MaskedFill<T> {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let (x, value) = (inputs[0].values(), self.value);
-        Ok(Tensor::build(inputs[0].shape(), |out| {
+        let (x, value) = (inputs[0].read()?, self.value);
+        Tensor::build(inputs[0].shape(), |out| {
             let fill = |x, masked| if masked { value } else { x };
             if self.mask.shape == *inputs[0].shape() {
                 return elementwise::zip(&x, &self.mask.values, out, fill);
@@ -204,7 +228,7 @@ impl<T: Element> Op<T> for MaskedFill<T> {
                 strides: &mask_strides,
             };
             strided::zip_strided(shape, x, mask, out, fill);
-        }))
+        })
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -225,13 +249,13 @@ impl<T: Element> Op<T> for Where {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let (x, y) = (inputs[0].values(), inputs[1].values());
-        Ok(Tensor::build(inputs[0].shape(), |out| {
+        let (x, y) = (inputs[0].read()?, inputs[1].read()?);
+        Tensor::build(inputs[0].shape(), |out| {
             let pairs = x.iter().zip(y.iter()).zip(self.mask.values.iter());
             for (out, ((&x, &y), &taken)) in out.iter_mut().zip(pairs) {
                 *out = if taken { x } else { y };
             }
-        }))
+        })
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -288,13 +312,15 @@ impl<T: Element> Tensor<T> {
     /// # Errors
     /// If the tensor has fewer than two axes.
     pub fn triu(&self, diagonal: isize) -> Result<Self> {
-        let below = self.triangle("triu", diagonal - 1)?;
+        let below = self.triangle("triu", diagonal.saturating_sub(1))?;
         self.masked_fill(&below, T::zero())
     }
 
     fn triangle(&self, operation: &'static str, diagonal: isize) -> Result<Mask> {
         match self.shape()[..] {
-            [.., rows, columns] => Ok(Mask::lower_triangle(rows, columns, diagonal)),
+            [.., rows, columns] => {
+                Mask::triangle(rows, columns, diagonal).map_err(|error| error.within(operation))
+            }
             _ => {
                 let rule = "it must have at least two axes";
                 Err(Error::shape(operation, "the tensor", self.shape(), rule))

@@ -20,7 +20,7 @@ impl<T: Element> Op<T> for Reshape {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let dense = inputs[0].dense();
+        let dense = inputs[0].dense()?;
         Ok(dense.with_layout(dense.layout().reshape(self.to.clone())))
     }
 
@@ -136,9 +136,9 @@ impl<T: Element> Tensor<T> {
     /// The same elements in row-major order under another shape; a view if they stand so already.
     ///
     /// # Errors
-    /// If the number of elements differs.
+    /// If the number of elements differs, or it is copied and there is no memory for the copy.
     pub fn reshape(&self, shape: impl Into<Shape>) -> Result<Self> {
-        let (from, to) = (self.shape().clone(), shape.into());
+        let (from, to) = (self.shape().clone(), shape.into().checked("reshape")?);
         if from.elements() != to.elements() {
             let rule = format!("it must hold {} elements to become {to}", to.elements());
             return Err(Error::shape("reshape", "the tensor", &from, rule));
@@ -177,9 +177,9 @@ impl<T: Element> Tensor<T> {
     /// A view repeated to `shape` without a copy: new axes in front, and axes of size 1 to any size.
     ///
     /// # Errors
-    /// If this shape does not broadcast to it.
+    /// If this shape does not broadcast to it, or it has more elements than a tensor can have.
     pub fn expand(&self, shape: impl Into<Shape>) -> Result<Self> {
-        let to = shape.into();
+        let to = shape.into().checked("expand")?;
         if self.shape().broadcast("expand", &to)? != to {
             let rule = format!("it does not repeat to {to}");
             return Err(Error::shape("expand", "the tensor", self.shape(), rule));

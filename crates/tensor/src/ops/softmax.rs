@@ -26,10 +26,10 @@ impl<T: Element> Op<T> for Softmax {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let x = inputs[0].values();
-        Ok(Tensor::build(inputs[0].shape(), |out| {
+        let x = inputs[0].read()?;
+        Tensor::build(inputs[0].shape(), |out| {
             kernels::softmax(&x, columns(inputs[0]), out);
-        }))
+        })
     }
 
     /// `dx = y (g - Σ g y)`
@@ -40,9 +40,10 @@ impl<T: Element> Op<T> for Softmax {
             let gradient = weighted.sub(&y.mul(&weighted.sum_keep(&[-1])?)?)?;
             return Ok(Cotangents::one(gradient));
         }
+        let (values, given) = (y.read()?, cotangent.read()?);
         let gradient = Tensor::build(y.shape(), |out| {
-            kernels::softmax_backward(&y.values(), &cotangent.values(), columns(y), out);
-        });
+            kernels::softmax_backward(&values, &given, columns(y), out);
+        })?;
         Ok(Cotangents::one(gradient))
     }
 }
@@ -60,10 +61,10 @@ impl<T: Element> Op<T> for LogSoftmax {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let x = inputs[0].values();
-        Ok(Tensor::build(inputs[0].shape(), |out| {
+        let x = inputs[0].read()?;
+        Tensor::build(inputs[0].shape(), |out| {
             kernels::log_softmax(&x, columns(inputs[0]), out);
-        }))
+        })
     }
 
     /// `dx = g - e^y Σ g`
@@ -74,9 +75,10 @@ impl<T: Element> Op<T> for LogSoftmax {
             let gradient = cotangent.sub(&y.exp().mul(&total)?)?;
             return Ok(Cotangents::one(gradient));
         }
+        let (values, given) = (y.read()?, cotangent.read()?);
         let gradient = Tensor::build(y.shape(), |out| {
-            kernels::log_softmax_backward(&y.values(), &cotangent.values(), columns(y), out);
-        });
+            kernels::log_softmax_backward(&values, &given, columns(y), out);
+        })?;
         Ok(Cotangents::one(gradient))
     }
 }
@@ -94,12 +96,12 @@ impl<T: Element> Op<T> for LogSumExp {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let x = inputs[0].values();
+        let x = inputs[0].read()?;
         let mut shape = inputs[0].shape().clone();
         shape.set(inputs[0].rank() - 1, 1);
-        Ok(Tensor::build(shape, |out| {
+        Tensor::build(shape, |out| {
             kernels::logsumexp(&x, columns(inputs[0]), out);
-        }))
+        })
     }
 
     /// `dx = g softmax(x)`

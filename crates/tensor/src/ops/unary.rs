@@ -98,7 +98,7 @@ impl<T: Element> Elementwise<T> for Powf<T> {
 
     fn derivative(self, x: &Tensor<T>) -> Result<Tensor<T>> {
         if self.power == T::zero() {
-            return Ok(Tensor::zeros(x.shape()));
+            return Tensor::build_zeros(x.shape());
         }
         Ok(x.powf(self.power - T::one()).mul_scalar(self.power))
     }
@@ -122,7 +122,7 @@ impl<T: Element> Elementwise<T> for Abs {
     }
 
     fn derivative(self, x: &Tensor<T>) -> Result<Tensor<T>> {
-        Ok(constant_map(x, |x| self.df(x)))
+        constant_map(x, |x| self.df(x))
     }
 }
 
@@ -157,7 +157,7 @@ impl<T: Element> Elementwise<T> for Clamp<T> {
     }
 
     fn derivative(self, x: &Tensor<T>) -> Result<Tensor<T>> {
-        Ok(constant_map(x, |x| self.df(x)))
+        constant_map(x, |x| self.df(x))
     }
 }
 
@@ -172,7 +172,7 @@ impl<T: Element> Op<T> for Shift<T> {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        Ok(constant_map(inputs[0], |x| x + self.offset))
+        constant_map(inputs[0], |x| x + self.offset)
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -191,7 +191,7 @@ impl<T: Element> Op<T> for Scale<T> {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        Ok(constant_map(inputs[0], |x| x * self.factor))
+        constant_map(inputs[0], |x| x * self.factor)
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, mut cotangent: Tensor<T>) -> Result<Cotangents<T>> {

@@ -64,21 +64,22 @@ impl<T: Element> Op<T> for Pad<T> {
             length,
             whole,
         } = self.part;
-        Ok(inputs[0].in_memory_order(|x, _, place| {
+        inputs[0].in_memory_order(|x, _, place| {
             let axis = place(axis);
             let mut shape = x.shape().clone();
             shape.set(axis, whole);
             let inner: usize = shape[axis + 1..].iter().product();
-            let mut padded = Tensor::full(&shape, self.value);
-            if length * inner > 0 {
-                let values = x.values();
-                let blocks = padded.values_mut().chunks_exact_mut(whole * inner);
-                for (block, part) in blocks.zip(values.chunks_exact(length * inner)) {
-                    block[start * inner..][..length * inner].copy_from_slice(part);
+            let values = x.read()?;
+            Tensor::build(&shape, |padded| {
+                padded.fill(self.value);
+                if length * inner > 0 {
+                    let blocks = padded.chunks_exact_mut(whole * inner);
+                    for (block, part) in blocks.zip(values.chunks_exact(length * inner)) {
+                        block[start * inner..][..length * inner].copy_from_slice(part);
+                    }
                 }
-            }
-            padded
-        }))
+            })
+        })
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -111,6 +112,9 @@ impl Windows {
         if span > whole {
             return Err(format!("axis {axis} has no window of {span} elements"));
         }
+        // A longer step leaves one window, too, and a window of one element has no gaps.
+        let dilation = if size == 1 { 1 } else { dilation };
+        let step = step.min(whole);
         Ok(Self {
             axis,
             size,
@@ -138,6 +142,7 @@ impl<T: Element> Op<T> for Windows {
             self.size,
             self.dilation,
         );
+        layout.shape().count()?;
         Ok(inputs[0].with_layout(layout))
     }
 
@@ -166,9 +171,9 @@ impl<T: Element> Op<T> for Fold {
         shape.remove(shape.rank() - 1);
         shape.set(axis, whole);
         let inner = shape[axis + 1..].iter().product();
-        let mut folded = Tensor::zeros(&shape);
+        let mut folded = Tensor::build_zeros(&shape)?;
         kernels::fold(
-            &inputs[0].values(),
+            &inputs[0].read()?,
             self.0.count(),
             inner,
             size,

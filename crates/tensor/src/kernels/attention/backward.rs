@@ -1,10 +1,10 @@
 //! From the gradient of what the queries took to those of queries, keys and values.
 
-use super::{Block, Dropped, Heads, Scoring, Sizes, by_sequence, keep_or_drop, rows};
+use super::{Block, Dropped, Heads, Scoring, Sizes, keep_or_drop, rows};
 use crate::element::Element;
 use crate::kernels::matmul::product;
 use crate::kernels::reduce::dot_lanes;
-use crate::kernels::{Kernel, dispatch};
+use crate::kernels::{Kernel, dispatch, equal_parts};
 use crate::storage::Storage;
 
 /// What [`forward`](super::forward) read and wrote, and the gradient of its output `[B, H, Lq, D]`.
@@ -66,21 +66,21 @@ pub(crate) fn backward<T: Element>(
             scoring,
             trace,
             targets,
-            gradient: Storage::uninitialised(scoring.block_weights()),
+            gradient: Storage::scratch(scoring.block_weights()),
             dropped: Dropped::new(scoring),
         };
         (0..heads).for_each(|head| pass.run((sequence, head)));
     };
     match targets {
         Targets::Packed(whole) => {
-            let parts = by_sequence(whole, batch);
+            let parts = equal_parts(whole, batch);
             scoring.for_each(parts.map(Targets::Packed), work);
         }
         Targets::Separate([dq, dk, dv]) => {
             let (dq, dk, dv) = (
-                by_sequence(dq, batch),
-                by_sequence(dk, batch),
-                by_sequence(dv, batch),
+                equal_parts(dq, batch),
+                equal_parts(dk, batch),
+                equal_parts(dv, batch),
             );
             let parts = dq.zip(dk).zip(dv);
             let parts = parts.map(|((dq, dk), dv)| Targets::Separate([dq, dk, dv]));

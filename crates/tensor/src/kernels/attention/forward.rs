@@ -1,10 +1,10 @@
 //! From queries, keys and values to weights and sums of values.
 
-use super::{Block, Dropped, Heads, Scoring, Sizes, by_sequence, rows};
+use super::{Block, Dropped, Heads, Scoring, Sizes, rows};
 use crate::element::Element;
 use crate::kernels::matmul::product;
 use crate::kernels::softmax::softmax_row;
-use crate::kernels::{Kernel, dispatch};
+use crate::kernels::{Kernel, dispatch, equal_parts};
 
 /// `weights = softmax(scale q kᵀ)`, `out = weights v`: `[B, Lq, H, D]`.
 ///
@@ -25,7 +25,7 @@ pub(crate) fn forward<T: Element>(
         return out.fill(T::zero());
     }
     let kept = weights.len() / sizes.batch;
-    let parts = by_sequence(out, sizes.batch).zip(by_sequence(weights, sizes.batch));
+    let parts = equal_parts(out, sizes.batch).zip(equal_parts(weights, sizes.batch));
     scoring.for_each(parts, |sequence, (out, weights)| {
         let mut dropped = Dropped::new(scoring);
         for head in 0..sizes.heads {

@@ -13,7 +13,7 @@ pub(crate) use backward::{Targets, Trace, backward};
 pub(crate) use forward::forward;
 
 use super::matmul::Matrix;
-use super::{elementwise, random, threads};
+use super::{elementwise, random, repetitions, threads};
 use crate::element::Element;
 use crate::storage::Storage;
 
@@ -112,7 +112,8 @@ impl Scoring<'_> {
             size,
             ..
         } = self.sizes;
-        let is_worth_it = batch > 1 && batch * heads * queries * keys * size >= PARALLEL;
+        let multiplications = repetitions(&[batch, heads, queries, keys, size]);
+        let is_worth_it = batch > 1 && multiplications >= PARALLEL;
         threads::for_each_alone(parts, is_worth_it, work);
     }
 
@@ -138,8 +139,8 @@ impl<T: Element> Dropped<T> {
     fn new(scoring: &Scoring<'_>) -> Option<Self> {
         let weights = scoring.block_weights();
         scoring.dropout.map(|_| Self {
-            mask: Storage::uninitialised(weights),
-            weights: Storage::uninitialised(weights),
+            mask: Storage::scratch(weights),
+            weights: Storage::scratch(weights),
         })
     }
 
@@ -170,17 +171,6 @@ impl<T: Element> Dropped<T> {
 #[inline(always)]
 fn keep_or_drop<T: Element>(mask: T, x: T) -> T {
     if mask == T::zero() { mask } else { mask * x }
-}
-
-/// The part of each of `count` sequences of a buffer.
-fn by_sequence<T>(buffer: &mut [T], count: usize) -> impl Iterator<Item = &mut [T]> {
-    let width = buffer.len() / count.max(1);
-    let mut rest = buffer;
-    (0..count).map(move |_| {
-        let (own, others) = std::mem::take(&mut rest).split_at_mut(width);
-        rest = others;
-        own
-    })
 }
 
 /// Rows of a matrix that lie so far apart.

@@ -66,24 +66,26 @@ impl<T: Element, C: Steps<T>> Op<T> for Sequence<T, C> {
             hidden,
             ..
         } = &sizes;
-        let mut gates = self.input_gates(&sizes, inputs[0], inputs[1]);
-        let bias = self.bias(&sizes, inputs);
+        let mut gates = self.input_gates(&sizes, inputs[0], inputs[1])?;
+        let bias = self.bias(&sizes, inputs)?;
+        let first = inputs[self.first_state()..].iter();
+        let first: Vec<_> = first.map(|state| state.read()).collect::<Result<_>>()?;
         let (weight, strides) = for_many_steps(inputs[2], steps)?;
-        let weight = weight.values();
+        let weight = weight.read()?;
         let weights = kernels::Weights {
             recurrent: (&weight, strides),
             bias: &bias,
         };
-        let mut states = Tensor::build([C::STATES, steps, batch, hidden], |_| ());
+        let mut states = Tensor::build([C::STATES, steps, batch, hidden], |_| ())?;
         let output = Tensor::build([steps + C::STATES, batch, hidden], |output| {
             let last = output[steps * batch * hidden..].chunks_mut((batch * hidden).max(1));
-            for (last, first) in last.zip(&inputs[self.first_state()..]) {
-                last.copy_from_slice(&first.values());
+            for (last, first) in last.zip(&first) {
+                last.copy_from_slice(first);
             }
             let (gates, states) = (gates.values_mut(), states.values_mut());
             let sequences = self.sequences(&sizes);
             kernels::forward(self.cell, &sequences, weights, gates, states, output);
-        });
+        })?;
         self.kept = Some([gates, states]);
         Ok(output)
     }
@@ -123,10 +125,10 @@ fn for_many_steps<T: Element>(weight: &Tensor<T>, steps: usize) -> Result<(Tenso
     let (rows, columns) = (weight.shape()[0], weight.shape()[1]);
     if steps < TRANSPOSE {
         let strides = Matrix { rs: columns, cs: 1 };
-        return Ok((weight.dense(), strides));
+        return Ok((weight.dense()?, strides));
     }
     let strides = Matrix { rs: 1, cs: rows };
-    Ok((weight.constant().transpose(0, 1)?.dense(), strides))
+    Ok((weight.constant().transpose(0, 1)?.dense()?, strides))
 }
 
 impl<T: Element, C: Steps<T>> Sequence<T, C> {
@@ -146,9 +148,9 @@ impl<T: Element, C: Steps<T>> Sequence<T, C> {
     }
 
     /// `W_ih x` in the first G H of W H columns.
-    fn input_gates(&self, sizes: &Sizes, x: &Tensor<T>, weight: &Tensor<T>) -> Tensor<T> {
+    fn input_gates(&self, sizes: &Sizes, x: &Tensor<T>, weight: &Tensor<T>) -> Result<Tensor<T>> {
         let (width, inputs) = (C::WIDTH * sizes.hidden, sizes.inputs);
-        let (x, weight) = (x.values(), weight.values());
+        let (x, weight) = (x.read()?, weight.read()?);
         Tensor::build([sizes.steps, sizes.batch, width], |gates| {
             product(
                 [sizes.steps * sizes.batch, inputs, sizes.rows],
@@ -161,19 +163,19 @@ impl<T: Element, C: Steps<T>> Sequence<T, C> {
     }
 
     /// What the biases add to the W H columns of the gates; nothing if there are none.
-    fn bias(&self, sizes: &Sizes, inputs: &[&Tensor<T>]) -> Vec<T> {
+    fn bias(&self, sizes: &Sizes, inputs: &[&Tensor<T>]) -> Result<Vec<T>> {
         if !self.has_biases {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let mut sum = inputs[3].to_vec();
         sum.resize(C::WIDTH * sizes.hidden, T::zero());
-        let of_hidden = inputs[4].values();
+        let of_hidden = inputs[4].read()?;
         for (columns, rows) in kernels::recurrent_runs::<T, C>(sizes.hidden) {
             for (sum, &bias) in sum[columns].iter_mut().zip(&of_hidden[rows]) {
                 *sum += bias;
             }
         }
-        sum
+        Ok(sum)
     }
 
     fn fused_vjp(
@@ -184,34 +186,35 @@ impl<T: Element, C: Steps<T>> Sequence<T, C> {
     ) -> Result<Cotangents<T>> {
         let (x, weight_ih, weight_hh) = (saved.input(0), saved.input(1), saved.input(2));
         let sizes = Sizes::of(x, weight_hh);
-        let cotangent = cotangent.values();
+        let cotangent = cotangent.read()?;
         let per_state = sizes.batch * sizes.hidden;
         let trace = kernels::Trace {
-            gates: &gates.values(),
-            states: &states.values(),
+            gates: &gates.read()?,
+            states: &states.read()?,
             cotangent: &cotangent,
         };
         let mut dstate = Tensor::build([C::STATES, sizes.batch, sizes.hidden], |dstate| {
             dstate.copy_from_slice(&cotangent[sizes.steps * per_state..]);
-        });
+        })?;
+        let (weight, sequences) = (weight_hh.read()?, self.sequences(&sizes));
         let dgates = Tensor::build(gates.shape(), |dgates| {
-            let (weight, sequences) = (weight_hh.values(), self.sequences(&sizes));
             let dstate = dstate.values_mut();
             kernels::backward(self.cell, &sequences, &weight, &trace, dgates, dstate);
-        });
+        })?;
         let gates = GateGradients {
             sizes,
             width: dgates.shape()[2],
-            values: &dgates.values(),
+            values: &dgates.read()?,
         };
         let wanted = |index: usize| saved.needs(index).then_some(());
+        let of_recurrent = || gates.of_recurrent_weight::<C>(trace.states);
         let mut gradients = vec![
-            wanted(0).map(|()| gates.of_input(weight_ih)),
-            wanted(1).map(|()| gates.of_input_weight(x)),
-            wanted(2).map(|()| gates.of_recurrent_weight::<C>(trace.states)),
+            wanted(0).map(|()| gates.of_input(weight_ih)).transpose()?,
+            wanted(1).map(|()| gates.of_input_weight(x)).transpose()?,
+            wanted(2).map(|()| of_recurrent()).transpose()?,
         ];
         if self.has_biases {
-            gradients.extend(gates.of_biases::<C>().map(Some));
+            gradients.extend(gates.of_biases::<C>()?.map(Some));
         }
         for index in 0..C::STATES {
             gradients.push(Some(dstate.narrow(0, index, 1)?.squeeze(0)?));
@@ -257,7 +260,7 @@ struct GateGradients<'a, T> {
 
 impl<T: Element> GateGradients<'_, T> {
     /// `dx = dG W_ih: [L, B, I]`
-    fn of_input(&self, weight: &Tensor<T>) -> Tensor<T> {
+    fn of_input(&self, weight: &Tensor<T>) -> Result<Tensor<T>> {
         let &Sizes {
             steps,
             batch,
@@ -265,7 +268,7 @@ impl<T: Element> GateGradients<'_, T> {
             rows,
             ..
         } = &self.sizes;
-        let weight = weight.values();
+        let weight = weight.read()?;
         Tensor::build([steps, batch, inputs], |dx| {
             let strides = Matrix {
                 rs: self.width,
@@ -287,15 +290,16 @@ impl<T: Element> GateGradients<'_, T> {
     }
 
     /// `dW_ih = dGᵀ x: [G H, I]`
-    fn of_input_weight(&self, x: &Tensor<T>) -> Tensor<T> {
+    fn of_input_weight(&self, x: &Tensor<T>) -> Result<Tensor<T>> {
         let (rows, inputs) = (self.sizes.rows, self.sizes.inputs);
+        let x = x.read()?;
         Tensor::build([rows, inputs], |out| {
-            self.transposed_product(0..rows, &x.values(), inputs, out);
+            self.transposed_product(0..rows, &x, inputs, out);
         })
     }
 
     /// `dW_hh = dGᵀ h: [G H, H]`, h the hidden states before the steps.
-    fn of_recurrent_weight<C: Steps<T>>(&self, states: &[T]) -> Tensor<T> {
+    fn of_recurrent_weight<C: Steps<T>>(&self, states: &[T]) -> Result<Tensor<T>> {
         let hidden = self.sizes.hidden;
         Tensor::build([self.sizes.rows, hidden], |out| {
             for (columns, rows) in kernels::recurrent_runs::<T, C>(hidden) {
@@ -327,7 +331,7 @@ impl<T: Element> GateGradients<'_, T> {
     }
 
     /// `Σ dG` over all steps of all sequences, as b_ih and b_hh get it: `[G H]` each.
-    fn of_biases<C: Steps<T>>(&self) -> [Tensor<T>; 2] {
+    fn of_biases<C: Steps<T>>(&self) -> Result<[Tensor<T>; 2]> {
         let sums = Tensor::build([self.width], |sums| {
             sum_axis(
                 self.values,
@@ -336,17 +340,17 @@ impl<T: Element> GateGradients<'_, T> {
                 self.width,
                 sums,
             );
-        });
-        let sums = sums.values();
+        })?;
+        let sums = sums.read()?;
         let of_hidden = Tensor::build([self.sizes.rows], |out| {
             for (columns, rows) in kernels::recurrent_runs::<T, C>(self.sizes.hidden) {
                 out[rows].copy_from_slice(&sums[columns]);
             }
-        });
+        })?;
         let of_input = Tensor::build([self.sizes.rows], |out| {
             out.copy_from_slice(&sums[..self.sizes.rows]);
-        });
-        [of_input, of_hidden]
+        })?;
+        Ok([of_input, of_hidden])
     }
 }
 
