@@ -6,6 +6,7 @@ use lexigrad_tensor::{Element, Grad, Gradients, Ids, Result, Shape, Tape, Tensor
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
+use crate::emptied::{emptied, unwritten};
 use crate::gradcheck::{gradcheck, gradgradcheck, shaped};
 use crate::options::Options;
 use crate::subject::is_recorded;
@@ -154,7 +155,7 @@ impl Row {
     }
 
     /// Draws `cases` inputs, always the same, and checks on each: the gradient, the second derivative, f32 against f64, strided
-    /// inputs against dense ones, and a batch against its elements.
+    /// inputs against dense ones, axes that hold nothing, and a batch against its elements.
     ///
     /// # Panics
     /// If a check fails, with the input shrunk by proptest.
@@ -205,6 +206,7 @@ impl Row {
             .map_err(|reason| format!("f32 against f64: {reason}"))?;
         self.check_strides(case)
             .map_err(|reason| format!("strided against dense: {reason}"))?;
+        self.check_emptied(case)?;
         match self.batch {
             Some(batch) => self
                 .check_batch(case, batch)
@@ -227,6 +229,18 @@ impl Row {
         let strided = strided.map_err(|error| error.to_string())?;
         let found = values_and_gradients(&self.wide, &strided, &case.ids)?;
         agree(&dense, &found, 1e-12)
+    }
+
+    /// Axes that hold nothing: an error, or a result of which all is written.
+    fn check_emptied(&self, case: &Case) -> Result<(), String> {
+        for case in emptied(case) {
+            let found = values_and_gradients(&self.wide, &case.tensors, &case.ids);
+            if let Some(reason) = found.ok().as_deref().and_then(unwritten) {
+                let shapes: Vec<_> = case.tensors.iter().map(Tensor::shape).collect();
+                return Err(format!("inputs {shapes:?}: {reason}"));
+            }
+        }
+        Ok(())
     }
 
     /// The first and the last element alone, and none of them, against the whole batch.

@@ -21,6 +21,7 @@
 
 mod battery;
 mod conventions;
+mod emptied;
 mod gradcheck;
 pub mod guide;
 mod options;

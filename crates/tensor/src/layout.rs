@@ -27,7 +27,7 @@ fn row_major(shape: &Shape) -> Shape {
     let mut stride = 1;
     for axis in (0..shape.rank()).rev() {
         strides.set(axis, stride);
-        stride *= shape[axis];
+        stride = stride.saturating_mul(shape[axis]);
     }
     strides
 }
@@ -40,7 +40,7 @@ fn is_row_major(shape: &Shape, strides: &Shape) -> bool {
             if actual != stride && size != 0 {
                 return false;
             }
-            stride *= size;
+            stride = stride.saturating_mul(size);
         }
     }
     true

@@ -34,6 +34,9 @@ const SHARED_FROM: usize = 128 << 10;
 const HUGE_PAGES_FROM: usize = 4 << 20;
 const HUGE_PAGE: usize = 2 << 20;
 
+/// A signalling NaN with a payload, which stays through arithmetic and conversion.
+const UNWRITTEN: u64 = 0x7ff5_5555_5555_5555;
+
 /// Memory that is always initialised: the system hands it out zeroed, and numbers are the only thing ever written to it.
 struct Buffer {
     base: NonNull<u8>,
@@ -231,7 +234,8 @@ fn let_go(buffer: Arc<Buffer>) {
 #[cold]
 fn out_of_memory<T>(shape: &Shape) -> Error {
     let bytes = shape.elements().saturating_mul(size_of::<T>());
-    Error::too_large(shape, format!("the system does not give {bytes} bytes"))
+    let rule = format!("it takes {bytes} bytes, more memory than the system gives");
+    Error::too_large(shape, rule)
 }
 
 /// A vector with room for a value for each element of `shape`, empty.
@@ -316,9 +320,10 @@ impl<T: Element> Storage<T> {
         Some((storage, fresh))
     }
 
+    /// In a debug build, fills the storage with NaNs that no arithmetic makes, so that what a kernel leaves out is seen.
     fn mark_unwritten(&mut self) {
         if cfg!(debug_assertions) {
-            self.make_mut().fill(T::nan());
+            self.make_mut().fill(T::from_f64(f64::from_bits(UNWRITTEN)));
         }
     }
 

@@ -22,15 +22,31 @@ fn length_of<T: Element>(name: &'static str, x: &Tensor<T>, dim: usize) -> Resul
 }
 
 /// `p ω_i` for `length` positions p from `first`: `[length, frequencies]`, with `ω_i = base^(-2 i / dim)`.
-fn angles(first: usize, length: usize, dim: usize, base: f64) -> Vec<f64> {
+fn angles(
+    name: &'static str,
+    first: usize,
+    length: usize,
+    dim: usize,
+    base: f64,
+) -> Result<Vec<f64>> {
+    let frequencies = dim.div_ceil(2);
+    let mut angles = Vec::new();
+    let room = angles.try_reserve_exact(length.saturating_mul(frequencies));
+    let Some(end) = first.checked_add(length).filter(|_| room.is_ok()) else {
+        let message = format!("{length} positions from {first} on: they are more than can be held");
+        return Err(Error::other(name, message));
+    };
+    if frequencies == 0 {
+        return Ok(angles);
+    }
     let frequency = |i: usize| base.powf(-((2 * i) as f64) / dim as f64);
-    let frequencies: Vec<f64> = (0..dim.div_ceil(2)).map(frequency).collect();
-    let positions = (first..first + length).map(|position| position as f64);
-    positions
-        .flat_map(|position| {
+    let frequencies: Vec<f64> = (0..frequencies).map(frequency).collect();
+    for position in first..end {
+        angles.extend(
             frequencies
                 .iter()
-                .map(move |frequency| position * frequency)
-        })
-        .collect()
+                .map(|frequency| position as f64 * frequency),
+        );
+    }
+    Ok(angles)
 }

@@ -94,7 +94,7 @@ impl RotaryPositions {
     pub fn forward<T: Element>(&self, x: &Tensor<T>, first: usize) -> Result<Tensor<T>> {
         let length = length_of(NAME, x, self.dim)?;
         let half = self.dim / 2;
-        let angles = angles(first, length, self.dim, self.base);
+        let angles = angles(NAME, first, length, self.dim, self.base)?;
         let table = |function: fn(f64) -> f64| {
             let values: Vec<T> = angles.iter().map(|&x| T::from_f64(function(x))).collect();
             Tensor::from_slice(&values, [length, half])

@@ -4,6 +4,8 @@ use lexigrad_tensor::{Element, Module, Result, Tensor, Visitor};
 
 use super::{angles, length_of};
 
+const NAME: &str = "sinusoidal_positions";
+
 /// `y[.., p, :] = x[.., p, :] + P[p]`, `P[p, 2 i] = sin(p ω_i)`, `P[p, 2 i + 1] = cos(p ω_i)`, `ω_i = 10000^(-2 i / D)`,
 /// `x: [.., L, D]`.
 ///
@@ -38,16 +40,16 @@ impl SinusoidalPositions {
     /// # Errors
     /// If x is not `[.., L, D]`.
     pub fn forward<T: Element>(&self, x: &Tensor<T>, first: usize) -> Result<Tensor<T>> {
-        let length = length_of("sinusoidal_positions", x, self.dim)?;
+        let length = length_of(NAME, x, self.dim)?;
         x.add(&self.table(first, length)?)
     }
 
     /// P, from position `first` on: `[length, D]`.
     ///
     /// # Errors
-    /// None that a table which fits into memory could cause.
+    /// If there are more positions than the memory holds, or than a number counts.
     pub fn table<T: Element>(&self, first: usize, length: usize) -> Result<Tensor<T>> {
-        let waves = angles(first, length, self.dim, 10_000.0);
+        let waves = angles(NAME, first, length, self.dim, 10_000.0)?;
         let rows = waves.chunks_exact(self.dim.div_ceil(2).max(1));
         let values = rows.flat_map(|row| {
             let pairs = row.iter().flat_map(|angle| [angle.sin(), angle.cos()]);

@@ -6,6 +6,8 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernels::convolution::{self as kernels, Sizes};
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::shape::Shape;
+use crate::storage;
 use crate::tape;
 use crate::tensor::Tensor;
 
@@ -70,8 +72,12 @@ pub fn conv1d<T: Element>(
     let windows = Windows::new(2, padded.shape()[2], [size, stride, dilation])
         .map_err(|rule| Error::shape("conv1d", "the padded input", padded.shape(), rule))?;
     let by_group = |tensor: &Tensor<T>, axis: isize| {
-        let axis_size = tensor.shape()[axis as usize];
-        tensor.split(&vec![axis_size / groups; groups], axis)
+        let size = tensor.shape()[axis as usize] / groups;
+        let mut parts = storage::room(&Shape::from(groups))?;
+        for group in 0..groups {
+            parts.push(tensor.narrow(axis, group * size, size)?);
+        }
+        Ok::<_, Error>(parts)
     };
     let convolve = |x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&Tensor<T>>| {
         let inputs = [x, weight].into_iter().chain(bias);

@@ -284,6 +284,7 @@ impl<T: Element> Tensor<T> {
             .map(product)
             .collect::<Shape>()
             .checked("repeat")?;
-        self.reshape(single)?.expand(many)?.reshape(whole)
+        let repeated = self.reshape(single)?.expand(many)?.reshape(whole);
+        repeated.map_err(|error| error.within("repeat"))
     }
 }

@@ -21,7 +21,6 @@ impl<T: Element> Op<T> for Cat {
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let mut shape = inputs[0].shape().clone();
         shape.set(self.axis, self.lengths.iter().sum());
-        let outer: usize = shape[..self.axis].iter().product();
         let inner: usize = shape[self.axis + 1..].iter().product();
         let row = shape[self.axis] * inner;
         let parts = inputs.iter().map(|input| input.read());
@@ -30,9 +29,9 @@ impl<T: Element> Op<T> for Cat {
             let mut start = 0;
             for (values, &length) in parts.iter().zip(&self.lengths) {
                 let part = length * inner;
-                for index in 0..outer {
-                    let to = index * row + start;
-                    out[to..to + part].copy_from_slice(&values[index * part..(index + 1) * part]);
+                let rows = out.chunks_exact_mut(row.max(1));
+                for (to, from) in rows.zip(values.chunks_exact(part.max(1))) {
+                    to[start..start + part].copy_from_slice(from);
                 }
                 start += part;
             }

@@ -41,8 +41,8 @@ impl<T: Element> Op<T> for MatMul {
         shape.push(m);
         shape.push(n);
         Tensor::build(shape, |out| {
-            for index in 0..batch.elements() {
-                let out = &mut out[index * m * n..(index + 1) * m * n];
+            let matrices = out.chunks_exact_mut((m * n).max(1));
+            for (index, out) in matrices.enumerate() {
                 let (a_data, b_data) = (a.matrix(&batch, index), b.matrix(&batch, index));
                 matmul(m, k, n, a_data, a.strides, b_data, b.strides, out, false);
             }

@@ -354,14 +354,9 @@ impl<T: Element> Tensor<T> {
         let axis = self.shape().axis("argmax", axis)?;
         let (outer, inner) = (&self.shape()[..axis], &self.shape()[axis + 1..]);
         let (outer, inner) = (outer.iter().product(), inner.iter().product());
+        let values = self.read()?;
         let mut winners = vec![0; outer * inner];
-        kernels::argmax_axis(
-            &self.read()?,
-            outer,
-            self.shape()[axis],
-            inner,
-            &mut winners,
-        );
+        kernels::argmax_axis(&values, outer, self.shape()[axis], inner, &mut winners);
         Ids::from_vec(winners, reduction.dropped())
     }
 }

@@ -4,6 +4,8 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernels::windows as kernels;
 use crate::op::{Cotangents, Op, Saved, apply};
+use crate::shape::Shape;
+use crate::storage;
 use crate::tensor::Tensor;
 
 /// The part of an axis from `start`, `length` long; its adjoint is [`Pad`].
@@ -246,7 +248,7 @@ impl<T: Element> Tensor<T> {
     /// PyTorch: `chunk`, which may return fewer parts too: 6 into 4 gives three of 2.
     ///
     /// # Errors
-    /// If the axis does not exist or `count` is 0.
+    /// If the axis does not exist, `count` is 0, or there is no memory for so many parts.
     pub fn chunk(&self, count: usize, axis: isize) -> Result<Vec<Self>> {
         let size = self.shape()[self.shape().axis("chunk", axis)?];
         if count == 0 {
@@ -257,10 +259,14 @@ impl<T: Element> Tensor<T> {
                 "at least 1",
             ));
         }
-        let length = size.div_ceil(count);
-        let mut lengths = vec![length; size.checked_div(length).unwrap_or(0)];
-        lengths.extend(Some(size - length * lengths.len()).filter(|&rest| rest > 0 || size == 0));
-        self.split(&lengths, axis)
+        let length = size.div_ceil(count).max(1);
+        let parts = size.div_ceil(length).max(1);
+        let mut views =
+            storage::room(&Shape::from(parts)).map_err(|error| error.within("chunk"))?;
+        for start in (0..parts).map(|part| part * length) {
+            views.push(self.narrow(axis, start, length.min(size - start))?);
+        }
+        Ok(views)
     }
 
     /// `before` and `after` elements of `value` at the ends of `axis`: `[.., n, ..]` to `[.., before + n + after, ..]`.
