@@ -112,13 +112,14 @@ pub fn rows() -> Vec<Row> {
         }),
         row!("split", long(), |x, _ids| {
             let length = x[0].shape()[1];
-            let parts = x[0].split(&[1, 0, length - 1], 1)?;
+            let parts = x[0].split(&[1, 0, length.saturating_sub(1)], 1)?;
             parts[0].mul(&parts[2].square())
         })
         .batched(crate::FIRST),
         row!("chunk", long(), |x, _ids| {
             let parts = x[0].chunk(2, 1)?;
-            parts[0].sum_keep(&[1])?.mul(&parts[1].square())
+            let last = &parts[parts.len() - 1];
+            parts[0].sum_keep(&[1])?.mul(&last.square())
         }),
         row!("pad", cube(Any), |x, _ids| {
             x[0].pad(1, 2, 1, 0.5)?.square().cumsum(1)
