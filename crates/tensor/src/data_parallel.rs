@@ -1,12 +1,10 @@
 //! One training step on several threads: a batch cut into shards, each with a tape of its own.
 
-use rayon::prelude::*;
-
 use crate::element::Element;
 use crate::error::Result;
 use crate::gradients::Gradients;
 use crate::kernels::{random, threads};
-use crate::tape::{Tape, next_thread_seed};
+use crate::tape::{Tape, apart, next_thread_seed, set_seed};
 use crate::tensor::Tensor;
 
 /// `Σ loss(shard)` and its gradients: each shard runs under a tape of its own on the thread pool, and the gradients are merged in
@@ -43,14 +41,15 @@ pub fn data_parallel<S: Sync, T: Element>(
         Ok((value, tape.backward(&loss)?))
     };
     // With a shard for each thread there is nobody left to share the work of a shard with.
-    let enough = shards.len() >= rayon::current_num_threads();
-    let shards = shards.par_iter().enumerate();
-    let results: Vec<Result<(T, Gradients<T>)>> = shards
-        .map(|(index, shard)| match enough {
-            true => threads::alone(|| pass(index, shard)),
-            false => pass(index, shard),
-        })
-        .collect();
+    let enough = shards.len() >= threads::count();
+    let results = threads::map(shards.len(), |index| {
+        // Apart from the task at hand on whichever thread this runs, with a seed of its own for other tapes that it makes.
+        let shard = || {
+            set_seed(random::mix(seed ^ index as u64));
+            pass(index, &shards[index])
+        };
+        threads::alone_if(enough, || apart(shard))
+    });
     let mut total = T::zero();
     let mut parts = Vec::with_capacity(results.len());
     for result in results {

@@ -6,6 +6,7 @@
 mod checkpoint;
 mod cuts;
 mod finite;
+mod nested;
 mod record;
 mod recording;
 mod reverse;
@@ -25,7 +26,7 @@ pub use checkpoint::checkpoint;
 pub use cuts::{Cut, MissingGradient, MissingReason, StaleUse};
 pub(crate) use cuts::{Paths, note_cut};
 pub(crate) use recording::{NodeId, Taped, param_leaf, record};
-pub(crate) use thread::next_thread_seed;
+pub(crate) use thread::{apart, next_thread_seed};
 pub use thread::{dropout_seed, is_recording, is_training, set_seed};
 
 use reverse::Until;
@@ -47,6 +48,10 @@ use thread::{Alive, Frame, FrameGuard, Scope, TapeId};
 /// assert_eq!(gradient.map(|g| g.to_vec()), Some(vec![2.0, 4.0, 6.0]));
 /// # Ok::<(), lexigrad_tensor::Error>(())
 /// ```
+///
+/// A thread of a rayon pool that waits may be given another task of that pool. While it waits in lexigrad, in a kernel or in
+/// [`data_parallel`](crate::data_parallel), such a task sees neither this tape nor the thread's seed. In a call of rayon by your own
+/// code it sees both: use `data_parallel`, or [`pause`](Self::pause) the tape for as long as the call waits.
 ///
 /// PyTorch: the graph behind `requires_grad`, with an owner and an end. JAX: the trace of `jax.vjp`.
 #[must_use = "a tape that is not bound to a name is dropped at once and records nothing"]

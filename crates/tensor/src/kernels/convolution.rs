@@ -153,7 +153,7 @@ pub(crate) fn convolution_backward<T: Element>(
             }
         }
     };
-    rayon::join(of_x, of_w);
+    threads::join(of_x, of_w);
 }
 
 /// Below a share of one in so many, the numbers of a gradient are worked on one by one.

@@ -156,7 +156,7 @@ fn turned<T: Element>(
         return part(a, m, out);
     }
     // Cut evenly: to a part of one row `gemm` would add in another order.
-    let parts = rayon::current_num_threads().min(m / FEW_ROWS).max(1);
+    let parts = threads::count().min(m / FEW_ROWS).max(1);
     let mut rest = out;
     let cut = (0..parts).map(|index| {
         let (first, end) = (m * index / parts, m * (index + 1) / parts);
@@ -185,36 +185,38 @@ fn multiply<T: Element>(
     check_bounds(m, n, out.len(), Matrix { rs: row, cs: 1 });
     check_bounds(m, k, a.len(), a_strides);
     check_bounds(k, n, b.len(), b_strides);
-    let parallelism = if repetitions(&[m, k, n]) >= PARALLEL && threads::has_company() {
-        Parallelism::Rayon(0)
-    } else {
-        Parallelism::None
-    };
     let beta = if accumulate { T::one() } else { T::zero() };
-    // SAFETY: every index `i * rs + j * cs` of both operands and of the result was checked to lie in its slice, and the result
-    // does not overlap the operands, since it is borrowed mutably; `T` is f32 or f64, which gemm knows.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
-            1,
-            row as isize,
-            accumulate,
-            a.as_ptr(),
-            a_strides.cs as isize,
-            a_strides.rs as isize,
-            b.as_ptr(),
-            b_strides.cs as isize,
-            b_strides.rs as isize,
-            beta,
-            T::one(),
-            false,
-            false,
-            false,
-            parallelism,
-        );
+    let mut call = |parallelism| {
+        // SAFETY: every index `i * rs + j * cs` of both operands and of the result was checked to lie in its slice, and the result
+        // does not overlap the operands, since it is borrowed mutably; `T` is f32 or f64, which gemm knows.
+        unsafe {
+            gemm::gemm(
+                m,
+                n,
+                k,
+                out.as_mut_ptr(),
+                1,
+                row as isize,
+                accumulate,
+                a.as_ptr(),
+                a_strides.cs as isize,
+                a_strides.rs as isize,
+                b.as_ptr(),
+                b_strides.cs as isize,
+                b_strides.rs as isize,
+                beta,
+                T::one(),
+                false,
+                false,
+                false,
+                parallelism,
+            );
+        }
+    };
+    if repetitions(&[m, k, n]) >= PARALLEL && threads::has_company() {
+        threads::section(|| call(Parallelism::Rayon(0)));
+    } else {
+        call(Parallelism::None);
     }
 }
 

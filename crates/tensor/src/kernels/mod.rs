@@ -29,8 +29,6 @@ pub(crate) mod windows;
 
 use std::sync::OnceLock;
 
-use rayon::prelude::*;
-
 pub use prefetch::prefetch;
 pub use threads::{is_worth_sharing, join, share};
 
@@ -129,8 +127,7 @@ fn for_each_part<T: Send>(
         });
     }
     let part_rows = (PART_WORK / work_per_row.max(1)).max(1);
-    let parts = out.par_chunks_mut(part_rows * row).enumerate();
-    parts.for_each(|(index, out)| {
+    threads::for_each_chunk(out, part_rows * row, true, |index, out| {
         let first = index * part_rows;
         dispatch(Part { kernel, first, out });
     });

@@ -1,8 +1,6 @@
 //! Sums and extrema, with several accumulators in a fixed order.
 
-use rayon::prelude::*;
-
-use super::{Kernel, PartKernel, dispatch, for_each_part, is_worth_sharing, share};
+use super::{Kernel, PartKernel, dispatch, for_each_part, is_worth_sharing, share, threads};
 use crate::element::Element;
 
 /// Independent partial sums, enough to fill the vector units.
@@ -93,7 +91,8 @@ pub(crate) fn sum<T: Element>(x: &[T]) -> T {
         let sums = x.chunks(BLOCK).map(block_sum);
         return sums.fold(T::zero(), |sum, block| sum + block);
     }
-    let sums: Vec<T> = x.par_chunks(BLOCK).map(block_sum).collect();
+    let block = |index: usize| &x[index * BLOCK..x.len().min((index + 1) * BLOCK)];
+    let sums = threads::map(x.len().div_ceil(BLOCK), |index| block_sum(block(index)));
     sums.into_iter().fold(T::zero(), |sum, block| sum + block)
 }
 

@@ -1,8 +1,6 @@
 //! Turning rows into columns.
 
-use rayon::prelude::*;
-
-use super::{Kernel, dispatch, is_worth_sharing};
+use super::{Kernel, dispatch, is_worth_sharing, threads};
 
 /// Square tiles of this size are turned at once: a cache line of `f32` wide, so that no line is fetched twice.
 const TILE: usize = 16;
@@ -19,7 +17,7 @@ pub(crate) fn transpose<T: Copy + Send + Sync>(
     if band == 0 || columns == 0 {
         return;
     }
-    let turn = |(index, out): (usize, &mut [T])| {
+    let turn = |index: usize, out: &mut [T]| {
         let x = &x[index * TILE..];
         dispatch(Band {
             x,
@@ -29,11 +27,7 @@ pub(crate) fn transpose<T: Copy + Send + Sync>(
         });
     };
     let out = &mut out[..rows * columns];
-    if !is_worth_sharing(out.len()) {
-        out.chunks_mut(band).enumerate().for_each(turn);
-    } else {
-        out.par_chunks_mut(band).enumerate().for_each(turn);
-    }
+    threads::for_each_chunk(out, band, is_worth_sharing(out.len()), turn);
 }
 
 /// Up to [`TILE`] columns, which become the rows of `out`.

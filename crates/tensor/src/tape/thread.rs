@@ -3,12 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::nested::Nested;
 use super::recording::Lanes;
 use super::trace::Trace;
-use crate::kernels::random;
+use crate::kernels::{random, threads};
 
 /// Identifies a tape for as long as the program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +27,8 @@ pub(super) enum Scope {
 
 /// One tape's records, for each element type.
 pub(super) struct Recording {
-    id: TapeId,
+    /// The number of its frame.
+    frame: u64,
     pub(super) scope: Scope,
     /// The randomness of this step; none on a tape in eval mode.
     pub(super) seeds: Option<u64>,
@@ -36,17 +37,19 @@ pub(super) struct Recording {
 }
 
 /// What this thread does with the next operation; the innermost frame counts.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 pub(super) enum Frame {
     Record(TapeId),
     Paused,
 }
 
+/// What a thread keeps for the task at hand.
 #[derive(Default)]
 struct Thread {
-    recordings: Vec<Recording>,
-    /// The frames with the number that removes each, innermost last.
-    frames: Vec<(Frame, u64)>,
+    /// By the number of the tape.
+    recordings: Nested<Recording>,
+    /// By the number that removes each.
+    frames: Nested<Frame>,
     frames_entered: u64,
     /// The room of a tape that has ended, for the next.
     spare: Lanes,
@@ -62,10 +65,17 @@ pub(super) struct Current {
     pub(super) traced: bool,
 }
 
-static NEXT_TAPE: AtomicU64 = AtomicU64::new(1);
+/// The tapes of all threads.
+struct Tapes {
+    started: u64,
+    alive: Nested<()>,
+}
 
-/// The tapes alive on any thread; looked at only when a tensor turns up that is not on the recording tape.
-static ALIVE: Mutex<Vec<TapeId>> = Mutex::new(Vec::new());
+/// Looked at only when a tensor turns up that is not on the recording tape.
+static TAPES: Mutex<Tapes> = Mutex::new(Tapes {
+    started: 0,
+    alive: Nested::new(),
+});
 
 thread_local! {
     static THREAD: RefCell<Thread> = RefCell::default();
@@ -74,28 +84,52 @@ thread_local! {
     static SEED: Cell<u64> = const { Cell::new(0) };
 }
 
-fn alive() -> MutexGuard<'static, Vec<TapeId>> {
-    ALIVE.lock().unwrap_or_else(PoisonError::into_inner)
+fn tapes() -> MutexGuard<'static, Tapes> {
+    TAPES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Looks at what this thread keeps; `None` while it ends, when that may be gone already and others still end their tapes.
+fn with_thread<R>(use_it: impl FnOnce(&mut Thread) -> R) -> Option<R> {
+    THREAD
+        .try_with(|thread| use_it(&mut thread.borrow_mut()))
+        .ok()
+}
+
+impl TapeId {
+    /// The next tape of any thread.
+    fn start() -> Self {
+        let mut tapes = tapes();
+        let id = Self(NonZeroU64::MIN.saturating_add(tapes.started));
+        tapes.started += 1;
+        tapes.alive.push(id.number(), ());
+        id
+    }
+
+    fn number(self) -> u64 {
+        self.0.get()
+    }
 }
 
 impl Thread {
     fn recording(&mut self, id: TapeId) -> Option<&mut Recording> {
-        self.recordings
-            .iter_mut()
-            .rev()
-            .find(|recording| recording.id == id)
+        self.recordings.get_mut(id.number())
     }
 
     fn enter(&mut self, frame: Frame) -> u64 {
         self.frames_entered += 1;
-        self.frames.push((frame, self.frames_entered));
+        self.frames.push(self.frames_entered, frame);
         self.refresh();
         self.frames_entered
     }
 
+    fn leave(&mut self, frame: u64) {
+        self.frames.remove(frame);
+        self.refresh();
+    }
+
     fn refresh(&mut self) {
         CURRENT.set(match self.frames.last() {
-            Some(&(Frame::Record(tape), _)) => {
+            Some(&Frame::Record(tape)) => {
                 let recording = self.recording(tape);
                 let traced = recording.is_some_and(|recording| recording.trace.is_some());
                 Some(Current { tape, traced })
@@ -105,16 +139,63 @@ impl Thread {
     }
 }
 
+/// What a thread kept for the task at hand, until it goes on with that.
+struct Aside {
+    thread: Thread,
+    current: Option<Current>,
+    seed: u64,
+}
+
+/// Runs a task of its own on this thread, which sees nothing of the one at hand: no tape, no pause, and the seed of a new thread.
+pub(crate) fn apart<R>(task: impl FnOnce() -> R) -> R {
+    let thread = with_thread(|thread| {
+        // Room for records holds nothing of the task at hand.
+        let spare = std::mem::take(&mut thread.spare);
+        let empty = Thread {
+            spare,
+            ..Thread::default()
+        };
+        std::mem::replace(thread, empty)
+    });
+    let _until_the_end = Aside {
+        thread: thread.unwrap_or_default(),
+        current: CURRENT.take(),
+        seed: SEED.take(),
+    };
+    task()
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        // What the other task has left is dropped outside the borrow: it may hold anything of a user's op.
+        let left = with_thread(|thread| {
+            let mut own = std::mem::take(&mut self.thread);
+            own.spare = std::mem::take(&mut thread.spare);
+            std::mem::replace(thread, own)
+        });
+        drop(left);
+        CURRENT.set(self.current);
+        SEED.set(self.seed);
+    }
+}
+
+/// Has this thread put aside what it keeps while it waits for parts of its work, since it may be given another task then.
+fn put_aside_in_sections() {
+    threads::put_aside_with(|section| apart(section));
+}
+
 /// Sets the seed from which this thread's next tapes draw the randomness of their steps; it is 0 at the start of a thread.
 ///
 /// ```
 /// lexigrad_tensor::set_seed(42);
 /// ```
 pub fn set_seed(seed: u64) {
+    put_aside_in_sections();
     SEED.set(seed);
 }
 
 pub(crate) fn next_thread_seed() -> u64 {
+    put_aside_in_sections();
     let seed = SEED.get();
     SEED.set(seed.wrapping_add(1));
     random::mix(seed)
@@ -153,7 +234,7 @@ pub(super) fn with_current<R>(use_it: impl FnOnce(&mut Recording) -> R) -> Optio
 
 /// Looks at the recording of a tape of this thread; `use_it` must not run any operation.
 pub(super) fn with_recording<R>(id: TapeId, use_it: impl FnOnce(&mut Recording) -> R) -> Option<R> {
-    THREAD.with_borrow_mut(|thread| thread.recording(id).map(use_it))
+    with_thread(|thread| thread.recording(id).map(use_it)).flatten()
 }
 
 /// Switches tracing on for a tape.
@@ -161,73 +242,61 @@ pub(super) fn trace(id: TapeId, change: impl FnOnce(&mut Trace)) {
     with_recording(id, |recording| {
         change(recording.trace.get_or_insert_default())
     });
-    THREAD.with_borrow_mut(Thread::refresh);
+    with_thread(Thread::refresh);
 }
 
 pub(super) fn start(seeds: Option<u64>, scope: Scope) -> TapeId {
-    let number = NEXT_TAPE.fetch_add(1, Ordering::Relaxed);
-    let id = TapeId(NonZeroU64::MIN.saturating_add(number));
-    alive().push(id);
-    THREAD.with_borrow_mut(|thread| {
+    put_aside_in_sections();
+    let id = TapeId::start();
+    with_thread(|thread| {
+        let frame = thread.enter(Frame::Record(id));
         let lanes = std::mem::take(&mut thread.spare);
-        thread.recordings.push(Recording {
-            id,
+        let recording = Recording {
+            frame,
             scope,
             seeds,
             lanes,
             trace: None,
-        });
-        thread.enter(Frame::Record(id));
+        };
+        thread.recordings.push(id.number(), recording);
     });
     id
 }
 
 pub(super) fn end(id: TapeId) {
-    let mut alive = alive();
-    if let Some(position) = alive.iter().rposition(|&other| other == id) {
-        alive.swap_remove(position);
-    }
-    drop(alive);
+    tapes().alive.remove(id.number());
     // The records are dropped outside the borrow: they give their buffers back to the pool, and may hold anything of a user's op.
-    let ended = THREAD.with_borrow_mut(|thread| {
-        thread
-            .frames
-            .retain(|(frame, _)| *frame != Frame::Record(id));
-        let position = thread
-            .recordings
-            .iter()
-            .position(|recording| recording.id == id);
-        let ended = position.map(|position| thread.recordings.remove(position));
-        thread.refresh();
-        ended
+    let ended = with_thread(|thread| {
+        let ended = thread.recordings.remove(id.number())?;
+        thread.leave(ended.frame);
+        Some(ended)
     });
-    if let Some(Recording { mut lanes, .. }) = ended {
+    if let Some(Recording { mut lanes, .. }) = ended.flatten() {
         lanes.clear();
         if lanes.room() <= KEPT_RECORDS {
-            THREAD.with_borrow_mut(|thread| thread.spare = lanes);
+            with_thread(|thread| thread.spare = lanes);
         }
     }
 }
 
 /// Undoes [`enter`] when dropped, also while unwinding from a panic.
 pub(super) struct FrameGuard {
-    number: u64,
+    number: Option<u64>,
     not_send: PhantomData<*const ()>,
 }
 
 pub(super) fn enter(frame: Frame) -> FrameGuard {
     FrameGuard {
-        number: THREAD.with_borrow_mut(|thread| thread.enter(frame)),
+        number: with_thread(|thread| thread.enter(frame)),
         not_send: PhantomData,
     }
 }
 
 impl Drop for FrameGuard {
     fn drop(&mut self) {
-        THREAD.with_borrow_mut(|thread| {
-            thread.frames.retain(|(_, number)| *number != self.number);
-            thread.refresh();
-        });
+        if let Some(number) = self.number {
+            with_thread(|thread| thread.leave(number));
+        }
     }
 }
 
@@ -240,11 +309,9 @@ pub(super) enum Alive {
 }
 
 pub(super) fn whereabouts(id: TapeId) -> Alive {
-    let here =
-        THREAD.with_borrow(|thread| thread.recordings.iter().any(|recording| recording.id == id));
-    if here {
+    if with_thread(|thread| thread.recording(id).is_some()) == Some(true) {
         Alive::Here
-    } else if alive().contains(&id) {
+    } else if tapes().alive.contains(id.number()) {
         Alive::Elsewhere
     } else {
         Alive::No
