@@ -493,16 +493,16 @@ fn what_does_not_fit_is_an_error() {
     );
     assert_eq!(
         text(bce(&Tensor::new([0.5, 1.5]), &x, None, Reduction::Mean)),
-        "bce: a probability is 1.5; it must be between 0 and 1"
+        "bce: probability 1.5 at [1] must be between 0 and 1"
     );
     let nan = Tensor::new([0.5, f32::NAN]);
     assert_eq!(
         text(bce(&nan, &x, None, Reduction::Mean)),
-        "bce: a probability is NaN; it must be between 0 and 1"
+        "bce: probability NaN at [1] must be between 0 and 1"
     );
     assert_eq!(
         text(HingeEmbeddingLoss::default().forward(&x, &x)),
-        "hinge_embedding: a target is 0; it must be 1 or -1"
+        "hinge_embedding: target 0 at [0] must be 1 or -1"
     );
     let logits = Tensor::zeros([2, 3]);
     assert_eq!(

@@ -1,10 +1,10 @@
 //! Losses of probabilities: binary cross-entropy and the Kullback-Leibler divergence.
 
 use lexigrad_tensor::{
-    Cotangents, Element, Error, Needs, Op, Reduction, Result, Saved, Saves, Tensor, apply,
+    Cotangents, Element, Needs, Op, Reduction, Result, Saved, Saves, Tensor, apply,
 };
 
-use super::{check_same_shape, check_weight, reduce};
+use super::{check_numbers, check_same_shape, check_weight, reduce};
 
 /// `mean of -w (y ln p + (1 - y) ln(1 - p))`, p and y of one shape, w broadcast to it; logarithms are at least -100.
 ///
@@ -33,15 +33,8 @@ pub fn bce<T: Element>(
     const NAME: &str = "bce";
     check_same_shape(NAME, p, y)?;
     check_weight(NAME, "the weight", weight, p)?;
-    let outside = |x: &T| !(*x >= T::zero() && *x <= T::one());
-    if let Some(&value) = p.values().iter().find(|x| outside(x)) {
-        return Err(Error::value(
-            NAME,
-            "a probability",
-            value.as_f64(),
-            "between 0 and 1",
-        ));
-    }
+    let probability = ("probability", "between 0 and 1");
+    check_numbers(NAME, p, probability, |p| p >= T::zero() && p <= T::one())?;
     let mut losses = apply(BinaryCrossEntropy, &[p, y])?;
     if let Some(weight) = weight {
         losses = losses.mul(weight)?;

@@ -2,7 +2,7 @@
 
 use lexigrad_tensor::{Element, Error, Ids, Reduction, Result, Tensor};
 
-use super::{check_same_shape, check_shape_of, mean_over_classes, reduce};
+use super::{check_numbers, check_same_shape, check_shape_of, mean_over_classes, reduce};
 
 /// `mean of x where y = 1, max(0, margin - x) where y = -1`, x a distance, x and y of one shape.
 ///
@@ -121,10 +121,7 @@ pub fn margin_ranking<T: Element>(
 
 /// Checks that every target is 1 or -1.
 pub(super) fn check_signs<T: Element>(name: &'static str, y: &Tensor<T>) -> Result<()> {
-    match y.values().iter().find(|y| y.abs() != T::one()) {
-        Some(value) => Err(Error::value(name, "a target", value.as_f64(), "1 or -1")),
-        None => Ok(()),
-    }
+    check_numbers(name, y, ("target", "1 or -1"), |y| y.abs() == T::one())
 }
 
 /// [`hinge_embedding`] as a module. PyTorch: `nn.HingeEmbeddingLoss`.

@@ -48,6 +48,24 @@ fn check_shape_of<T: Element>(
     Err(Error::shape(name, operand, x.shape(), rule))
 }
 
+/// Checks that every number fits; `what` names one of them, and `rule` says what it must be.
+fn check_numbers<T: Element>(
+    name: &'static str,
+    x: &Tensor<T>,
+    (what, rule): (&str, &str),
+    fits: impl Fn(T) -> bool,
+) -> Result<()> {
+    let numbers = x.values();
+    let Some(place) = numbers.iter().position(|&x| !fits(x)) else {
+        return Ok(());
+    };
+    let (number, place) = (numbers[place], x.shape().index_of(place));
+    Err(Error::other(
+        name,
+        format!("{what} {number} at {place} must be {rule}"),
+    ))
+}
+
 /// Checks that a weight, if there is one, broadcasts to the input's shape.
 fn check_weight<T: Element>(
     name: &'static str,

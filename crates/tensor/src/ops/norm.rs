@@ -102,7 +102,8 @@ impl<T: Element> Tensor<T> {
 /// # Errors
 /// If the shapes do not broadcast or there is no such axis.
 ///
-/// PyTorch: `cosine_similarity`, whose eps is 1e-8 by default.
+/// PyTorch: `cosine_similarity`, whose eps is 1e-8 by default. Difference: where a norm is below eps the gradient is the derivative of
+/// this formula, eps being a constant; PyTorch's is that of the norm.
 pub fn cosine_similarity<T: Element>(
     a: &Tensor<T>,
     b: &Tensor<T>,
