@@ -23,31 +23,35 @@ fn indices_beyond_an_axis_or_of_another_shape() {
     let x = zeros([2, 3]);
     assert_text(
         x.index_select(1, &Ids::new([0, 3]).unwrap()),
-        "index_select: id 3 at [1] is out of range for a table of 3 rows",
+        "index_select: id 3 at [1] is out of range for axis 1 of size 3",
     );
     assert_text(
         x.index_select(0, &Ids::new([[0]]).unwrap()),
-        "index_select: the ids has shape [1, 1]; it must have one axis",
+        "index_select: the ids have shape [1, 1]; they must have one axis",
     );
     assert_text(
         x.gather(1, &Ids::new([[0], [0], [0]]).unwrap()),
-        "gather: the ids has shape [3, 1]; beside axis 1 it must equal the tensor's, [2, 3]",
+        "gather: the ids have shape [3, 1]; beside axis 1 they must have the tensor's, [2, 3]",
     );
     assert_text(
         x.scatter_add(1, &Ids::new([[0], [4]]).unwrap(), &zeros([2, 1])),
-        "scatter_add: id 4 at [1, 0] is out of range for a table of 3 rows",
+        "scatter_add: id 4 at [1, 0] is out of range for axis 1 of size 3",
     );
     assert_text(
         x.scatter_add(1, &Ids::new([[0], [1]]).unwrap(), &zeros([2, 2])),
-        "scatter_add: values has shape [2, 2]; it must be that of the ids, [2, 1]",
+        "scatter_add: the values have shape [2, 2]; they must have that of the ids, [2, 1]",
     );
     assert_text(
         Ids::new([[0, 7]]).unwrap().one_hot::<f32>(7),
-        "one_hot: id 7 at [0, 1] is out of range for a table of 7 rows",
+        "one_hot: id 7 at [0, 1] is out of range for 7 classes",
     );
     assert_text(
         segment_sum(&x, &Ids::new([0]).unwrap(), 2),
-        "segment_sum: values has shape [2, 3]; its first axis must be that of the ids, [1]",
+        "segment_sum: the values have shape [2, 3]; their first axis must be that of the ids, [1]",
+    );
+    assert_text(
+        segment_sum(&x, &Ids::new([0, 2]).unwrap(), 2),
+        "segment_sum: id 2 at [1] is out of range for 2 segments",
     );
 }
 

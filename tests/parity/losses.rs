@@ -135,6 +135,7 @@ fn run<T: Element>(name: &str, case: &Case, x: &[Tensor<T>]) -> Result<Tensor<T>
             let options = TripletMarginLoss {
                 p: option("power"),
                 swap: case.flag("swap"),
+                eps: case.number("eps").unwrap_or(1e-6),
                 reduction,
                 ..TripletMarginLoss::default()
             };

@@ -57,6 +57,7 @@ fn run<T: Element>(case: &Case, x: &[Tensor<T>]) -> Result<Tensor<T>> {
             "L2" => x[0].norm(Norm::L2, &[-1]),
             _ => x[0].norm(Norm::Infinity, &[-1]),
         },
+        "std" => x[0].std_axes(&[-1], numbers::<1>(settings)[0]),
         "cosine_similarity" => cosine_similarity(&x[0], &x[1], -1, number(1e-8)),
         "conv1d" => conv1d(&x[0], &x[1], x.get(2), &convolution(settings)),
         "max_pool1d" => max_pool1d(&x[0], &pooling(settings)),

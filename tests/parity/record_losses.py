@@ -121,11 +121,26 @@ def adaptive():
         )
 
 
+def edges():
+    """Where a logarithm is cut off, a weight broadcasts, or a distance is 0."""
+    p = torch.tensor([[0.0, 1e-60, 1e-13], [1.0, 0.5, 0.25]])
+    y = torch.tensor([[1.0, 0.25, 0.75], [0.0, 1.0, 0.0]])
+    constants = {"weight": torch.tensor([1.0, 2.0, 0.5]), "y": y}
+    yield loss_of("bce cut off", lambda x, y, **o: F.binary_cross_entropy(x, y, **o), {"x": p}, constants, reduction="none")
+    same = torch.tensor([[1.0, 2.0, -1.0], [0.5, 0.0, 2.0]])
+    other = torch.tensor([[1.0, 2.0, -1.0], [0.5, 0.25, 2.0]])
+    for p, swap in itertools.product((0.5, 1.0, 1.5, 2.0, 3.0, torch.inf), (False, True)):
+        def triplet(a, p, n, power, **options):
+            return F.triplet_margin_loss(a, p, n, p=float(power), **options)
+        power = "inf" if p == torch.inf else p
+        yield loss_of("triplet_margin at 0", triplet, {"a": same, "p": same, "n": other}, None, power=power, swap=swap, eps=0.0, reduction="none")
+
+
 def main():
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    families = [pairs, likelihoods, margins, ctc, adaptive]
+    families = [pairs, likelihoods, margins, ctc, adaptive, edges]
     lines = [json.dumps(recorded, allow_nan=False) for family in families for recorded in family()]
     path = FOLDER / "losses.json"
     path.write_text("[\n" + ",\n".join(lines) + "\n]\n")

@@ -97,11 +97,17 @@ def convolutions():
         yield operation_case(f"avg_pool1d {name}", lambda x: F.avg_pool1d(x, size, stride, padding), normal(2, 3, 8))
 
 
+def deviations():
+    x = torch.cat([normal(2, 4), torch.full((1, 4), 3.0)])
+    for correction in (0, 1):
+        yield operation_case(f"std {correction}", lambda x: x.std(-1, correction=correction), x)
+
+
 def main():
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    families = [elementwise, indexing, products, convolutions]
+    families = [elementwise, indexing, products, convolutions, deviations]
     lines = [json.dumps(recorded, allow_nan=False) for family in families for recorded in family()]
     path = FOLDER / "operations.json"
     path.write_text("[\n" + ",\n".join(lines) + "\n]\n")

@@ -76,10 +76,10 @@ impl<T: Element> LinearChainCrf<T> {
     ) -> Result<Tensor<T>> {
         let [batch, length, count] = self.check(emissions, lengths)?;
         if *tags.shape() != [batch, length] {
-            let rule = format!("it must be [{batch}, {length}]");
+            let rule = format!("they must be [{batch}, {length}]");
             return Err(Error::shape(NAME, "the tags", tags.shape(), rule));
         }
-        tags.check_range(NAME, count)?;
+        tags.check_below(NAME, count, || format!("{count} tags"))?;
         let emissions = without_padding(emissions, lengths)?;
         self.score(&emissions, tags, lengths)?
             .sub(&self.log_partition(&emissions, lengths)?)
@@ -186,7 +186,7 @@ impl<T: Element> LinearChainCrf<T> {
                 Ok([batch, length, count])
             }
             _ => {
-                let rule = format!("it must be [batch, length, {count}]");
+                let rule = format!("they must be [batch, length, {count}]");
                 Err(Error::shape(NAME, "the emissions", emissions.shape(), rule))
             }
         }

@@ -18,6 +18,18 @@ pub(crate) fn check_lengths(
     batch: usize,
     longest: usize,
 ) -> Result<()> {
+    check_lengths_of(name, "input", "steps", lengths, batch, longest)
+}
+
+/// [`check_lengths`] of what an `owner` holds.
+pub(crate) fn check_lengths_of(
+    name: &'static str,
+    owner: &str,
+    elements: &str,
+    lengths: &[usize],
+    batch: usize,
+    longest: usize,
+) -> Result<()> {
     if lengths.len() != batch {
         let message = format!("{} lengths for {batch} sequences", lengths.len());
         return Err(Error::other(name, message));
@@ -25,8 +37,8 @@ pub(crate) fn check_lengths(
     match lengths.iter().position(|&length| length > longest) {
         Some(row) => {
             let length = lengths[row];
-            let rule = format!("lengths are at most the input's {longest} steps");
-            let message = format!("length {length} at [{row}] is beyond the input; {rule}");
+            let rule = format!("lengths are at most the {owner}'s {longest} {elements}");
+            let message = format!("length {length} at [{row}] is beyond the {owner}; {rule}");
             Err(Error::other(name, message))
         }
         None => Ok(()),

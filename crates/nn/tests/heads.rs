@@ -375,7 +375,14 @@ fn what_does_not_fit_is_an_error() {
             head.forward(&Tensor::ones([2, 3]), &Ids::new([0, 2]).unwrap())
                 .unwrap_err()
         ),
-        "negative_sampling: id 2 at [1] is out of range for a table of 2 rows"
+        "negative_sampling: target 2 at [1] is out of range for 2 classes"
+    );
+    assert_eq!(
+        text(
+            head.forward(&Tensor::ones([4, 3]), &Ids::new([[0, 1], [0, 1]]).unwrap())
+                .unwrap_err()
+        ),
+        "negative_sampling: the targets have shape [2, 2]; they must have one axis"
     );
     assert_eq!(
         text(
@@ -432,6 +439,13 @@ fn what_does_not_fit_is_an_error() {
         .unwrap_err();
     assert_eq!(
         text(tag),
-        "linear_chain_crf: id 2 at [0, 1] is out of range for a table of 2 rows"
+        "linear_chain_crf: id 2 at [0, 1] is out of range for 2 tags"
+    );
+    let shape = crf
+        .log_likelihood(&emissions, &Ids::new([0, 1]).unwrap(), &[2])
+        .unwrap_err();
+    assert_eq!(
+        text(shape),
+        "linear_chain_crf: the tags have shape [2]; they must be [1, 2]"
     );
 }

@@ -141,14 +141,39 @@ fn offsets_are_checked() {
     let text = |result: lexigrad_tensor::Result<Bags>| result.unwrap_err().to_string();
     assert_eq!(
         text(Bags::from_offsets(&ids, &[0, 2, 1])),
-        "bags: offset 1 at [2] is below 2 before it; offsets never decrease, nor go beyond the 3 ids"
+        "bags: offset 1 at [2] is below 2 before it; offsets never decrease"
+    );
+    assert_eq!(
+        text(Bags::from_offsets(&ids, &[0, 6])),
+        "bags: offset 6 at [1] is beyond the 3 ids; offsets never go beyond the end"
+    );
+    assert_eq!(
+        text(Bags::from_offsets(&ids, &[])),
+        "bags: no offsets for 3 ids; offsets start at 0"
     );
     assert_eq!(
         text(Bags::from_offsets(&ids, &[1, 2])),
         "bags: offset 1 at [0]; offsets start at 0"
     );
-    assert!(text(Bags::from_offsets_with_last(&ids, &[0, 2])).contains("the last offset"));
-    assert!(text(Bags::from_rows(&ids)).contains("[bags, length]"));
+    assert_eq!(
+        text(Bags::from_offsets_with_last(&ids, &[0, 2])),
+        "bags: offset 2 at [1]; the last one must be the number of ids, 3"
+    );
+    assert_eq!(
+        text(Bags::from_offsets_with_last(&ids, &[])),
+        "bags: no offsets for 3 ids; offsets start at 0"
+    );
+    assert_eq!(
+        text(Bags::from_offsets_with_last(
+            &Ids::new(Vec::<u32>::new()).unwrap(),
+            &[]
+        )),
+        "bags: no offsets; there must be at least one, 0"
+    );
+    assert_eq!(
+        text(Bags::from_rows(&ids)),
+        "bags: the ids have shape [3]; they must be [bags, length]; give 1-D ids offsets"
+    );
     assert!(
         Bags::from_offsets(&Ids::new(Vec::<u32>::new()).unwrap(), &[])
             .unwrap()

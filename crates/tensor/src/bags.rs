@@ -44,7 +44,7 @@ impl Bags {
     /// If the ids do not have two axes.
     pub fn from_rows(ids: &Ids) -> Result<Self> {
         let [bags, length] = ids.shape()[..] else {
-            let rule = "it must be [bags, length]; give 1-D ids offsets";
+            let rule = "they must be [bags, length]; give 1-D ids offsets";
             return Err(Error::shape("bags", "the ids", ids.shape(), rule));
         };
         let offsets = (0..=bags).map(|bag| bag * length).collect();
@@ -56,9 +56,9 @@ impl Bags {
     /// # Errors
     /// If the offsets do not start at 0, decrease, or go beyond the ids. PyTorch accepts decreasing ones silently.
     pub fn from_offsets(ids: &Ids, offsets: &[usize]) -> Result<Self> {
-        let mut all = offsets.to_vec();
-        all.push(ids.len());
-        Self::from_all_offsets(ids, all)
+        check_offsets(ids, offsets)?;
+        let ends = offsets.iter().copied().chain([ids.len()]);
+        Ok(Self::from_parts(ids.clone(), ends.collect()))
     }
 
     /// Bags between neighbours of `offsets: [B + 1]`, the last of which is the number of ids.
@@ -68,38 +68,21 @@ impl Bags {
     ///
     /// PyTorch: `include_last_offset=True`.
     pub fn from_offsets_with_last(ids: &Ids, offsets: &[usize]) -> Result<Self> {
-        Self::from_all_offsets(ids, offsets.to_vec())
-    }
-
-    fn from_all_offsets(ids: &Ids, offsets: Vec<usize>) -> Result<Self> {
-        if ids.shape().rank() != 1 {
-            let rule = "ids with offsets must have one axis";
-            return Err(Error::shape("bags", "the ids", ids.shape(), rule));
-        }
-        if let Some(&first) = offsets.first().filter(|&&first| first != 0) {
-            return Err(Error::other(
-                "bags",
-                format!("offset {first} at [0]; offsets start at 0"),
-            ));
-        }
-        if let Some(bag) = offsets.windows(2).position(|pair| pair[0] > pair[1]) {
-            let (before, after) = (offsets[bag], offsets[bag + 1]);
-            let message = format!(
-                "offset {after} at [{}] is below {before} before it; offsets never decrease, nor go beyond the {} ids",
-                bag + 1,
-                ids.len()
-            );
-            return Err(Error::other("bags", message));
-        }
+        check_offsets(ids, offsets)?;
         match offsets.last() {
-            Some(&last) if last == ids.len() => Ok(Self::from_parts(ids.clone(), offsets)),
-            last => {
-                let message = format!(
-                    "the last offset is {last:?}; it must be the number of ids, {}",
-                    ids.len()
-                );
-                Err(Error::other("bags", message))
+            Some(&last) if last == ids.len() => Ok(Self::from_parts(ids.clone(), offsets.to_vec())),
+            Some(last) => {
+                let (place, count) = (offsets.len() - 1, ids.len());
+                let rule = format!("the last one must be the number of ids, {count}");
+                Err(Error::other(
+                    "bags",
+                    format!("offset {last} at [{place}]; {rule}"),
+                ))
             }
+            None => Err(Error::other(
+                "bags",
+                "no offsets; there must be at least one, 0",
+            )),
         }
     }
 
@@ -158,4 +141,37 @@ impl Bags {
             kept,
         ))
     }
+}
+/// Checks that offsets into ids of one axis start at 0, never decrease, and do not go beyond the ids.
+fn check_offsets(ids: &Ids, offsets: &[usize]) -> Result<()> {
+    if ids.shape().rank() != 1 {
+        let rule = "with offsets they must have one axis";
+        return Err(Error::shape("bags", "the ids", ids.shape(), rule));
+    }
+    let count = ids.len();
+    let fault = |message: String| Err(Error::other("bags", message));
+    match offsets.first() {
+        Some(0) => {}
+        Some(first) => return fault(format!("offset {first} at [0]; offsets start at 0")),
+        None if count > 0 => {
+            return fault(format!("no offsets for {count} ids; offsets start at 0"));
+        }
+        None => {}
+    }
+    for (place, pair) in offsets.windows(2).enumerate() {
+        let (before, offset, place) = (pair[0], pair[1], place + 1);
+        if offset < before {
+            let rule = "offsets never decrease";
+            return fault(format!(
+                "offset {offset} at [{place}] is below {before} before it; {rule}"
+            ));
+        }
+        if offset > count {
+            let rule = "offsets never go beyond the end";
+            return fault(format!(
+                "offset {offset} at [{place}] is beyond the {count} ids; {rule}"
+            ));
+        }
+    }
+    Ok(())
 }

@@ -59,9 +59,9 @@ pub enum ErrorKind {
         rows: usize,
     },
     /// A tensor's shape is not what the operation takes.
-    #[error("{operand} has shape {found}; {rule}")]
+    #[error("{operand} {} shape {found}; {rule}", has_or_have(operand))]
     Shape {
-        /// Which operand.
+        /// Which operand; of several things its name is a plural in s, as in `the ids`.
         operand: String,
         /// Its shape.
         found: Shape,
@@ -84,15 +84,17 @@ pub enum ErrorKind {
         /// The tensor's shape.
         shape: Shape,
     },
-    /// An id beyond the table.
-    #[error("id {id} at {position} is out of range for a table of {rows} rows")]
+    /// An id beyond what it counts: the rows of a table, the elements of an axis, segments.
+    #[error("id {id} at {position} is out of range for {counted}")]
     IdOutOfRange {
         /// The id.
         id: u32,
         /// Its index in the id tensor.
         position: Shape,
-        /// Rows of the table.
+        /// How many there are.
         rows: usize,
+        /// What there are so many of, such as `a table of 3 rows`.
+        counted: String,
     },
     /// A class label beyond the classes.
     #[error("target {target} at {position} is out of range for {classes} classes")]
@@ -265,6 +267,14 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
+/// The verb for an operand, by the noun that it begins with.
+fn has_or_have(operand: &str) -> &'static str {
+    let noun = operand.split(" of ").next().unwrap_or(operand);
+    let is_plural =
+        noun.ends_with('s') && !["ss", "bias", "axis"].iter().any(|end| noun.ends_with(end));
+    if is_plural { "have" } else { "has" }
+}
+
 fn describe_axes(rank: usize) -> String {
     match rank {
         0 => "it has no axes".to_owned(),
@@ -292,4 +302,30 @@ fn describe_misfit(
         parts.push(format!("shapes differ: {}", list.join(", ")));
     }
     parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verb_fits_the_operand() {
+        for operand in [
+            "the ids",
+            "values",
+            "per-sample weights",
+            "the new rows of the table",
+        ] {
+            assert_eq!(has_or_have(operand), "have", "{operand}");
+        }
+        for operand in [
+            "the bias",
+            "the loss",
+            "the mask of the keys",
+            "x",
+            "in_proj_bias",
+        ] {
+            assert_eq!(has_or_have(operand), "has", "{operand}");
+        }
+    }
 }

@@ -128,7 +128,7 @@ impl Ids {
     /// # Errors
     /// If an id is not below `classes`, or there is no memory for so many.
     pub fn one_hot<T: Element>(&self, classes: usize) -> Result<Tensor<T>> {
-        self.check_range("one_hot", classes)?;
+        self.check_below("one_hot", classes, || format!("{classes} classes"))?;
         let mut shape = self.shape.clone();
         shape.push(classes);
         let mut hot = Tensor::build_zeros(shape).map_err(|error| error.within("one_hot"))?;
@@ -143,34 +143,68 @@ impl Ids {
         self.max
     }
 
-    /// Checks that every id is below `rows`.
+    /// Checks that every id is below `rows`, those of a table.
     ///
     /// # Errors
     /// Names the first id beyond, where it stands, and `rows`.
     pub fn check_range(&self, operation: &'static str, rows: usize) -> Result<()> {
-        if self.max.is_none_or(|max| (max as usize) < rows) {
+        self.check_below(operation, rows, || format!("a table of {rows} rows"))
+    }
+
+    /// Checks that every id is below `count`; `counted` says in a message what there are so many of.
+    ///
+    /// # Errors
+    /// Names the first id beyond, where it stands, and what is counted.
+    pub fn check_below(
+        &self,
+        operation: &'static str,
+        count: usize,
+        counted: impl FnOnce() -> String,
+    ) -> Result<()> {
+        let Some((id, position)) = self.first_from(count) else {
             return Ok(());
+        };
+        let kind = ErrorKind::IdOutOfRange {
+            id,
+            position,
+            rows: count,
+            counted: counted(),
+        };
+        Err(Error::new(operation, kind))
+    }
+
+    /// Checks that every id is the label of one of so many classes.
+    ///
+    /// # Errors
+    /// Names the first label beyond, where it stands, and `classes`.
+    pub fn check_targets(&self, operation: &'static str, classes: usize) -> Result<()> {
+        let Some((target, position)) = self.first_from(classes) else {
+            return Ok(());
+        };
+        let kind = ErrorKind::TargetOutOfRange {
+            target,
+            position,
+            classes,
+        };
+        Err(Error::new(operation, kind))
+    }
+
+    /// The first id that is not below `count`, and its index.
+    fn first_from(&self, count: usize) -> Option<(u32, Shape)> {
+        if self.max.is_none_or(|max| (max as usize) < count) {
+            return None;
         }
-        match self.values.iter().position(|&id| id as usize >= rows) {
-            Some(position) => {
-                let kind = ErrorKind::IdOutOfRange {
-                    id: self.values[position],
-                    position: self.shape.index_of(position),
-                    rows,
-                };
-                Err(Error::new(operation, kind))
-            }
-            None => Ok(()),
-        }
+        let place = self.values.iter().position(|&id| id as usize >= count)?;
+        Some((self.values[place], self.shape.index_of(place)))
     }
 }
 
 fn misfit(found: &Shape, wanted: &Shape) -> Error {
     let rule = match wanted.count() {
-        Ok(count) => format!("it must hold {count} ids to become {wanted}"),
+        Ok(count) => format!("they must hold {count} ids to become {wanted}"),
         Err(error) => return error.within("ids"),
     };
-    Error::shape("ids", "the data", found, rule)
+    Error::shape("ids", "the numbers", found, rule)
 }
 
 impl fmt::Debug for Ids {

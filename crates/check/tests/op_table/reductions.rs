@@ -2,7 +2,7 @@
 
 use lexigrad_check::strategies::{Domain, shape, tensor};
 use lexigrad_check::{Case, Row, row};
-use lexigrad_tensor::{Shape, layer_norm};
+use lexigrad_tensor::{Shape, Tensor, layer_norm};
 use proptest::prelude::*;
 
 use crate::cube;
@@ -30,6 +30,16 @@ fn affine() -> impl Strategy<Value = Case> {
             tensor(vector, Domain::Any),
         );
         parts.prop_map(|(x, weight, bias)| Case::of(vec![x, weight, bias]))
+    })
+}
+
+/// Elements that are apart by at least 0.5, so that no deviation is near 0.
+fn pairs() -> impl Strategy<Value = Case> {
+    let cubes = (1..=3usize, 1..=3usize)
+        .prop_flat_map(|(outer, middle)| tensor(Shape::from([outer, middle, 2]), Domain::Unit));
+    cubes.prop_map(|x| {
+        let apart: Tensor<f64> = Tensor::new([0.0, 2.0]);
+        Case::of(vec![x.add(&apart).unwrap()])
     })
 }
 
@@ -65,6 +75,9 @@ pub fn rows() -> Vec<Row> {
         row!("var kept and corrected", affine(), |x, _ids| x[0]
             .var_keep(&[-1], 1))
         .batched(crate::FIRST),
+        row!("std", affine(), |x, _ids| x[0].std_axes(&[-1], 1)).batched(crate::FIRST),
+        row!("std kept over two axes", pairs(), |x, _ids| x[0]
+            .std_keep(&[0, 2], 0)),
         row!("softmax", cube(Any), |x, _ids| x[0].softmax(-1)).batched(crate::FIRST),
         row!("softmax along another axis", cube(Any), |x, _ids| x[0]
             .softmax(1))

@@ -1,9 +1,12 @@
 //! Adaptive softmax (Grave et al. 2017).
 
-use lexigrad_tensor::{Element, Error, Ids, Result, Tensor, cat, gather_rows, segment_sum};
+use lexigrad_tensor::{
+    Element, Error, Ids, Reduction, Result, Tensor, cat, gather_rows, segment_sum,
+};
 use rand::Rng;
 
 use super::check_batch;
+use crate::loss::reduce;
 use crate::{Linear, LinearConfig};
 
 const NAME: &str = "adaptive_softmax";
@@ -122,7 +125,8 @@ impl<T: Element> AdaptiveSoftmax<T> {
     /// # Errors
     /// If the shapes do not fit or a target is no class.
     pub fn forward(&self, hidden: &Tensor<T>, targets: &Ids) -> Result<Tensor<T>> {
-        Ok(self.target_log_probabilities(hidden, targets)?.mean().neg())
+        let losses = self.target_log_probabilities(hidden, targets)?.neg();
+        Ok(reduce(losses, Reduction::Mean))
     }
 
     /// `ln p(t | h): [B]`, `hidden: [B, D]`, `targets: [B]`.

@@ -4,11 +4,12 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use lexigrad_tensor::{
-    Element, EmbeddingOptions, Error, Ids, Param, Result, Tensor, embedding, gather_rows,
-    segment_sum,
+    Element, EmbeddingOptions, Error, Ids, Param, Reduction, Result, Tensor, embedding,
+    gather_rows, segment_sum,
 };
 
 use super::check_batch;
+use crate::loss::reduce;
 
 const NAME: &str = "hierarchical_softmax";
 
@@ -109,7 +110,8 @@ impl<T: Element> HierarchicalSoftmax<T> {
     /// # Errors
     /// If the shapes do not fit or a target is no class.
     pub fn forward(&self, hidden: &Tensor<T>, targets: &Ids) -> Result<Tensor<T>> {
-        Ok(self.log_probabilities(hidden, targets)?.mean().neg())
+        let losses = self.log_probabilities(hidden, targets)?.neg();
+        Ok(reduce(losses, Reduction::Mean))
     }
 
     /// `ln p(t | h): [B]`, `hidden: [B, D]`, `targets: [B]`.

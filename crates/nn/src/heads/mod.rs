@@ -44,15 +44,19 @@ fn check_batch<T: Element>(
     dim: usize,
     classes: usize,
 ) -> Result<usize> {
-    targets.check_range(operation, classes)?;
-    match hidden.shape()[..] {
-        [batch, size] if size == dim && *targets.shape() == [batch] => Ok(batch),
-        _ => {
-            let rule = format!(
-                "it must be [{}, {dim}], one row for each target",
-                targets.len()
-            );
-            Err(Error::shape(operation, "the input", hidden.shape(), rule))
-        }
+    targets.check_targets(operation, classes)?;
+    let [batch] = targets.shape()[..] else {
+        let rule = "they must have one axis";
+        return Err(Error::shape(
+            operation,
+            "the targets",
+            targets.shape(),
+            rule,
+        ));
+    };
+    if *hidden.shape() != [batch, dim] {
+        let rule = format!("it must be [{batch}, {dim}], one row for each target");
+        return Err(Error::shape(operation, "the input", hidden.shape(), rule));
     }
+    Ok(batch)
 }

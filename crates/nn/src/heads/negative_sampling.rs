@@ -1,10 +1,11 @@
 //! Negative sampling (Mikolov et al. 2013).
 
 use lexigrad_tensor::{
-    Element, EmbeddingOptions, Error, Ids, Mask, Param, Result, Tensor, embedding,
+    Element, EmbeddingOptions, Error, Ids, Mask, Param, Reduction, Result, Tensor, embedding,
 };
 
 use super::{AliasTable, check_batch, noise_table, step_rng};
+use crate::loss::reduce;
 
 const NAME: &str = "negative_sampling";
 
@@ -128,6 +129,6 @@ impl<T: Element> NegativeSampling<T> {
             .mul(&signs)?
             .softplus()
             .masked_fill(&hits, T::zero())?;
-        Ok(losses.sum_axes(&[1])?.mean())
+        Ok(reduce(losses.sum_axes(&[1])?, Reduction::Mean))
     }
 }

@@ -99,7 +99,7 @@ impl<T: Element> SharedNegatives<T> {
                 NAME,
                 "the words",
                 words.shape(),
-                "it must be [words]",
+                "they must have one axis",
             ));
         }
         let mut rng = step_rng();

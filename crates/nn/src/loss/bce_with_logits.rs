@@ -1,8 +1,8 @@
 //! Binary cross-entropy of logits.
 
-use lexigrad_tensor::{Element, Error, Reduction, Result, Tensor};
+use lexigrad_tensor::{Element, Reduction, Result, Tensor};
 
-use super::{check_same_shape, reduce};
+use super::{check_same_shape, check_weight, reduce};
 
 /// Options of [`bce_with_logits`], with PyTorch's names and defaults.
 #[derive(Clone, Debug, Default)]
@@ -39,17 +39,8 @@ pub fn bce_with_logits<T: Element>(
 ) -> Result<Tensor<T>> {
     const NAME: &str = "bce_with_logits";
     check_same_shape(NAME, x, y)?;
-    for (operand, weight) in [
-        ("weight", &options.weight),
-        ("pos_weight", &options.pos_weight),
-    ] {
-        if let Some(weight) = weight
-            && weight.shape().broadcast(NAME, x.shape())? != *x.shape()
-        {
-            let rule = format!("it must broadcast to the input's shape, {}", x.shape());
-            return Err(Error::shape(NAME, operand, weight.shape(), rule));
-        }
-    }
+    check_weight(NAME, "the weight", options.weight.as_ref(), x)?;
+    check_weight(NAME, "the pos_weight", options.pos_weight.as_ref(), x)?;
     let one = T::one();
     let mut surprise = x.neg().softplus();
     if let Some(pos_weight) = &options.pos_weight {

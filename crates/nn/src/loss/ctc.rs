@@ -3,7 +3,7 @@
 use lexigrad_tensor::{Element, Error, Ids, Mask, Reduction, Result, Shape, Tensor, stack};
 
 use super::reduce;
-use crate::sequence::check_lengths;
+use crate::sequence::{check_lengths, check_lengths_of};
 
 const NAME: &str = "ctc";
 
@@ -117,12 +117,12 @@ impl Labels {
         let longest = match targets.shape()[..] {
             [rows, longest] if rows == batch => longest,
             _ => {
-                let rule = format!("it must be [{batch}, length]");
+                let rule = format!("they must be [{batch}, length]");
                 return Err(Error::shape(NAME, "the targets", targets.shape(), rule));
             }
         };
         check_lengths(NAME, input_lengths, batch, steps)?;
-        check_lengths(NAME, target_lengths, batch, longest)?;
+        check_lengths_of(NAME, "target", "labels", target_lengths, batch, longest)?;
         if blank as usize >= classes {
             let rule = format!("below the {classes} classes");
             return Err(Error::value(NAME, "the blank", f64::from(blank), rule));

@@ -2,7 +2,7 @@
 
 use lexigrad_tensor::{Element, Error, Ids, Reduction, Result, Tensor};
 
-use super::{check_same_shape, reduce};
+use super::{check_numbers, check_same_shape, check_shape_of, mean_over_classes, reduce};
 
 /// `mean of x where y = 1, max(0, margin - x) where y = -1`, x a distance, x and y of one shape.
 ///
@@ -61,10 +61,10 @@ pub fn multi_margin<T: Element>(
         ));
     };
     if *targets.shape() != [batch] {
-        let rule = format!("it must be [{batch}], one for each row");
+        let rule = format!("they must be [{batch}], one for each row");
         return Err(Error::shape(NAME, "the targets", targets.shape(), rule));
     }
-    targets.check_range(NAME, classes)?;
+    targets.check_targets(NAME, classes)?;
     if !matches!(options.p, 1 | 2) {
         return Err(Error::value(NAME, "p", f64::from(options.p), "1 or 2"));
     }
@@ -81,8 +81,9 @@ pub fn multi_margin<T: Element>(
         parts = parts.mul(&weight.index_select(0, targets)?.unsqueeze(-1)?)?;
     }
     let itself = targets.one_hot::<T>(classes)?.mask(|hot| hot > T::zero());
+    let parts = parts.masked_fill(&itself, T::zero())?;
     Ok(reduce(
-        parts.masked_fill(&itself, T::zero())?.mean_axes(&[1])?,
+        mean_over_classes(&parts, classes)?,
         options.reduction,
     ))
 }
@@ -109,19 +110,18 @@ pub fn margin_ranking<T: Element>(
     margin: T,
     reduction: Reduction,
 ) -> Result<Tensor<T>> {
-    check_same_shape("margin_ranking", a, y)?;
-    check_same_shape("margin_ranking", b, y)?;
-    check_signs("margin_ranking", y)?;
+    const NAME: &str = "margin_ranking";
+    for input in [("the first input", a), ("the second input", b)] {
+        check_shape_of(NAME, input, ("the target", y))?;
+    }
+    check_signs(NAME, y)?;
     let losses = a.sub(b)?.mul(y)?.neg().add_scalar(margin).relu();
     Ok(reduce(losses, reduction))
 }
 
 /// Checks that every target is 1 or -1.
 pub(super) fn check_signs<T: Element>(name: &'static str, y: &Tensor<T>) -> Result<()> {
-    match y.values().iter().find(|y| y.abs() != T::one()) {
-        Some(value) => Err(Error::value(name, "a target", value.as_f64(), "1 or -1")),
-        None => Ok(()),
-    }
+    check_numbers(name, y, ("target", "1 or -1"), |y| y.abs() == T::one())
 }
 
 /// [`hinge_embedding`] as a module. PyTorch: `nn.HingeEmbeddingLoss`.

@@ -2,7 +2,7 @@
 
 use lexigrad_tensor::{Element, Error, Reduction, Result, Tensor};
 
-use super::{check_same_shape, reduce};
+use super::{check_same_shape, mean_over_classes, reduce};
 
 const NAME: &str = "multi_label_soft_margin";
 
@@ -45,7 +45,7 @@ pub fn multi_label_soft_margin<T: Element>(
         }
         losses = losses.mul(weight)?;
     }
-    Ok(reduce(losses.mean_axes(&[-1])?, reduction))
+    Ok(reduce(mean_over_classes(&losses, classes)?, reduction))
 }
 
 /// [`multi_label_soft_margin`] as a module. PyTorch: `nn.MultiLabelSoftMarginLoss`.

@@ -44,7 +44,7 @@ pub fn nll<T: Element>(x: &Tensor<T>, targets: &Ids, options: &NllOptions<T>) ->
     };
     if targets.shape()[..] != *outer {
         let rule = format!(
-            "it must be that of the input {} without its classes",
+            "they must have that of the input {} without its classes",
             x.shape()
         );
         return Err(Error::shape(NAME, "the targets", targets.shape(), rule));
@@ -60,7 +60,7 @@ pub fn nll<T: Element>(x: &Tensor<T>, targets: &Ids, options: &NllOptions<T>) ->
         .zip(&ignored)
         .map(|(&t, &skip)| if skip { 0 } else { t });
     let counted = Ids::from_vec(counted.collect(), targets.shape())?;
-    counted.check_range(NAME, classes)?;
+    counted.check_targets(NAME, classes)?;
     let ignored = Mask::new(ignored, targets.shape())?;
     let mut weights = match &options.weight {
         Some(weight) if *weight.shape() != [classes] => {

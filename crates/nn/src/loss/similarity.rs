@@ -1,9 +1,9 @@
 //! Losses that bring vectors together or apart.
 
-use lexigrad_tensor::{Element, Error, Reduction, Result, Tensor};
+use lexigrad_tensor::{Element, Error, Norm, Reduction, Result, Tensor};
 
 use super::margin::check_signs;
-use super::{check_same_shape, reduce};
+use super::{check_shape_of, reduce};
 
 /// `mean of 1 - cos(a, b) where y = 1, max(0, cos(a, b) - margin) where y = -1`, `a` and `b: [.., D]`, `y: [..]`.
 ///
@@ -28,7 +28,7 @@ pub fn cosine_embedding<T: Element>(
     reduction: Reduction,
 ) -> Result<Tensor<T>> {
     const NAME: &str = "cosine_embedding";
-    check_same_shape(NAME, a, b)?;
+    check_shape_of(NAME, ("the second input", b), ("the first input", a))?;
     if a.rank() == 0 || a.shape()[..a.rank() - 1] != y.shape()[..] {
         let rule = format!(
             "it must be that of the vectors {} without their last axis",
@@ -51,7 +51,8 @@ pub fn cosine_embedding<T: Element>(
 }
 
 /// `mean of max(0, d(a, p) - d(a, n) + margin)` for an anchor a, a positive p and a negative n, all `[.., D]`,
-/// `d(x, y) = (Σ |x - y + eps|^p)^(1/p)`; with `swap` n is compared with the nearer one of a and p.
+/// `d(x, y) = (Σ |x - y + eps|^p)^(1/p)`; with `swap` n is compared with the nearer one of a and p. A distance of 0, which needs an
+/// eps of 0, has zero gradients.
 ///
 /// ```
 /// use lexigrad_nn::{TripletMarginLoss, triplet_margin};
@@ -73,18 +74,14 @@ pub fn triplet_margin<T: Element>(
     options: &TripletMarginLoss,
 ) -> Result<Tensor<T>> {
     const NAME: &str = "triplet_margin";
-    check_same_shape(NAME, positive, anchor)?;
-    check_same_shape(NAME, negative, anchor)?;
+    for other in [("the positive", positive), ("the negative", negative)] {
+        check_shape_of(NAME, other, ("the anchor", anchor))?;
+    }
     if options.p.is_nan() || options.p <= 0.0 {
         return Err(Error::value(NAME, "p", options.p, "positive"));
     }
     let distance = |x: &Tensor<T>, y: &Tensor<T>| -> Result<Tensor<T>> {
-        let apart = x.sub(y)?.add_scalar(T::from_f64(options.eps)).abs();
-        let (power, inverse) = (T::from_f64(options.p), T::from_f64(1.0 / options.p));
-        if options.p == 2.0 {
-            return Ok(apart.square().sum_axes(&[-1])?.sqrt());
-        }
-        Ok(apart.powf(power).sum_axes(&[-1])?.powf(inverse))
+        norm(&x.sub(y)?.add_scalar(T::from_f64(options.eps)), options.p)
     };
     let mut far = distance(anchor, negative)?;
     if options.swap {
@@ -96,6 +93,28 @@ pub fn triplet_margin<T: Element>(
         .add_scalar(margin)
         .relu();
     Ok(reduce(losses, options.reduction))
+}
+
+/// `(Σ |x|^p)^(1/p)` over the last axis, the largest |x| for an infinite p; an x of 0 and a norm of 0 have no gradient.
+fn norm<T: Element>(x: &Tensor<T>, p: f64) -> Result<Tensor<T>> {
+    if p == 1.0 {
+        return x.norm(Norm::L1, &[-1]);
+    }
+    if p == 2.0 {
+        return x.norm(Norm::L2, &[-1]);
+    }
+    if p == f64::INFINITY {
+        return x.norm(Norm::Infinity, &[-1]);
+    }
+    let powers = power_from_zero(&x.abs(), p)?;
+    power_from_zero(&powers.sum_axes(&[-1])?, 1.0 / p)
+}
+
+/// `x^p` for x from 0 on; the gradient at 0 is 0, at every order.
+fn power_from_zero<T: Element>(x: &Tensor<T>, p: f64) -> Result<Tensor<T>> {
+    let zero = x.detach().mask(|x| x == T::zero());
+    let elsewhere = x.masked_fill(&zero, T::one())?.powf(T::from_f64(p));
+    elsewhere.masked_fill(&zero, T::zero())
 }
 
 /// [`cosine_embedding`] as a module. PyTorch: `nn.CosineEmbeddingLoss`.

@@ -65,7 +65,7 @@ impl<T: Element> LearnedPositions<T> {
         let (longest, length) = (shape[0], length_of(NAME, x, shape[1])?);
         if first.checked_add(length).is_none_or(|end| end > longest) {
             let rest = longest.saturating_sub(first);
-            let rule = format!("from position {first} on there are {rest}");
+            let rule = format!("its length must be at most {rest}, the positions from {first} on");
             return Err(Error::shape(NAME, "the input", x.shape(), rule));
         }
         x.add(&self.weight.value().narrow(0, first, length)?)

@@ -1,7 +1,7 @@
 //! Cross-entropy of rows of logits with a class label each.
 
 use super::reduce::sum_lanes;
-use super::softmax::row_normaliser;
+use super::softmax::{row_normaliser, without_normaliser};
 use super::{PartKernel, for_each_part};
 use crate::element::Element;
 
@@ -49,7 +49,7 @@ fn short_row_normaliser<T: Element>(x: &[T]) -> (T, T) {
     let larger = |max: T, &x: &T| if x > max || x.is_nan() { x } else { max };
     let max = x.iter().fold(T::neg_infinity(), larger);
     if max.is_infinite() {
-        return (max, T::zero());
+        return without_normaliser(max);
     }
     let sum = x
         .iter()
@@ -95,7 +95,7 @@ pub(crate) struct Forward<'a, T> {
     pub(crate) normalisers: &'a [(T, T)],
 }
 
-/// `out = w (softmax x - (1 - s) onehot t - s / C)`; zeros where w is 0.
+/// `out = w (softmax x - (1 - s) onehot t - s / C)`; zeros where w is 0, and for a row of -inf.
 pub(crate) fn cross_entropy_backward<T: Element>(forward: &Forward<'_, T>, out: &mut [T]) {
     let classes = forward.classes;
     for_each_part(out, classes, classes * 4, forward);
@@ -108,11 +108,11 @@ impl<T: Element> PartKernel<T> for Forward<'_, T> {
         let spread = self.smoothing / T::from_f64(classes as f64);
         for (row, out) in (first..).zip(out.chunks_exact_mut(classes.max(1))) {
             let weight = self.weights[row];
-            if weight == T::zero() {
+            let (max, log_sum) = self.normalisers[row];
+            if weight == T::zero() || log_sum == T::infinity() {
                 out.fill(T::zero());
                 continue;
             }
-            let (max, log_sum) = self.normalisers[row];
             let x = &self.logits[row * classes..(row + 1) * classes];
             for (out, &x) in out.iter_mut().zip(x) {
                 *out = weight * (((x - max) - log_sum).exp_nonpositive_() - spread);

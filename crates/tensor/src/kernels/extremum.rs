@@ -3,7 +3,7 @@
 use super::{PartKernel, for_each_part};
 use crate::element::Element;
 
-/// `out[o, a, i] = grad[o, i] / count` where `x[o, a, i] = y[o, i]`, which holds count times along a, and 0 elsewhere.
+/// `out[o, a, i] = grad[o, i] / count` where `x[o, a, i] = y[o, i]`, which holds count times along a, and 0 elsewhere. NaN equals NaN.
 pub(crate) fn extremum_backward<T: Element>(
     x: &[T],
     y: &[T],
@@ -20,6 +20,12 @@ pub(crate) fn extremum_backward<T: Element>(
         inner,
     };
     for_each_part(out, axis * inner, 2 * axis * inner, &kernel);
+}
+
+/// Whether x is the extremum y, which is NaN if there is one.
+#[inline(always)]
+pub(crate) fn wins<T: Element>(x: T, y: T) -> bool {
+    (x == y) | (x.is_nan() & y.is_nan())
 }
 
 struct ExtremumBackward<'a, T> {
@@ -45,20 +51,15 @@ impl<T: Element> PartKernel<T> for ExtremumBackward<'_, T> {
             share.fill(T::zero());
             for row in x.chunks_exact(inner) {
                 for (count, (x, y)) in share.iter_mut().zip(row.iter().zip(y)) {
-                    *count += if x == y { T::one() } else { T::zero() };
+                    *count += if wins(*x, *y) { T::one() } else { T::zero() };
                 }
             }
             for (share, &grad) in share.iter_mut().zip(grad) {
-                // A NaN wins but equals nothing: its group of none is left without a gradient.
-                *share = if *share > T::zero() {
-                    grad / *share
-                } else {
-                    T::zero()
-                };
+                *share = grad / *share;
             }
             for (row, out) in x.chunks_exact(inner).zip(out.chunks_exact_mut(inner)) {
                 for ((out, &share), (x, y)) in out.iter_mut().zip(&share).zip(row.iter().zip(y)) {
-                    *out = if x == y { share } else { T::zero() };
+                    *out = if wins(*x, *y) { share } else { T::zero() };
                 }
             }
         }

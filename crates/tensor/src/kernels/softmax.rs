@@ -32,11 +32,13 @@ pub(super) fn row_max<T: Element>(x: &[T]) -> T {
 }
 
 /// The largest element m of a row, and `ln Σ e^(x - m)`; kept apart, since their sum would lose the digits of the second.
+///
+/// Without a largest number they are as [`without_normaliser`] says.
 #[inline(always)]
 pub(super) fn row_normaliser<T: Element>(x: &[T]) -> (T, T) {
     let max = row_max(x);
     if max.is_infinite() {
-        return (max, T::zero());
+        return without_normaliser(max);
     }
     let (chunks, rest) = x.as_chunks::<16>();
     let mut lanes = [T::zero(); 16];
@@ -49,6 +51,19 @@ pub(super) fn row_normaliser<T: Element>(x: &[T]) -> (T, T) {
         *lane += (x - max).exp_nonpositive_();
     }
     (max, sum_lanes(&lanes).ln_())
+}
+
+/// The normaliser of a row whose largest element is infinite.
+///
+/// A row of -inf has no distribution: with infinity as the second term each probability is 0, and each logarithm -inf. A row that
+/// holds +inf has no limit: with NaN everything is NaN, as in [`softmax`].
+#[inline(always)]
+pub(super) fn without_normaliser<T: Element>(max: T) -> (T, T) {
+    if max == T::neg_infinity() {
+        (T::zero(), T::infinity())
+    } else {
+        (max, T::nan())
+    }
 }
 
 /// `out = e^x / Σ e^x` for each row; zeros for a row of -inf.
@@ -103,7 +118,7 @@ fn divide_by_sum<T: Element>(row: &mut [T]) {
     }
 }
 
-/// `out = x - ln Σ e^x` for each row.
+/// `out = x - ln Σ e^x` for each row; -inf for a row of -inf.
 pub(crate) fn log_softmax<T: Element>(x: &[T], columns: usize, out: &mut [T]) {
     let work = columns * WORK_PER_ELEMENT;
     for_each_part(out, columns, work, &LogSoftmax { x, columns });
@@ -128,7 +143,7 @@ impl<T: Element> PartKernel<T> for LogSoftmax<'_, T> {
     }
 }
 
-/// `out = ln Σ e^x`, one for each row.
+/// `out = ln Σ e^x`, one for each row; -inf of a row of -inf, infinity of one that holds it and no NaN.
 pub(crate) fn logsumexp<T: Element>(x: &[T], columns: usize, out: &mut [T]) {
     let work = columns * WORK_PER_ELEMENT;
     for_each_part(out, 1, work, &LogSumExp { x, columns });
@@ -144,8 +159,14 @@ impl<T: Element> PartKernel<T> for LogSumExp<'_, T> {
     fn run(&self, first: usize, out: &mut [T]) {
         let &Self { x, columns } = self;
         for (row, out) in (first..).zip(out) {
-            let (max, log_sum) = row_normaliser(&x[row * columns..][..columns]);
-            *out = max + log_sum;
+            let x = &x[row * columns..][..columns];
+            let (max, log_sum) = row_normaliser(x);
+            *out = if log_sum.is_finite() {
+                max + log_sum
+            } else {
+                let larger = |max: T, &x: &T| if x > max || x.is_nan() { x } else { max };
+                x.iter().fold(T::neg_infinity(), larger)
+            };
         }
     }
 }
@@ -179,7 +200,7 @@ impl<T: Element> PartKernel<T> for SoftmaxBackward<'_, T> {
     }
 }
 
-/// `out = g - e^y Σ g` for each row of a log-softmax y and its cotangent g.
+/// `out = g - e^y Σ g` for each row of a log-softmax y and its cotangent g; zeros for a row of -inf.
 pub(crate) fn log_softmax_backward<T: Element>(y: &[T], grad: &[T], columns: usize, out: &mut [T]) {
     let kernel = LogSoftmaxBackward { y, grad, columns };
     for_each_part(out, columns, columns * WORK_PER_ELEMENT, &kernel);
@@ -200,12 +221,22 @@ impl<T: Element> PartKernel<T> for LogSoftmaxBackward<'_, T> {
                 &y[row * columns..][..columns],
                 &grad[row * columns..][..columns],
             );
+            if is_without_distribution(y) {
+                out.fill(T::zero());
+                continue;
+            }
             let total = sum_lanes(g);
             for (out, (&y, &g)) in out.iter_mut().zip(y.iter().zip(g)) {
                 *out = g - y.exp_nonpositive_() * total;
             }
         }
     }
+}
+
+/// Whether a log-softmax is -inf throughout; a row with a number is told by its first element, as a rule.
+#[inline(always)]
+pub(crate) fn is_without_distribution<T: Element>(y: &[T]) -> bool {
+    y.iter().all(|&y| y == T::neg_infinity())
 }
 
 #[cfg(test)]

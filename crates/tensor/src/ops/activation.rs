@@ -64,7 +64,8 @@ impl<T: Element> Elementwise<T> for Relu {
 
     #[inline(always)]
     fn df(self, y: T) -> T {
-        if y > T::zero() { T::one() } else { T::zero() }
+        // A NaN passes its gradient on.
+        if y <= T::zero() { T::zero() } else { T::one() }
     }
 
     fn derivative(self, y: &Tensor<T>) -> Result<Tensor<T>> {

@@ -3,6 +3,7 @@
 use crate::element::Element;
 use crate::error::Result;
 use crate::kernels::elementwise;
+use crate::kernels::extremum::wins;
 use crate::kernels::strided::{View, zip_strided};
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::tensor::Tensor;
@@ -158,8 +159,10 @@ struct Extremum {
 }
 
 impl Extremum {
+    /// Whether x is taken and not y, if they are not alike.
     fn prefers<T: Element>(&self, x: T, y: T) -> bool {
-        if self.minimum { x < y } else { x > y }
+        let beyond = if self.minimum { x < y } else { x > y };
+        beyond || x.is_nan()
     }
 }
 
@@ -174,15 +177,14 @@ impl<T: Element> Op<T> for Extremum {
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         zip(self.name, inputs[0], inputs[1], |x, y| {
-            let first = self.prefers(x, y) || x.is_nan();
-            if first { x } else { y }
+            if self.prefers(x, y) { x } else { y }
         })
     }
 
-    /// The gradient goes to the side that was taken; half to each where they are equal.
+    /// The gradient goes to the side that was taken; half to each where they are equal, or both NaN.
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
         let share = |x: T, y: T| {
-            if x == y {
+            if wins(x, y) {
                 T::from_f64(0.5)
             } else if self.prefers(x, y) {
                 T::one()
@@ -239,6 +241,8 @@ impl<T: Element> Tensor<T> {
 
     /// `z = max(x, y)` element by element, broadcast; NaN if one is NaN. Equal elements share the gradient by halves.
     ///
+    /// A NaN is taken, so it gets the gradient, where PyTorch gives all of it to both sides.
+    ///
     /// # Errors
     /// If the shapes do not broadcast.
     pub fn maximum(&self, other: &Self) -> Result<Self> {
@@ -250,6 +254,8 @@ impl<T: Element> Tensor<T> {
     }
 
     /// `z = min(x, y)` element by element, broadcast; NaN if one is NaN. Equal elements share the gradient by halves.
+    ///
+    /// A NaN is taken, as by [`maximum`](Self::maximum).
     ///
     /// # Errors
     /// If the shapes do not broadcast.

@@ -82,7 +82,7 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
         })
     }
 
-    /// `dx = g w (softmax x - (1 - s) onehot t - s / C)`
+    /// `dx = g w (softmax x - (1 - s) onehot t - s / C)`; 0 for a row that does not count or is -inf throughout
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
         let logits = saved.input(0);
         let scale = self.scale(&cotangent)?;
@@ -91,11 +91,10 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
                 .softmax(-1)?
                 .sub(&self.smooth_targets(logits.shape()[1])?)?;
             let gradient = difference.mul(&scale.unsqueeze(-1)?)?;
-            let Some(weights) = &self.weights else {
-                return Ok(Cotangents::one(gradient));
-            };
-            let ignored = weights.unsqueeze(-1)?.mask(|weight| weight == T::zero());
-            return Ok(Cotangents::one(gradient.masked_fill(&ignored, T::zero())?));
+            return Ok(Cotangents::one(match self.without_gradient()? {
+                Some(rows) => gradient.masked_fill(&rows, T::zero())?,
+                None => gradient,
+            }));
         }
         let (logits_values, weights) = (logits.read()?, scale.read()?);
         let forward = kernels::Forward {
@@ -126,6 +125,20 @@ impl<T: Element> CrossEntropy<T> {
             None => Ok(each),
             Some(weights) => each.mul(weights),
         }
+    }
+
+    /// The rows that do not count or are -inf throughout: `[rows, 1]`; none if there are none.
+    fn without_gradient(&self) -> Result<Option<Mask>> {
+        let weights = self.weights.as_ref().map(Tensor::values);
+        let counts = |row: usize| weights.as_ref().is_none_or(|all| all[row] != T::zero());
+        let rows = self.normalisers.iter().enumerate();
+        let without = rows.map(|(row, &(_, log_sum))| !counts(row) || log_sum == T::infinity());
+        let without: Vec<bool> = without.collect();
+        if !without.contains(&true) {
+            return Ok(None);
+        }
+        let shape = [without.len(), 1];
+        Mask::new(without, shape).map(Some)
     }
 
     /// `(1 - s) onehot t + s / C`: `[rows, C]`; a row that does not count is as good as any.
@@ -163,7 +176,8 @@ pub fn cross_entropy<T: Element>(logits: &Tensor<T>, targets: &Ids) -> Result<Te
 
 /// [`cross_entropy`] with class weights, an ignored label, label smoothing or another reduction.
 ///
-/// If no target counts, the mean is 0 with zero gradients, where PyTorch's is NaN.
+/// If no target counts, the mean is 0 with zero gradients, where PyTorch's is NaN. The loss of a row of -inf is infinite with zero
+/// gradients, as that of [`log_softmax`](Tensor::log_softmax), where PyTorch's is NaN.
 ///
 /// # Errors
 /// If the shapes do not fit, a target is no class, or the smoothing is not between 0 and 1.

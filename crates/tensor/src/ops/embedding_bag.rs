@@ -244,7 +244,7 @@ pub fn embedding_bag_weighted<T: Element>(
         return Err(Error::other("embedding_bag", message));
     }
     if *weights.shape() != [bags.ids().len()] {
-        let rule = format!("it must be [{}], one for each id", bags.ids().len());
+        let rule = format!("they must be [{}], one for each id", bags.ids().len());
         return Err(Error::shape(
             "embedding_bag",
             "the weights",

@@ -134,6 +134,11 @@ impl<T: Element> Op<T> for Scatter {
     }
 }
 
+/// Checks that the ids lie within an axis of this size.
+fn check_along(operation: &'static str, axis: usize, size: usize, ids: &Ids) -> Result<()> {
+    ids.check_below(operation, size, || format!("axis {axis} of size {size}"))
+}
+
 impl<T: Element> Tensor<T> {
     /// `y[.., j, ..] = x[.., ids[j], ..]` along `axis`: `x: [.., n, ..]`, `ids: [m]`, `y: [.., m, ..]`.
     ///
@@ -152,10 +157,10 @@ impl<T: Element> Tensor<T> {
         let axis = self.shape().axis("index_select", axis)?;
         let size = self.shape()[axis];
         if ids.shape().rank() != 1 {
-            let rule = "it must have one axis";
+            let rule = "they must have one axis";
             return Err(Error::shape("index_select", "the ids", ids.shape(), rule));
         }
-        ids.check_range("index_select", size)?;
+        check_along("index_select", axis, size, ids)?;
         let ids = ids.clone();
         apply(IndexSelect(Along { axis, size, ids }), &[self])
     }
@@ -195,8 +200,13 @@ impl<T: Element> Tensor<T> {
     pub fn scatter_add(&self, axis: isize, ids: &Ids, values: &Self) -> Result<Self> {
         let along = self.along_ids("scatter_add", axis, ids)?;
         if values.shape() != ids.shape() {
-            let rule = format!("it must be that of the ids, {}", ids.shape());
-            return Err(Error::shape("scatter_add", "values", values.shape(), rule));
+            let rule = format!("they must have that of the ids, {}", ids.shape());
+            return Err(Error::shape(
+                "scatter_add",
+                "the values",
+                values.shape(),
+                rule,
+            ));
         }
         self.add(&apply(Scatter(along), &[values])?)
     }
@@ -211,12 +221,12 @@ impl<T: Element> Tensor<T> {
         }
         if fitting != *ids.shape() {
             let rule = format!(
-                "beside axis {axis} it must equal the tensor's, {}",
+                "beside axis {axis} they must have the tensor's, {}",
                 self.shape()
             );
             return Err(Error::shape(operation, "the ids", ids.shape(), rule));
         }
-        ids.check_range(operation, size)?;
+        check_along(operation, axis, size, ids)?;
         let ids = ids.clone();
         Ok(Along { axis, size, ids })
     }

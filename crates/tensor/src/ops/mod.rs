@@ -15,7 +15,7 @@
 //! | `masked_fill` `where_mask` `tril` `triu` | a choice by mask | G where chosen | `select.rs` |
 //! | `sum` `mean` | Σ x, Σ x / n | G repeated, G / n repeated | `reduce.rs` |
 //! | `max` `min` | over axes | G shared by the winners | `reduce.rs` |
-//! | `var` | Σ (x - mean)² / (n - c) | composed | `reduce.rs` |
+//! | `var` `std` | Σ (x - mean)² / (n - c), its root | composed | `reduce.rs` |
 //! | `softmax` `log_softmax` `logsumexp` | e^x / Σ e^x, x - ln Σ e^x, ln Σ e^x | y (G - Σ G y), G - e^y Σ G, G softmax x | `softmax.rs` |
 //! | `matmul` | A B | G Bᵀ, Aᵀ G | `matmul.rs` |
 //! | `sampled_matmul` | elements of A Cᵀ | Σ G c by bag, Σ G a by id | `sampled.rs` |

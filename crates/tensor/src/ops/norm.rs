@@ -35,12 +35,13 @@ impl<T: Element> Op<T> for L2 {
         Ok(inputs[0].constant().square().sum_keep(&self.axes)?.sqrt())
     }
 
-    /// `dx = g x / y`, 0 where all x are 0
+    /// `dx = g x / y`, 0 where all x are 0, and so at the next orders
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
         let (x, y) = (saved.input(0), saved.output());
         let zero = y.constant().mask(|y| y == T::zero());
         let length = y.masked_fill(&zero, T::one())?;
-        Ok(Cotangents::one(cotangent.div(&length)?.mul(x)?))
+        let factor = cotangent.div(&length)?.masked_fill(&zero, T::zero())?;
+        Ok(Cotangents::one(factor.mul(x)?))
     }
 }
 
@@ -56,7 +57,7 @@ impl<T: Element> Tensor<T> {
     /// # Ok::<(), lexigrad_tensor::Error>(())
     /// ```
     ///
-    /// The gradient of the norm of zeros is 0; equal largest ones share the gradient evenly.
+    /// The gradient of the norm of zeros is 0, at every order; equal largest ones share the gradient evenly.
     ///
     /// # Errors
     /// If an axis does not exist or is named twice; for the largest, if there is no element.
@@ -101,7 +102,8 @@ impl<T: Element> Tensor<T> {
 /// # Errors
 /// If the shapes do not broadcast or there is no such axis.
 ///
-/// PyTorch: `cosine_similarity`, whose eps is 1e-8 by default.
+/// PyTorch: `cosine_similarity`, whose eps is 1e-8 by default. Difference: where a norm is below eps the gradient is the derivative of
+/// this formula, eps being a constant; PyTorch's is that of the norm.
 pub fn cosine_similarity<T: Element>(
     a: &Tensor<T>,
     b: &Tensor<T>,

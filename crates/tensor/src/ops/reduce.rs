@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::norm::Norm;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
@@ -145,7 +146,7 @@ impl<T: Element> Op<T> for SumAll {
     }
 }
 
-/// The largest (or smallest) element over some axes, kept at size 1; equal ones share the gradient evenly.
+/// The largest (or smallest) element over some axes, kept at size 1, NaN if there is one; equal ones share the gradient evenly.
 struct Extremum<T> {
     name: &'static str,
     reduction: Reduction,
@@ -206,12 +207,14 @@ impl<T: Element> Extremum<T> {
         let (x, y) = (x.read()?, winners.read()?);
         let ties = Tensor::build(winners.shape(), |out| {
             for (out, (x, y)) in out.iter_mut().zip(x.iter().zip(y.iter())) {
-                *out = if x == y { T::one() } else { T::zero() };
+                *out = if extremum::wins(*x, *y) {
+                    T::one()
+                } else {
+                    T::zero()
+                };
             }
         })?;
-        let counts = self.reduction.run(&ties, kernels::sum_axis)?;
-        // A NaN wins but equals nothing: its group of none is left without a gradient.
-        ties.div(&counts.maximum(&Tensor::ones([]))?)
+        ties.div(&self.reduction.run(&ties, kernels::sum_axis)?)
     }
 }
 
@@ -275,10 +278,13 @@ impl<T: Element> Tensor<T> {
             .mul_scalar(T::from_f64(count as f64).recip()))
     }
 
-    /// The largest element over `axes`, which are taken away; NaN if there is one. Equal ones share the gradient evenly.
+    /// The largest element over `axes`, which are taken away; NaN if there is one. Equal ones share the gradient evenly, and so do
+    /// NaN.
     ///
     /// # Errors
-    /// If an axis does not exist or is named twice, or there is no element to take. PyTorch: `amax`.
+    /// If an axis does not exist or is named twice, or there is no element to take.
+    ///
+    /// PyTorch: `amax`, which gives every element a gradient of NaN if there is one.
     pub fn max_axes(&self, axes: &[isize]) -> Result<Self> {
         let dropped = Reduction::new("max", self.shape(), axes)?.dropped();
         self.max_keep(axes)?.reshape(dropped)
@@ -292,10 +298,13 @@ impl<T: Element> Tensor<T> {
         self.extremum("max", kernels::max_axis, axes)
     }
 
-    /// The smallest element over `axes`, which are taken away; NaN if there is one. Equal ones share the gradient evenly.
+    /// The smallest element over `axes`, which are taken away; NaN if there is one. Equal ones share the gradient evenly, and so do
+    /// NaN.
     ///
     /// # Errors
-    /// If an axis does not exist or is named twice, or there is no element to take. PyTorch: `amin`.
+    /// If an axis does not exist or is named twice, or there is no element to take.
+    ///
+    /// PyTorch: `amin`, which gives every element a gradient of NaN if there is one.
     pub fn min_axes(&self, axes: &[isize]) -> Result<Self> {
         let dropped = Reduction::new("min", self.shape(), axes)?.dropped();
         self.min_keep(axes)?.reshape(dropped)
@@ -340,6 +349,39 @@ impl<T: Element> Tensor<T> {
         let degrees = T::from_f64(count.saturating_sub(correction) as f64);
         let centred = self.sub(&self.mean_keep(axes)?)?;
         Ok(centred.square().sum_keep(axes)?.mul_scalar(degrees.recip()))
+    }
+
+    /// `y = √(Σ (x - mean)² / (n - correction))` over the n elements of `axes`, which are taken away.
+    ///
+    /// The gradient is 0 where the deviation is 0, at every order.
+    ///
+    /// ```
+    /// use lexigrad_tensor::Tensor;
+    /// let x: Tensor = Tensor::new([[1.0, 3.0], [5.0, 5.0]]);
+    /// assert_eq!(x.std_axes(&[-1], 0)?.to_vec(), [1.0, 0.0]);
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice.
+    ///
+    /// PyTorch: `std(axes, correction=correction)`; its default correction is 1.
+    pub fn std_axes(&self, axes: &[isize], correction: usize) -> Result<Self> {
+        let dropped = Reduction::new("std", self.shape(), axes)?.dropped();
+        self.std_keep(axes, correction)?.reshape(dropped)
+    }
+
+    /// [`std_axes`](Self::std_axes) with the axes kept at size 1.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice.
+    pub fn std_keep(&self, axes: &[isize], correction: usize) -> Result<Self> {
+        let count = Reduction::new("std", self.shape(), axes)?.count();
+        let degrees = T::from_f64(count.saturating_sub(correction) as f64);
+        let centred = self.sub(&self.mean_keep(axes)?)?;
+        Ok(centred
+            .norm_keep(Norm::L2, axes)?
+            .mul_scalar(degrees.sqrt().recip()))
     }
 
     /// The index of the largest element along `axis`, the first of equal ones: `[.., n, ..]` to `[.., ..]`. Not differentiable.

@@ -114,10 +114,15 @@ pub fn scatter_rows<T: Element>(values: &Tensor<T>, ids: &Ids, rows: usize) -> R
     let fits = values.rank() == ids.shape().rank() + 1 && values.shape().starts_with(ids.shape());
     if !fits {
         let rule = format!(
-            "it must be the shape of the ids, {}, and one axis more",
+            "they must have that of the ids, {}, and one axis more",
             ids.shape()
         );
-        return Err(Error::shape("scatter_rows", "values", values.shape(), rule));
+        return Err(Error::shape(
+            "scatter_rows",
+            "the values",
+            values.shape(),
+            rule,
+        ));
     }
     let ids = ids.clone();
     apply(ScatterRows { ids, rows }, &[values])

@@ -77,10 +77,10 @@ pub(super) fn segment_expand<T: Element>(
 pub fn bag_sum<T: Element>(values: &Tensor<T>, bags: &Bags) -> Result<Tensor<T>> {
     if values.rank() != 2 || values.shape()[0] != bags.ids().len() {
         let rule = format!(
-            "it must be [{}, dim], one row for each entry",
+            "they must be [{}, dim], one row for each entry",
             bags.ids().len()
         );
-        return Err(Error::shape("bag_sum", "values", values.shape(), rule));
+        return Err(Error::shape("bag_sum", "the values", values.shape(), rule));
     }
     let segments = Segments {
         bags: bags.clone(),
@@ -222,10 +222,10 @@ fn segment_rows<T: Element>(
     ids: &Ids,
     segments: usize,
 ) -> Result<(Tensor<T>, Shape)> {
-    ids.check_range(operation, segments)?;
+    ids.check_below(operation, segments, || format!("{segments} segments"))?;
     if ids.shape().rank() != 1 || values.shape().first() != Some(&ids.len()) {
-        let rule = format!("its first axis must be that of the ids, {}", ids.shape());
-        return Err(Error::shape(operation, "values", values.shape(), rule));
+        let rule = format!("their first axis must be that of the ids, {}", ids.shape());
+        return Err(Error::shape(operation, "the values", values.shape(), rule));
     }
     let mut shape = values.shape().clone();
     shape.set(0, segments);

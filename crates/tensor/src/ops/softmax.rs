@@ -6,6 +6,7 @@ use crate::element::Element;
 use crate::error::Result;
 use crate::kernels::softmax as kernels;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::ops::select::Mask;
 use crate::tape;
 use crate::tensor::Tensor;
 
@@ -67,13 +68,16 @@ impl<T: Element> Op<T> for LogSoftmax {
         })
     }
 
-    /// `dx = g - e^y Σ g`
+    /// `dx = g - e^y Σ g`; 0 for a row of -inf
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
         let y = saved.output();
         if tape::is_recording() {
             let total = cotangent.sum_keep(&[-1])?;
             let gradient = cotangent.sub(&y.exp().mul(&total)?)?;
-            return Ok(Cotangents::one(gradient));
+            return Ok(Cotangents::one(match rows_without_distribution(y)? {
+                Some(rows) => gradient.masked_fill(&rows, T::zero())?,
+                None => gradient,
+            }));
         }
         let (values, given) = (y.read()?, cotangent.read()?);
         let gradient = Tensor::build(y.shape(), |out| {
@@ -81,6 +85,19 @@ impl<T: Element> Op<T> for LogSoftmax {
         })?;
         Ok(Cotangents::one(gradient))
     }
+}
+
+/// Where a log-softmax is a row of -inf: `[.., 1]`; none if nowhere.
+fn rows_without_distribution<T: Element>(y: &Tensor<T>) -> Result<Option<Mask>> {
+    let rows = y.values();
+    let rows = rows.chunks_exact(columns(y).max(1));
+    let found: Vec<bool> = rows.map(kernels::is_without_distribution).collect();
+    if !found.contains(&true) {
+        return Ok(None);
+    }
+    let mut shape = y.shape().clone();
+    shape.set(y.rank() - 1, 1);
+    Mask::new(found, shape).map(Some)
 }
 
 /// `y = ln Σ e^x` along the last axis, which is kept at size 1.
@@ -121,7 +138,11 @@ impl<T: Element> Tensor<T> {
         apply(op, &[&self.transpose(axis, -1)?])?.transpose(axis, -1)
     }
 
-    /// `y = e^x / Σ e^x` along `axis`; a row of -inf gives zeros, where PyTorch gives NaN.
+    /// `y = e^x / Σ e^x` along `axis`.
+    ///
+    /// A row of -inf has no distribution: `softmax` gives zeros there, `log_softmax` and `logsumexp` give -inf, each with a
+    /// gradient of 0, where PyTorch gives NaN. A row that holds +inf has no limit: `softmax` and `log_softmax` give NaN,
+    /// `logsumexp` +inf, and all three gradients are NaN.
     ///
     /// ```
     /// use lexigrad_tensor::Tensor;
@@ -137,7 +158,7 @@ impl<T: Element> Tensor<T> {
         self.along("softmax", axis, Softmax)
     }
 
-    /// `y = x - ln Σ e^x` along `axis`.
+    /// `y = x - ln Σ e^x` along `axis`; -inf for a row of -inf and NaN for one that holds +inf, as [`softmax`](Self::softmax) says.
     ///
     /// # Errors
     /// If there is no such axis.
@@ -145,7 +166,8 @@ impl<T: Element> Tensor<T> {
         self.along("log_softmax", axis, LogSoftmax)
     }
 
-    /// `y = ln Σ e^x` along `axis`, which is taken away; the gradient of a row of -inf is 0, where PyTorch's is NaN.
+    /// `y = ln Σ e^x` along `axis`, which is taken away; -inf for a row of -inf and +inf for one that holds it, as
+    /// [`softmax`](Self::softmax) says.
     ///
     /// # Errors
     /// If there is no such axis.

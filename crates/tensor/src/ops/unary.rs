@@ -149,10 +149,11 @@ impl<T: Element> Elementwise<T> for Clamp<T> {
 
     #[inline(always)]
     fn df(self, x: T) -> T {
-        if x > self.low && x < self.high {
-            T::one()
-        } else {
+        // A NaN passes its gradient on.
+        if x <= self.low || x >= self.high {
             T::zero()
+        } else {
+            T::one()
         }
     }
 
@@ -229,7 +230,7 @@ impl<T: Element> Tensor<T> {
         unary(self, Abs)
     }
 
-    /// `y = min(max(x, low), high)`; on a bound and beyond it the gradient is 0.
+    /// `y = min(max(x, low), high)`; on a bound and beyond it the gradient is 0. A NaN stays, and passes its gradient on.
     ///
     /// # Errors
     /// If `low` is above `high`, or one is NaN.

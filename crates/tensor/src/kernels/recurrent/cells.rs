@@ -69,7 +69,8 @@ impl<T: Element> Cell<T> for Nonlinearity {
         match self {
             Self::Tanh => values.for_each(|((da, &y), &dh)| *da = dh * (T::one() - y * y)),
             Self::Relu => {
-                values.for_each(|((da, &y), &dh)| *da = if y > T::zero() { dh } else { T::zero() });
+                values
+                    .for_each(|((da, &y), &dh)| *da = if y <= T::zero() { T::zero() } else { dh });
             }
         }
         dhidden.fill(T::zero());
