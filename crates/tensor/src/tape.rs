@@ -107,7 +107,8 @@ impl Tape {
     /// names the operation, the ranges of its inputs, the nearest parameter of `model`, and for a lookup the ids.
     ///
     /// The operation itself returns the error; one that returns no `Result` leaves it to the next, or to the backward pass.
-    /// An infinity is a fault where the inputs had none and none was asked for, as a mask's -inf is.
+    /// An infinity is a fault where a parameter that holds it is read, and where one arises that no input had; one that the user
+    /// gives, as a mask's -inf, is none.
     ///
     /// ```
     /// use lexigrad_tensor::{Param, Tape, Tensor};

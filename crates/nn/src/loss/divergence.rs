@@ -39,7 +39,7 @@ pub fn bce<T: Element>(
     }
     let one = T::one();
     let ln = |x: &Tensor<T>| -> Result<Tensor<T>> {
-        let zero = x.detach().mask(|x| x == T::zero());
+        let zero = x.constant().mask(|x| x == T::zero());
         x.masked_fill(&zero, one)?
             .ln()
             .masked_fill(&zero, T::from_f64(-100.0))
@@ -84,7 +84,7 @@ pub fn kl_div<T: Element>(
     let losses = if log_target {
         p.exp().mul(&p.sub(x)?)?
     } else {
-        let zero = p.detach().mask(|p| p == T::zero());
+        let zero = p.constant().mask(|p| p == T::zero());
         let surprise = p.masked_fill(&zero, T::one())?.ln().sub(x)?;
         p.mul(&surprise)?.masked_fill(&zero, T::zero())?
     };

@@ -44,7 +44,7 @@ pub fn cosine_embedding<T: Element>(
         .mul(b)?
         .sum_axes(&[-1])?
         .div(&squares(a)?.mul(&squares(b)?)?.sqrt())?;
-    let alike = y.detach().mask(|y| y > T::zero());
+    let alike = y.constant().mask(|y| y > T::zero());
     let together = cosine.neg().add_scalar(T::one());
     let apart = cosine.add_scalar(-margin).relu();
     Ok(reduce(together.where_mask(&alike, &apart)?, reduction))

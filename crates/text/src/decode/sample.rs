@@ -38,6 +38,7 @@ impl Default for SampleOptions {
 ///
 /// # Errors
 /// If the temperature is not above 0, or there is no token of a finite score.
+#[track_caller]
 pub fn sample(
     scores: &Tensor,
     options: &SampleOptions,

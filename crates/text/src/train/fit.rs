@@ -55,7 +55,7 @@ pub fn fit<T: Element, R: Rule<T>, B: IntoIterator>(
         for (index, batch) in epoch.progress(items).enumerate() {
             let tape = Tape::new();
             let loss = loss(&batch)?;
-            let value = loss.item()?.as_f64();
+            let value = loss.constant().item()?.as_f64();
             if !value.is_finite() {
                 let place = format!("epoch {}, batch {}", epoch.index() + 1, index + 1);
                 let reason = format!("the loss is {value} at {place}; it must be finite");
