@@ -5,12 +5,12 @@
 use lexigrad_nn::{
     AdaptiveSoftmaxConfig, AttentionMask, BagMode, BatchNorm1d, BceWithLogitsLoss, BilinearConfig,
     CellConfig, Conv1dConfig, CosineEmbeddingLoss, CrossEntropyLoss, CrossEntropyOptions, CtcLoss,
-    Dropout, Elu, EmbeddingBagConfig, EmbeddingConfig, Gelu, HierarchicalSoftmax, HingeEmbeddingLoss,
-    LayerNorm, LeakyRelu, LearnedPositions, Linear, LinearChainCrf, LockedDropout,
-    MarginRankingLoss, Module, MultiMarginLoss, MultiheadAttentionConfig, NegativeSamplingConfig,
-    NllOptions, Nonlinearity, PoolOverTime, RecurrentConfig, Reduction, Relu, RmsNormConfig,
-    RotaryPositions, SampledSoftmaxConfig, Sequential, SharedNegativesConfig, Silu,
-    SinusoidalPositions, Softplus, TransformerConfig, TripletMarginLoss, WordDropout, bce,
+    Dropout, Elu, EmbeddingBagConfig, EmbeddingConfig, Gelu, HierarchicalSoftmax,
+    HingeEmbeddingLoss, LayerNorm, LeakyRelu, LearnedPositions, Linear, LinearChainCrf,
+    LockedDropout, MarginRankingLoss, Module, MultiMarginLoss, MultiheadAttentionConfig,
+    NegativeSamplingConfig, NllOptions, Nonlinearity, PoolOverTime, RecurrentConfig, Reduction,
+    Relu, RmsNormConfig, RotaryPositions, SampledSoftmaxConfig, Sequential, SharedNegativesConfig,
+    Silu, SinusoidalPositions, Softplus, TransformerConfig, TripletMarginLoss, WordDropout, bce,
     bce_with_logits, cross_entropy_probabilities, cross_entropy_with, ctc, huber, kl_div, l1, mse,
     multi_label_soft_margin, multi_margin, nll, smooth_l1, triplet_margin,
 };
@@ -82,7 +82,8 @@ impl Part {
         assert_eq!(detached.len(), count, "{}", self.name);
         let is_ours = |cut: &Cut| cut.operation == "detach" && cut.location.file() == file!();
         for (text, reason) in detached {
-            let one = matches!(&reason, MissingReason::Cut(cuts) if cuts.len() == 1 && is_ours(&cuts[0]));
+            let one =
+                matches!(&reason, MissingReason::Cut(cuts) if cuts.len() == 1 && is_ours(&cuts[0]));
             assert!(one, "{text}");
         }
     }
@@ -119,36 +120,79 @@ fn layers_are_silent() {
     };
     let activations = Sequential::new().with(Linear::new(3, 3, rng)).with(Relu);
     let activations = activations.with(Elu::default()).with(Gelu).with(Silu);
-    let activations = activations.with(LeakyRelu::default()).with(Softplus::default());
+    let activations = activations
+        .with(LeakyRelu::default())
+        .with(Softplus::default());
     for part in [
-        part("embedding", short.build(rng).unwrap(), &[], |m, _| m.forward(&words())),
-        part("bag of maxima", short_bags.build(rng).unwrap(), &[], |m, _| {
-            m.forward(&Bags::from_lists(&[vec![1_u32, 3], vec![]])?)
+        part("embedding", short.build(rng).unwrap(), &[], |m, _| {
+            m.forward(&words())
         }),
+        part(
+            "bag of maxima",
+            short_bags.build(rng).unwrap(),
+            &[],
+            |m, _| m.forward(&Bags::from_lists(&[vec![1_u32, 3], vec![]])?),
+        ),
         part("weighted bag", sum.build(rng).unwrap(), &[&[2]], |m, x| {
             m.forward_weighted(&Bags::from_lists(&[vec![1_u32, 3], vec![]])?, &x[0])
         }),
-        part("linear", Linear::new(3, 2, rng), &[&[2, 3]], |m, x| m.forward(&x[0])),
-        part("sequential", activations, &[&[2, 3]], |m, x| m.forward(&x[0])),
-        part("bilinear", BilinearConfig::new(2, 3, 2).build(rng), &[&[2, 2], &[2, 3]], |m, x| {
-            m.forward(&x[0], &x[1])
-        }),
-        part("layer norm", LayerNorm::new(3), &[&[2, 3]], |m, x| m.forward(&x[0])),
-        part("rms norm", RmsNormConfig::new([3]).build(), &[&[2, 3]], |m, x| m.forward(&x[0])),
-        part("batch norm", BatchNorm1d::new(3), &[&[2, 3]], |m, x| m.forward(&x[0])),
-        part("conv1d", Conv1dConfig::new(2, 3, 2).build(rng).unwrap(), &[&[2, 2, 4]], |m, x| {
+        part("linear", Linear::new(3, 2, rng), &[&[2, 3]], |m, x| {
             m.forward(&x[0])
         }),
-        part("positions", LearnedPositions::new(4, 2, rng), &[&[2, 3, 2]], |m, x| {
-            m.forward(&x[0], 1)
+        part("sequential", activations, &[&[2, 3]], |m, x| {
+            m.forward(&x[0])
         }),
-        loss("rotary", &[&[2, 3, 2]], |_, x| RotaryPositions::new(2)?.forward(&x[0], 1)),
-        loss("sinusoidal", &[&[2, 3, 2]], |_, x| SinusoidalPositions::new(2).forward(&x[0], 1)),
-        loss("dropout", &[&[2, 3]], |_, x| Dropout::new(0.5)?.forward(&x[0])),
-        loss("locked dropout", &[&[2, 3]], |_, x| LockedDropout::new(0.5, 1)?.forward(&x[0])),
-        loss("word dropout", &[&[2, 2, 3]], |_, x| WordDropout::new(0.5)?.forward(&x[0], &words())),
-        loss("maximum", &[&[2, 3, 2]], |_, x| PoolOverTime::Max.forward(&x[0], Some(&[2, 0]))),
-        loss("mean", &[&[2, 3, 2]], |_, x| PoolOverTime::Mean.forward(&x[0], Some(&[2, 0]))),
+        part(
+            "bilinear",
+            BilinearConfig::new(2, 3, 2).build(rng),
+            &[&[2, 2], &[2, 3]],
+            |m, x| m.forward(&x[0], &x[1]),
+        ),
+        part("layer norm", LayerNorm::new(3), &[&[2, 3]], |m, x| {
+            m.forward(&x[0])
+        }),
+        part(
+            "rms norm",
+            RmsNormConfig::new([3]).build(),
+            &[&[2, 3]],
+            |m, x| m.forward(&x[0]),
+        ),
+        part("batch norm", BatchNorm1d::new(3), &[&[2, 3]], |m, x| {
+            m.forward(&x[0])
+        }),
+        part(
+            "conv1d",
+            Conv1dConfig::new(2, 3, 2).build(rng).unwrap(),
+            &[&[2, 2, 4]],
+            |m, x| m.forward(&x[0]),
+        ),
+        part(
+            "positions",
+            LearnedPositions::new(4, 2, rng),
+            &[&[2, 3, 2]],
+            |m, x| m.forward(&x[0], 1),
+        ),
+        loss("rotary", &[&[2, 3, 2]], |_, x| {
+            RotaryPositions::new(2)?.forward(&x[0], 1)
+        }),
+        loss("sinusoidal", &[&[2, 3, 2]], |_, x| {
+            SinusoidalPositions::new(2).forward(&x[0], 1)
+        }),
+        loss("dropout", &[&[2, 3]], |_, x| {
+            Dropout::new(0.5)?.forward(&x[0])
+        }),
+        loss("locked dropout", &[&[2, 3]], |_, x| {
+            LockedDropout::new(0.5, 1)?.forward(&x[0])
+        }),
+        loss("word dropout", &[&[2, 2, 3]], |_, x| {
+            WordDropout::new(0.5)?.forward(&x[0], &words())
+        }),
+        loss("maximum", &[&[2, 3, 2]], |_, x| {
+            PoolOverTime::Max.forward(&x[0], Some(&[2, 0]))
+        }),
+        loss("mean", &[&[2, 3, 2]], |_, x| {
+            PoolOverTime::Mean.forward(&x[0], Some(&[2, 0]))
+        }),
     ] {
         part.check();
     }
@@ -180,24 +224,47 @@ fn layers_over_sequences_are_silent() {
         part("gru", deep.gru(rng).unwrap(), sequences, |m, x| {
             Ok(m.forward_with(&x[0], Some(&[3, 1]), None)?.0)
         }),
-        part("rnn", deep.rnn(Nonlinearity::Tanh, rng).unwrap(), sequences, |m, x| {
-            Ok(m.forward_with(&x[0], Some(&[3, 1]), None)?.0)
+        part(
+            "rnn",
+            deep.rnn(Nonlinearity::Tanh, rng).unwrap(),
+            sequences,
+            |m, x| Ok(m.forward_with(&x[0], Some(&[3, 1]), None)?.0),
+        ),
+        part("lstm cell", cell.lstm(rng), &[&[2, 2]], |m, x| {
+            Ok(m.forward(&x[0], None)?.hidden)
         }),
-        part("lstm cell", cell.lstm(rng), &[&[2, 2]], |m, x| Ok(m.forward(&x[0], None)?.hidden)),
-        part("attention", attention.build(rng).unwrap(), &[&[2, 2, 4]], |m, x| {
-            let keys = Mask::from_lengths(&[2, 0], 2);
-            let mask = AttentionMask {
-                keys: Some(&keys),
-                ..AttentionMask::causal()
-            };
-            m.forward(&x[0], &x[0], &x[0], &mask)
-        }),
-        part("encoder", block.encoder(2, true, rng).unwrap(), &[&[2, 2, 4]], |m, x| {
-            m.forward(&x[0], &AttentionMask::causal())
-        }),
-        part("decoder", block.decoder(2, true, rng).unwrap(), &[&[2, 2, 4], &[2, 2, 4]], |m, x| {
-            m.forward(&x[0], &x[1], &AttentionMask::causal(), &AttentionMask::default())
-        }),
+        part(
+            "attention",
+            attention.build(rng).unwrap(),
+            &[&[2, 2, 4]],
+            |m, x| {
+                let keys = Mask::from_lengths(&[2, 0], 2);
+                let mask = AttentionMask {
+                    keys: Some(&keys),
+                    ..AttentionMask::causal()
+                };
+                m.forward(&x[0], &x[0], &x[0], &mask)
+            },
+        ),
+        part(
+            "encoder",
+            block.encoder(2, true, rng).unwrap(),
+            &[&[2, 2, 4]],
+            |m, x| m.forward(&x[0], &AttentionMask::causal()),
+        ),
+        part(
+            "decoder",
+            block.decoder(2, true, rng).unwrap(),
+            &[&[2, 2, 4], &[2, 2, 4]],
+            |m, x| {
+                m.forward(
+                    &x[0],
+                    &x[1],
+                    &AttentionMask::causal(),
+                    &AttentionMask::default(),
+                )
+            },
+        ),
         part("crf", LinearChainCrf::new(3, rng), &[&[2, 2, 3]], |m, x| {
             m.log_likelihood(&x[0], &Ids::new([[1, 0], [2, 0]])?, &[2, 1])
         }),
@@ -218,7 +285,9 @@ fn losses_are_silent() {
         loss("smooth_l1", TWO, |_, x| smooth_l1(&x[0], &x[1], 0.1, Mean)),
         loss("huber", TWO, |_, x| huber(&x[0], &x[1], 0.1, Mean)),
         loss("bce", TWO, |_, x| bce(&x[0], &x[1], None, Mean)),
-        loss("bce_with_logits", TWO, |_, x| bce_with_logits(&x[0], &x[1], &Default::default())),
+        loss("bce_with_logits", TWO, |_, x| {
+            bce_with_logits(&x[0], &x[1], &Default::default())
+        }),
         loss("bce_with_logits as a module", TWO, |_, x| {
             BceWithLogitsLoss::default().forward(&x[0], &x[1])
         }),
@@ -241,7 +310,9 @@ fn losses_are_silent() {
         loss("cross_entropy of probabilities", TWO, |_, x| {
             cross_entropy_probabilities(&x[0], &x[1], &Default::default())
         }),
-        loss("nll", ONE, |_, x| nll(&x[0], &labels(), &NllOptions::default())),
+        loss("nll", ONE, |_, x| {
+            nll(&x[0], &labels(), &NllOptions::default())
+        }),
         loss("multi_margin", ONE, |_, x| {
             multi_margin(&x[0], &labels(), &MultiMarginLoss::default())
         }),
@@ -289,18 +360,28 @@ fn heads_are_silent() {
     };
     let adaptive = AdaptiveSoftmaxConfig::new(3, 6, [2, 4]);
     for part in [
-        part("negative sampling", negative, HIDDEN, |m, x| m.forward(&x[0], &labels())),
+        part("negative sampling", negative, HIDDEN, |m, x| {
+            m.forward(&x[0], &labels())
+        }),
         part("shared negatives", shared, HIDDEN, |m, x| {
             let pairs = Bags::from_lists(&[vec![0_u32, 1], vec![1]])?;
             m.forward(&x[0], &labels(), &pairs)
         }),
-        part("sampled softmax", sampled.build(rng), HIDDEN, |m, x| m.forward(&x[0], &labels())),
-        part("hierarchical softmax", HierarchicalSoftmax::new(3, &counts).unwrap(), HIDDEN, |m, x| {
+        part("sampled softmax", sampled.build(rng), HIDDEN, |m, x| {
             m.forward(&x[0], &labels())
         }),
-        part("adaptive softmax", adaptive.build(rng).unwrap(), HIDDEN, |m, x| {
-            m.forward(&x[0], &Ids::new([5, 2])?)
-        }),
+        part(
+            "hierarchical softmax",
+            HierarchicalSoftmax::new(3, &counts).unwrap(),
+            HIDDEN,
+            |m, x| m.forward(&x[0], &labels()),
+        ),
+        part(
+            "adaptive softmax",
+            adaptive.build(rng).unwrap(),
+            HIDDEN,
+            |m, x| m.forward(&x[0], &Ids::new([5, 2])?),
+        ),
     ] {
         part.check();
     }
@@ -324,7 +405,11 @@ fn the_best_tagging_is_the_callers_cut() {
             panic!("{missing}");
         };
         for cut in cuts {
-            assert_eq!((cut.location.file(), cut.location.line()), (file!(), line), "{missing}");
+            assert_eq!(
+                (cut.location.file(), cut.location.line()),
+                (file!(), line),
+                "{missing}"
+            );
         }
     }
 }
@@ -333,7 +418,10 @@ fn the_best_tagging_is_the_callers_cut() {
 #[test]
 fn a_saved_state_is_no_cut() {
     use lexigrad_nn::ModuleState;
-    let (layer, other): (Linear, Param) = (Linear::new(2, 2, &mut rng()), Param::new(Tensor::new([1.0])));
+    let (layer, other): (Linear, Param) = (
+        Linear::new(2, 2, &mut rng()),
+        Param::new(Tensor::new([1.0])),
+    );
     let tape = Tape::new().record_cuts();
     let state = layer.state_dict();
     let missing = tape.backward(&other.value().sum()).unwrap().missing(&layer);

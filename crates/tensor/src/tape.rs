@@ -103,6 +103,24 @@ impl Tape {
         self
     }
 
+    /// The same tape, which looks at each gradient that it returns as soon as it is complete, while a cache still holds it.
+    ///
+    /// Nothing is refused. The [`Gradients`] know whether [all are finite](Gradients::are_known_to_be_finite), and an optimizer that
+    /// refuses others need not read them again.
+    ///
+    /// ```
+    /// use lexigrad_tensor::{Param, Tape, Tensor};
+    /// let weight: Param = Param::new(Tensor::new([0.0, 1.0]));
+    /// let tape = Tape::new().inspect_gradients();
+    /// let grads = tape.backward(&weight.value().sqrt().sum())?; // the slope at 0 is infinite
+    /// assert!(!grads.are_known_to_be_finite());
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    pub fn inspect_gradients(self) -> Self {
+        thread::with_recording(self.id, |recording| recording.inspects = true);
+        self
+    }
+
     /// The same tape, which also checks every output and every gradient: the first one that is not finite becomes an error that
     /// names the operation, the ranges of its inputs, the nearest parameter of `model`, and for a lookup the ids.
     ///

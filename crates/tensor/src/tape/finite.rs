@@ -99,8 +99,7 @@ pub(super) fn check_output<T: Element>(
         .any(|(summary, param)| param.is_none() && summary.infinite > 0);
     let texts: Vec<String> = summaries.iter().map(Summary::to_string).collect();
     let operands = texts.join("; ");
-    let Some((value, position)) = first_fault(output, !was_given && !op.writes_infinity())
-    else {
+    let Some((value, position)) = first_fault(output, !was_given && !op.writes_infinity()) else {
         let index = recording::look::<T, u32>(tape, |records| records.len() as u32);
         with_finite(tape, |finite| {
             finite.operands.insert((T::NAME, index), operands)

@@ -33,6 +33,8 @@ pub(super) struct Recording {
     pub(super) seeds: Option<u64>,
     pub(super) lanes: Lanes,
     pub(super) trace: Option<Box<Trace>>,
+    /// Whether the gradients of leaves are looked at as they are completed.
+    pub(super) inspects: bool,
 }
 
 /// What this thread does with the next operation; the innermost frame counts.
@@ -176,6 +178,7 @@ pub(super) fn start(seeds: Option<u64>, scope: Scope) -> TapeId {
             seeds,
             lanes,
             trace: None,
+            inspects: false,
         });
         thread.enter(Frame::Record(id));
     });
