@@ -305,6 +305,20 @@ fn an_infinity_that_a_step_made_is_told_where_it_is_read() {
 }
 
 #[test]
+fn an_infinity_beside_a_mask_is_told_where_it_is_read() {
+    let weight = param([1.0, f32::INFINITY, 2.0]);
+    let tape = Tape::new().check_finite(&vec![weight.clone()]);
+    let mask = Mask::new(vec![true, false, false], [3]).unwrap();
+    let found = text(weight.value().masked_fill(&mask, f32::NEG_INFINITY));
+    assert!(
+        found.starts_with("masked_fill: the output holds "),
+        "{found}"
+    );
+    assert!(found.ends_with(", at `0`"), "{found}");
+    drop(tape);
+}
+
+#[test]
 fn an_infinity_of_the_users_passes_a_model() {
     let model = Layers::new();
     let tape = Tape::new().check_finite(&model);

@@ -106,7 +106,7 @@ impl Tape {
     /// The same tape, which looks at each gradient that it returns as soon as it is complete, while a cache still holds it.
     ///
     /// Nothing is refused. The [`Gradients`] know whether [all are finite](Gradients::are_known_to_be_finite), and an optimizer that
-    /// refuses others need not read them again.
+    /// refuses others need not read them again. A gradient larger than the caches is read from memory.
     ///
     /// ```
     /// use lexigrad_tensor::{Param, Tape, Tensor};
@@ -126,7 +126,7 @@ impl Tape {
     ///
     /// The operation itself returns the error; one that returns no `Result` leaves it to the next, or to the backward pass.
     /// An infinity is a fault where a parameter that holds it is read, and where one arises that no input had; one that the user
-    /// gives, as a mask's -inf, is none.
+    /// gives, as a mask's -inf or in a frozen parameter, is none.
     ///
     /// ```
     /// use lexigrad_tensor::{Param, Tape, Tensor};

@@ -218,7 +218,7 @@ fn a_loss_that_is_not_finite_ends_the_training_before_its_step() {
 
 #[test]
 fn a_gradient_that_is_not_finite_ends_the_training_before_its_step() {
-    let start = [1.0, 4.0, 0.25];
+    let start = [1.0, 4.0, 9.0];
     let weight: Param = Param::new(Tensor::new(start));
     let mut optimizer = Adam::new(0.5).build(&weight);
     let state = |optimizer: &Optimizer<Adam>| {

@@ -92,14 +92,15 @@ pub(super) fn check_output<T: Element>(
     }
     let summaries: Vec<Summary> = inputs.iter().map(|input| Summary::of(input)).collect();
     let params = param_inputs::<T>(tape, indices);
+    let infinite = |in_param: bool| {
+        let mut operands = summaries.iter().zip(&params);
+        operands.any(|(summary, param)| summary.infinite > 0 && param.is_some() == in_param)
+    };
     // An infinity that a user gives is meant, such as that of a mask; one in a parameter is a fault where it is read.
-    let was_given = summaries
-        .iter()
-        .zip(&params)
-        .any(|(summary, param)| param.is_none() && summary.infinite > 0);
+    let is_fault = infinite(true) || !(infinite(false) || op.writes_infinity());
     let texts: Vec<String> = summaries.iter().map(Summary::to_string).collect();
     let operands = texts.join("; ");
-    let Some((value, position)) = first_fault(output, !was_given && !op.writes_infinity()) else {
+    let Some((value, position)) = first_fault(output, is_fault) else {
         let index = recording::look::<T, u32>(tape, |records| records.len() as u32);
         with_finite(tape, |finite| {
             finite.operands.insert((T::NAME, index), operands)
