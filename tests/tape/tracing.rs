@@ -1,8 +1,10 @@
 //! What a tape says when something is wrong: where a path was cut, and where the first number was not finite.
 
-use lexigrad::nn::{Embedding, Linear, Module};
+use lexigrad::nn::{Embedding, EmbeddingBag, LayerNorm, Linear, Module};
+use lexigrad::optim::{Rule, Sgd};
 use lexigrad::tensor::{
-    BagMode, Bags, ErrorKind, Ids, Mask, MissingReason, Param, Result, Tape, Tensor, embedding_bag,
+    BagMode, Bags, ErrorKind, Grad, Ids, Mask, MissingReason, Param, Result, Tape, Tensor,
+    embedding_bag,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -211,4 +213,123 @@ fn infinities_that_were_asked_for_are_no_fault() {
         .unwrap();
     let loss = scores.softmax(-1).unwrap().square().sum();
     assert_eq!(tape.backward(&loss).unwrap().len(), 1);
+}
+
+/// Layers that read a table, a matrix or a vector each.
+#[derive(Module)]
+struct Layers {
+    embed: Embedding,
+    bags: EmbeddingBag,
+    norm: LayerNorm,
+    out: Linear,
+}
+
+impl Layers {
+    fn new() -> Self {
+        let mut rng = StdRng::seed_from_u64(2);
+        Self {
+            embed: Embedding::new(5, 3, &mut rng),
+            bags: EmbeddingBag::new(5, 3, &mut rng),
+            norm: LayerNorm::new(3),
+            out: Linear::new(3, 2, &mut rng),
+        }
+    }
+
+    fn forward(&self) -> Result<Tensor> {
+        let words = self.embed.forward(&Ids::new([[1, 3]])?)?.sum_axes(&[1])?;
+        let bags = self.bags.forward(&Bags::from_lists(&[vec![3_u32, 1]])?)?;
+        self.out.forward(&self.norm.forward(&words.add(&bags)?)?)
+    }
+}
+
+#[test]
+fn a_number_that_is_not_finite_is_told_where_its_parameter_is_read() {
+    for value in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+        for (path, operation, ids) in [
+            ("embed.weight", "embedding", ", ids [3]"),
+            ("bags.weight", "embedding_bag", ", ids [3]"),
+            ("norm.weight", "layer_norm", ""),
+            ("norm.bias", "layer_norm", ""),
+            ("out.weight", "linear", ""),
+            ("out.bias", "linear", ""),
+        ] {
+            let model = Layers::new();
+            let named = model.named_parameters();
+            let (_, param) = named.iter().find(|(name, _)| name == path).unwrap();
+            let last = |values: &mut [f32]| values.len() - 1;
+            let place = |values: &mut [f32]| match ids {
+                "" => last(values),
+                _ => 3 * 3 + 1,
+            };
+            param.update(|values| values[place(values)] = value);
+            let _tape = Tape::new().check_finite(&model);
+            let found = text(model.forward());
+            assert!(
+                found.starts_with(&format!("{operation}: the output holds ")),
+                "{found}"
+            );
+            assert!(
+                found.ends_with(&format!(", at `{path}`{ids}")),
+                "{value}: {found}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_infinity_in_a_row_that_is_not_read_is_no_fault() {
+    let model = Layers::new();
+    model
+        .embed
+        .weight
+        .update(|values| values[2 * 3] = f32::INFINITY);
+    let tape = Tape::new().check_finite(&model);
+    let loss = model.forward().unwrap().sum();
+    assert_eq!(tape.backward(&loss).unwrap().len(), 6);
+}
+
+#[test]
+fn an_infinity_that_a_step_made_is_told_where_it_is_read() {
+    let model = Layers::new();
+    let bias = model.out.bias.as_ref().unwrap();
+    let step = [(bias, Grad::Dense(Tensor::new([f32::INFINITY, 0.0])))];
+    let mut optimizer = Sgd::new(0.1).build(&model);
+    optimizer.step(&step.into_iter().collect()).unwrap();
+    let _tape = Tape::new().check_finite(&model);
+    let found = text(model.forward());
+    assert!(
+        found.starts_with("linear: the output holds -inf at [0, 0]"),
+        "{found}"
+    );
+    assert!(found.ends_with(", at `out.bias`"), "{found}");
+}
+
+#[test]
+fn an_infinity_beside_a_mask_is_told_where_it_is_read() {
+    let weight = param([1.0, f32::INFINITY, 2.0]);
+    let tape = Tape::new().check_finite(&vec![weight.clone()]);
+    let mask = Mask::new(vec![true, false, false], [3]).unwrap();
+    let found = text(weight.value().masked_fill(&mask, f32::NEG_INFINITY));
+    assert!(
+        found.starts_with("masked_fill: the output holds "),
+        "{found}"
+    );
+    assert!(found.ends_with(", at `0`"), "{found}");
+    drop(tape);
+}
+
+#[test]
+fn an_infinity_of_the_users_passes_a_model() {
+    let model = Layers::new();
+    let tape = Tape::new().check_finite(&model);
+    let hidden = model.out.forward(&Tensor::ones([1, 3])).unwrap();
+    let absent: Tensor = Tensor::new([[0.0, f32::NEG_INFINITY]]);
+    let loss = hidden
+        .add(&absent)
+        .unwrap()
+        .softmax(-1)
+        .unwrap()
+        .square()
+        .sum();
+    assert_eq!(tape.backward(&loss).unwrap().len(), 2);
 }

@@ -169,8 +169,8 @@ impl<T: Element> BatchNorm1d<T> {
         let (mean, variance) = (x.mean_axes(across)?, x.var_axes(across, 0)?);
         if let Some(statistics) = &self.statistics {
             let unbiased = T::from_f64(count as f64 / (count - 1) as f64);
-            let variance = variance.detach().mul_scalar(unbiased);
-            statistics.update(&mean.detach(), &variance, self.config.momentum)?;
+            let variance = variance.constant().mul_scalar(unbiased);
+            statistics.update(&mean.constant(), &variance, self.config.momentum)?;
         }
         Ok((mean, variance))
     }

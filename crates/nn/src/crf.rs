@@ -161,15 +161,17 @@ impl<T: Element> LinearChainCrf<T> {
     ///
     /// # Errors
     /// If the shapes do not fit or a length is beyond L.
+    #[track_caller]
     pub fn viterbi(&self, emissions: &Tensor<T>, lengths: &[usize]) -> Result<Vec<Tagging<T>>> {
         let [_, length, count] = self.check(emissions, lengths)?;
-        let (emissions, transitions) = (emissions.values(), self.transitions.value().detach());
+        let emissions = emissions.detach();
+        let (emissions, transitions) = (emissions.values(), self.transitions.value().to_vec());
         let starts = self.start_transitions.value().to_vec();
         let ends = self.end_transitions.value().to_vec();
         let path = Path {
             starts: &starts,
             ends: &ends,
-            transitions: &transitions.to_vec(),
+            transitions: &transitions,
         };
         let rows = lengths.iter().enumerate();
         let rows = rows

@@ -125,7 +125,7 @@ impl TableOptions {
         let mut distinct = ids.as_slice().to_vec();
         distinct.sort_unstable();
         distinct.dedup();
-        let read = table.rows(self.operation, ids)?.detach();
+        let read = table.rows(self.operation, ids)?.constant();
         let factors = self.factors(&read, &mut distinct, max_norm);
         drop(read);
         let count = Shape::from(distinct.len());

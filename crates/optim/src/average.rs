@@ -94,7 +94,7 @@ impl<T: Element> Average<T> {
     /// Takes the parameters' values for their averages.
     fn start(&self) -> Result<()> {
         self.slots.iter().try_for_each(|slot| {
-            let value = slot.param.value().detach();
+            let value = slot.param.value().constant();
             let copied = Tensor::from_slice(&value.values(), value.shape().clone())?;
             slot.average.set(&copied)
         })
@@ -145,7 +145,7 @@ impl<T: Element> Average<T> {
     pub fn exchange(&mut self) -> Result<()> {
         self.settle()?;
         self.slots.iter().try_for_each(|slot| {
-            let value = slot.param.value().detach();
+            let value = slot.param.value().constant();
             slot.param.set(&slot.average.value())?;
             slot.average.set(&value)
         })

@@ -55,6 +55,7 @@ pub struct Builder<R, T: Element = f32> {
     /// Patterns with the rule of what fits, or none for what is frozen.
     groups: Vec<(String, Option<R>)>,
     mode: SparseMode,
+    refuses_not_finite: bool,
     element: PhantomData<T>,
 }
 
@@ -64,6 +65,7 @@ impl<R: Rule<T>, T: Element> Builder<R, T> {
             rule,
             groups: Vec::new(),
             mode: SparseMode::default(),
+            refuses_not_finite: false,
             element: PhantomData,
         }
     }
@@ -86,6 +88,32 @@ impl<R: Rule<T>, T: Element> Builder<R, T> {
     #[must_use]
     pub fn sparse_mode(mut self, mode: SparseMode) -> Self {
         self.mode = mode;
+        self
+    }
+
+    /// Has every step refuse a gradient that is not finite, before anything moves; otherwise weights and state take it over.
+    ///
+    /// The gradients are read once more for it, unless the tape that made them
+    /// [looked at them](lexigrad_tensor::Tape::inspect_gradients) while they were in a cache. After
+    /// [`clip_grad_norm`](crate::clip_grad_norm), which refuses them as well, it is not needed.
+    ///
+    /// ```
+    /// use lexigrad_optim::{Adam, Rule};
+    /// use lexigrad_tensor::{Param, Tape, Tensor};
+    /// let model: Vec<Param> = vec![Param::new(Tensor::new([0.0, 1.0]))];
+    /// let mut optimizer = Adam::new(0.1).builder().check_finite().build(&model)?;
+    /// let tape = Tape::new().inspect_gradients();
+    /// let grads = tape.backward(&model[0].value().sqrt().sum())?;
+    /// let error = optimizer.step(&grads).unwrap_err();
+    /// assert_eq!(error.to_string(), "adam: the gradient of 0 holds inf at [0]; it must be finite");
+    /// assert_eq!(model[0].value().to_vec(), [0.0, 1.0]);
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    ///
+    /// PyTorch: what `torch.amp.GradScaler` does, without a word.
+    #[must_use]
+    pub fn check_finite(mut self) -> Self {
+        self.refuses_not_finite = true;
         self
     }
 
@@ -133,7 +161,8 @@ impl<R: Rule<T>, T: Element> Builder<R, T> {
         let others = self.groups.into_iter().map(|(_, rule)| rule);
         let first = std::iter::once(Group::new(self.rule.clone()));
         let others = others.map(|rule| Group::new(rule.unwrap_or_else(|| self.rule.clone())));
-        Optimizer::new(first.chain(others).collect(), slots)
+        let groups = first.chain(others).collect();
+        Optimizer::new(groups, slots, self.refuses_not_finite)
     }
 }
 

@@ -48,6 +48,8 @@ pub struct Optimizer<R: Rule<T>, T: Element = f32> {
     groups: Vec<Group<R, T>>,
     slots: Vec<Slot<R, T>>,
     steps: Register<T>,
+    /// Whether a step refuses gradients that are not finite.
+    refuses_not_finite: bool,
 }
 
 /// Parameters that share a rule.
@@ -82,12 +84,16 @@ impl<R: Rule<T>, T: Element> Group<R, T> {
 }
 
 impl<R: Rule<T>, T: Element> Optimizer<R, T> {
-    pub(crate) fn new(groups: Vec<Group<R, T>>, slots: Vec<Slot<R, T>>) -> Self {
-        let steps = Register::new(0);
+    pub(crate) fn new(
+        groups: Vec<Group<R, T>>,
+        slots: Vec<Slot<R, T>>,
+        refuses_not_finite: bool,
+    ) -> Self {
         Self {
             groups,
             slots,
-            steps,
+            steps: Register::new(0),
+            refuses_not_finite,
         }
     }
 
@@ -141,8 +147,8 @@ impl<R: Rule<T>, T: Element> Optimizer<R, T> {
     /// pool which reads the same model at the same time may wait for it without end: evaluate after the step, or in a pool apart.
     ///
     /// # Errors
-    /// If an option is out of its range, a gradient does not have its parameter's shape, or the rule does not take it. Then
-    /// nothing has moved.
+    /// If an option is out of its range, a gradient does not have its parameter's shape, the rule does not take it, or it is not
+    /// finite and the builder was told to [refuse](crate::Builder::check_finite) such. Then nothing has moved.
     pub fn step(&mut self, gradients: &Gradients<T>) -> Result<()> {
         self.groups.iter().try_for_each(Group::check)?;
         self.grow();
@@ -158,11 +164,32 @@ impl<R: Rule<T>, T: Element> Optimizer<R, T> {
         for (slot, rule, rate, gradient) in &moved {
             slot.check(rule, *rate, gradient)?;
         }
+        if self.refuses_not_finite {
+            self.check_finite(gradients)?;
+        }
         for (slot, rule, rate, gradient) in moved {
             slot.step(rule, rate, gradient);
         }
         self.steps.increment();
         Ok(())
+    }
+
+    /// Checks that every gradient by which a step would move is finite; changes nothing.
+    ///
+    /// It reads the gradients once, unless they are [known](Gradients::are_known_to_be_finite) to be finite.
+    /// [`Builder::check_finite`](crate::Builder::check_finite) has every step do it.
+    ///
+    /// # Errors
+    /// The first one that is not, by its parameter's path, its value and its index.
+    pub fn check_finite(&self, gradients: &Gradients<T>) -> Result<()> {
+        if gradients.are_known_to_be_finite() {
+            return Ok(());
+        }
+        let mut moved = self
+            .slots
+            .iter()
+            .filter_map(|slot| Some((slot, gradients.get(&slot.param)?)));
+        moved.try_for_each(|(slot, gradient)| slot.check_finite(gradient))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lexigrad_tensor::{
-    Buffer, Deferred, Element, Error, Grad, Param, Result, Shape, Tensor, Visitor,
+    Buffer, Deferred, Element, Error, ErrorKind, Grad, Param, Result, Shape, Tensor, Visitor,
 };
 
 use crate::builder::SparseMode;
@@ -76,6 +76,22 @@ impl<R: Rule<T>, T: Element> Slot<R, T> {
             Grad::Dense(_) => rule.check_dense(),
             Grad::RowSparse(_) => Ok(()),
         }
+    }
+
+    /// Checks that every number of this gradient is finite.
+    pub(crate) fn check_finite(&self, gradient: &Grad<T>) -> Result<()> {
+        let Some((value, position)) = gradient.first_not_finite() else {
+            return Ok(());
+        };
+        let kind = ErrorKind::NotFinite {
+            quantity: gradient_of(&self.path),
+            value: value.as_f64(),
+            position,
+            operands: String::new(),
+            module: None,
+            ids: Vec::new(),
+        };
+        Err(Error::new(R::NAME, kind))
     }
 
     /// Moves the parameter by one step.
@@ -176,13 +192,17 @@ pub(crate) fn check_shape<T: Element>(
     if shape == found {
         return Ok(());
     }
-    let operand = if path.is_empty() {
+    let rule = format!("its parameter has shape {shape}");
+    Err(Error::shape(operation, gradient_of(path), &found, rule))
+}
+
+/// What messages call the gradient of the parameter at this path.
+fn gradient_of(path: &str) -> String {
+    if path.is_empty() {
         "the gradient".to_owned()
     } else {
         format!("the gradient of {path}")
-    };
-    let rule = format!("its parameter has shape {shape}");
-    Err(Error::shape(operation, operand, &found, rule))
+    }
 }
 
 impl<R: Rule<T>, T: Element> Drop for Slot<R, T> {

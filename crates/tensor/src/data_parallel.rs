@@ -37,7 +37,7 @@ pub fn data_parallel<S: Sync, T: Element>(
     let pass = |index: usize, shard: &S| {
         let tape = Tape::seeded(random::mix(seed ^ index as u64));
         let loss = loss(shard)?;
-        let value = loss.item()?;
+        let value = loss.constant().item()?;
         Ok((value, tape.backward(&loss)?))
     };
     // With a shard for each thread there is nobody left to share the work of a shard with.

@@ -138,20 +138,21 @@ pub enum ErrorKind {
         "a tensor belongs to a tape that is alive on another thread; give each thread a tape of its own, or pass the tensor on with detach()"
     )]
     OtherThread,
-    /// A number that is not finite, found by a tape that checks them.
+    /// A number that is not finite, found by a tape that checks them, or by an optimizer that refuses such a gradient.
     #[error(
-        "{quantity} holds {value} at {position} (inputs: {operands}){}{}",
+        "{quantity} holds {value} at {position}{}{}{}",
+        if operands.is_empty() { "; it must be finite".to_owned() } else { format!(" (inputs: {operands})") },
         module.as_ref().map_or_else(String::new, |module| format!(", {module}")),
         if ids.is_empty() { String::new() } else { format!(", ids {ids:?}") }
     )]
     NotFinite {
-        /// `the output`, or `the gradient of input 1`.
+        /// `the output`, `the gradient of input 1` or `the gradient of embed.weight`.
         quantity: String,
         /// The number.
         value: f64,
         /// Its index.
         position: Shape,
-        /// Shapes and ranges of what the operation took.
+        /// Shapes and ranges of what the operation took; empty for a parameter's gradient.
         operands: String,
         /// Where in the model: at or after which parameter.
         module: Option<String>,

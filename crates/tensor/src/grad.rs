@@ -2,6 +2,7 @@
 
 use crate::element::Element;
 use crate::error::Result;
+use crate::kernels::reduce;
 use crate::row_sparse::RowSparse;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -51,6 +52,33 @@ impl<T: Element> Grad<T> {
             Self::Dense(gradient) => gradient,
             Self::RowSparse(gradient) => gradient.values(),
         }
+    }
+
+    /// The first number that is NaN or infinite, and its index in the shape of the gradient; `None` if all are finite.
+    ///
+    /// In a row-sparse gradient it is the sum over the entries of a row that counts.
+    ///
+    /// ```
+    /// use lexigrad_tensor::{Grad, Ids, RowSparse, Tensor};
+    /// let values = Tensor::new([[1.0, 2.0], [f32::INFINITY, 0.0]]);
+    /// let gradient = Grad::RowSparse(Box::new(RowSparse::new(Ids::new([7, 3])?, values, 10)?));
+    /// let (value, index) = gradient.first_not_finite().unwrap();
+    /// assert_eq!((value, &index[..]), (f32::INFINITY, &[3, 0][..]));
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    pub fn first_not_finite(&self) -> Option<(T, Shape)> {
+        // A finite sum of squares also bounds every sum over entries of a row, so that only others are looked at one by one.
+        if reduce::sum_of_squares(&self.stored().values()).is_finite() {
+            return None;
+        }
+        let whole = self.coalesce();
+        let values = whole.stored().values();
+        let position = values.iter().position(|value| !value.is_finite())?;
+        let mut index = whole.stored().shape().index_of(position);
+        if let Self::RowSparse(sparse) = &whole {
+            index.set(0, sparse.rows().as_slice()[index[0]] as usize);
+        }
+        Some((values[position], index))
     }
 
     /// The same gradient with each row at most once; a dense one as it is.

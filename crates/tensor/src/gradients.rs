@@ -40,6 +40,8 @@ pub struct Gradients<T: Element = f32> {
     by_leaf: BTreeMap<Leaf, Grad<T>>,
     /// Known if the tape recorded cuts.
     paths: Option<Arc<Paths>>,
+    /// Whether all were seen to be finite, and none has changed since.
+    are_finite: bool,
 }
 
 impl<T: Element> Gradients<T> {
@@ -49,6 +51,16 @@ impl<T: Element> Gradients<T> {
 
     pub(crate) fn set_paths(&mut self, paths: Option<Paths>) {
         self.paths = paths.map(Arc::new);
+    }
+
+    pub(crate) fn set_finite(&mut self, are_finite: bool) {
+        self.are_finite = are_finite;
+    }
+
+    /// Whether every number is known to be finite: the tape that made them [looked](crate::Tape::inspect_gradients), and nothing has
+    /// changed them since.
+    pub fn are_known_to_be_finite(&self) -> bool {
+        self.are_finite
     }
 
     pub(crate) fn leaf(&self, leaf: Leaf) -> Option<&Grad<T>> {
@@ -123,6 +135,7 @@ impl<T: Element> Gradients<T> {
                 Entry::Occupied(mut sum) => sum.get_mut().add(gradient),
             }
         }
+        self.are_finite = false;
         let finished = sums.into_iter().map(|(leaf, sum)| (leaf, sum.finish()));
         self.by_leaf.extend(finished);
         Ok(())
@@ -137,6 +150,7 @@ impl<T: Element> Gradients<T> {
     ///
     /// On a row-sparse gradient that is not coalesced these are parts of a sum: unless `change` is linear, coalesce first.
     pub fn map_in_place(&mut self, change: impl Fn(T) -> T + Sync + Copy) {
+        self.are_finite = false;
         for gradient in self.by_leaf.values_mut() {
             let stored = match gradient {
                 Grad::Dense(tensor) => tensor,
@@ -181,8 +195,11 @@ impl<T: Element> Gradients<T> {
 
 impl<T: Element> Default for Gradients<T> {
     fn default() -> Self {
-        let (by_leaf, paths) = (BTreeMap::new(), None);
-        Self { by_leaf, paths }
+        Self {
+            by_leaf: BTreeMap::new(),
+            paths: None,
+            are_finite: false,
+        }
     }
 }
 
@@ -200,7 +217,7 @@ impl<'a, T: Element> FromIterator<(&'a Param<T>, Grad<T>)> for Gradients<T> {
         let by_leaf = pairs.map(|(param, gradient)| (Leaf::Param(param.id()), gradient));
         Self {
             by_leaf: by_leaf.collect(),
-            paths: None,
+            ..Self::default()
         }
     }
 }

@@ -108,11 +108,30 @@ impl Tape {
         self
     }
 
+    /// The same tape, which looks at each gradient that it returns as soon as it is complete, while a cache still holds it.
+    ///
+    /// Nothing is refused. The [`Gradients`] know whether [all are finite](Gradients::are_known_to_be_finite), and an optimizer that
+    /// refuses others need not read them again. A gradient larger than the caches is read from memory.
+    ///
+    /// ```
+    /// use lexigrad_tensor::{Param, Tape, Tensor};
+    /// let weight: Param = Param::new(Tensor::new([0.0, 1.0]));
+    /// let tape = Tape::new().inspect_gradients();
+    /// let grads = tape.backward(&weight.value().sqrt().sum())?; // the slope at 0 is infinite
+    /// assert!(!grads.are_known_to_be_finite());
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    pub fn inspect_gradients(self) -> Self {
+        thread::with_recording(self.id, |recording| recording.inspects = true);
+        self
+    }
+
     /// The same tape, which also checks every output and every gradient: the first one that is not finite becomes an error that
     /// names the operation, the ranges of its inputs, the nearest parameter of `model`, and for a lookup the ids.
     ///
     /// The operation itself returns the error; one that returns no `Result` leaves it to the next, or to the backward pass.
-    /// An infinity is a fault where the inputs had none and none was asked for, as a mask's -inf is.
+    /// An infinity is a fault where a parameter that holds it is read, and where one arises that no input had; one that the user
+    /// gives, as a mask's -inf or in a frozen parameter, is none.
     ///
     /// ```
     /// use lexigrad_tensor::{Param, Tape, Tensor};

@@ -184,8 +184,10 @@ impl<T: Element> Tensor<T> {
         self.constant()
     }
 
-    /// [`detach`](Self::detach) for what is no cut of a user's.
-    pub(crate) fn constant(&self) -> Self {
+    /// [`detach`](Self::detach) on purpose: [`Tape::record_cuts`](crate::Tape::record_cuts) takes no note of it.
+    ///
+    /// It is for what a layer or a loss computes beside its output, such as the mask of a kink.
+    pub fn constant(&self) -> Self {
         self.with_layout(self.layout.clone())
     }
 

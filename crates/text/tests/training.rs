@@ -6,7 +6,7 @@ use std::path::Path;
 
 use lexigrad_nn::{Dropout, Embedding, Linear, Module, ModuleState, StateDict, cross_entropy};
 use lexigrad_optim::{Adam, Average, Optimizer, Rule};
-use lexigrad_tensor::{Ids, Tape, Tensor};
+use lexigrad_tensor::{Ids, Param, Tape, Tensor};
 use lexigrad_text::batch;
 use lexigrad_text::train::{History, Monitor, Training, TrainingOptions, fit};
 use rand::SeedableRng;
@@ -214,6 +214,51 @@ fn a_loss_that_is_not_finite_ends_the_training_before_its_step() {
     );
     assert_eq!(model.bits(), before);
     assert!(fit_with(1.0).is_ok());
+}
+
+#[test]
+fn a_gradient_that_is_not_finite_ends_the_training_before_its_step() {
+    let start = [1.0, 4.0, 9.0];
+    let weight: Param = Param::new(Tensor::new(start));
+    let mut optimizer = Adam::new(0.5).build(&weight);
+    let state = |optimizer: &Optimizer<Adam>| {
+        let state = optimizer.state_dict();
+        let values = state
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.to_vec()));
+        values.collect::<Vec<_>>()
+    };
+    let mut before = Vec::new();
+    let mut steps = 0;
+    // The first step is by a finite slope; in the second the root of 0 is finite, and its slope is not.
+    let result = fit(
+        TrainingOptions::default(),
+        &weight,
+        &mut optimizer,
+        |_| [Tensor::new([1.0, 1.0, 1.0]), Tensor::new([1.0, 0.0, 1.0])],
+        |scale| {
+            steps += 1;
+            if steps == 2 {
+                before = weight.value().to_vec();
+            }
+            Ok(weight.value().mul(scale)?.sqrt().sum())
+        },
+        |_| Ok(()),
+    );
+    let message = result.unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "fit: epoch 1, batch 2: the gradient holds NaN at [1]; it must be finite"
+    );
+    assert_eq!(weight.value().to_vec(), before);
+    assert_ne!(before, start);
+    assert_eq!(optimizer.steps(), 1);
+    let once: Param = Param::new(Tensor::new(start));
+    let mut other = Adam::new(0.5).build(&once);
+    let tape = Tape::new();
+    let loss = once.value().sqrt().sum();
+    other.step(&tape.backward(&loss).unwrap()).unwrap();
+    assert_eq!(state(&optimizer), state(&other));
 }
 
 #[test]

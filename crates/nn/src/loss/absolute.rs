@@ -90,7 +90,7 @@ pub fn huber<T: Element>(
 fn near_and_far<T: Element>(difference: &Tensor<T>, border: f64) -> Result<Tensor<T>> {
     let border = T::from_f64(border);
     let half = T::from_f64(0.5);
-    let near = difference.detach().mask(|d| d.abs() < border);
+    let near = difference.constant().mask(|d| d.abs() < border);
     let far = difference
         .abs()
         .add_scalar(-half * border)

@@ -79,7 +79,7 @@ pub fn ctc<T: Element>(
     let ends = sums.masked_fill(&labels.is_end.not(), T::neg_infinity())?;
     let mut losses = ends.logsumexp(1)?.neg();
     if options.zero_infinity {
-        let infinite = losses.detach().mask(|loss| loss.is_infinite());
+        let infinite = losses.constant().mask(|loss| loss.is_infinite());
         losses = losses.masked_fill(&infinite, T::zero())?;
     }
     if options.reduction == Reduction::Mean {

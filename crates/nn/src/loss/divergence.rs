@@ -143,10 +143,10 @@ pub fn kl_div<T: Element>(
     let (zero, one) = (T::zero(), T::one());
     // Not the product is filled, but what may be infinite in it: 0 times that has no gradient.
     let losses = if log_target {
-        let never = p.detach().mask(|p| p == T::neg_infinity());
+        let never = p.constant().mask(|p| p == T::neg_infinity());
         p.exp().mul(&p.sub(x)?.masked_fill(&never, zero)?)?
     } else {
-        let never = p.detach().mask(|p| p == zero);
+        let never = p.constant().mask(|p| p == zero);
         let logarithm = p.masked_fill(&never, one)?.ln();
         p.mul(&logarithm.sub(x)?.masked_fill(&never, zero)?)?
     };

@@ -26,7 +26,7 @@ pub fn hinge_embedding<T: Element>(
 ) -> Result<Tensor<T>> {
     check_same_shape("hinge_embedding", x, y)?;
     check_signs("hinge_embedding", y)?;
-    let alike = y.detach().mask(|y| y > T::zero());
+    let alike = y.constant().mask(|y| y > T::zero());
     let apart = x.neg().add_scalar(margin).relu();
     Ok(reduce(x.where_mask(&alike, &apart)?, reduction))
 }

@@ -85,7 +85,7 @@ pub fn nll<T: Element>(x: &Tensor<T>, targets: &Ids, options: &NllOptions<T>) ->
         return Ok(reduce(losses, options.reduction));
     }
     let total = weights.sum();
-    let nothing = total.detach().mask(|total| total == T::zero());
+    let nothing = total.constant().mask(|total| total == T::zero());
     losses.sum().div(&total.masked_fill(&nothing, T::one())?)
 }
 

@@ -44,7 +44,7 @@ pub fn cosine_embedding<T: Element>(
         .mul(b)?
         .sum_axes(&[-1])?
         .div(&squares(a)?.mul(&squares(b)?)?.sqrt())?;
-    let alike = y.detach().mask(|y| y > T::zero());
+    let alike = y.constant().mask(|y| y > T::zero());
     let together = cosine.neg().add_scalar(T::one());
     let apart = cosine.add_scalar(-margin).relu();
     Ok(reduce(together.where_mask(&alike, &apart)?, reduction))
@@ -112,7 +112,7 @@ fn norm<T: Element>(x: &Tensor<T>, p: f64) -> Result<Tensor<T>> {
 
 /// `x^p` for x from 0 on; the gradient at 0 is 0, at every order.
 fn power_from_zero<T: Element>(x: &Tensor<T>, p: f64) -> Result<Tensor<T>> {
-    let zero = x.detach().mask(|x| x == T::zero());
+    let zero = x.constant().mask(|x| x == T::zero());
     let elsewhere = x.masked_fill(&zero, T::one())?.powf(T::from_f64(p));
     elsewhere.masked_fill(&zero, T::zero())
 }

@@ -18,7 +18,7 @@ enum Place<T: Element> {
 impl<T: Element> Place<T> {
     fn value(&self) -> Tensor<T> {
         match self {
-            Self::Param(param) => param.value().detach(),
+            Self::Param(param) => param.value().constant(),
             Self::Buffer(buffer) => buffer.value(),
         }
     }

@@ -84,9 +84,28 @@ impl<T: Element> Kernel for Sum<'_, T> {
     }
 }
 
+struct SumOfSquares<'a, T>(&'a [T]);
+
+impl<T: Element> Kernel for SumOfSquares<'_, T> {
+    type Output = T;
+
+    #[inline(always)]
+    fn run(self) -> T {
+        dot_lanes(self.0, self.0)
+    }
+}
+
 /// `Σ x`
 pub(crate) fn sum<T: Element>(x: &[T]) -> T {
-    let block_sum = |block| dispatch(Sum(block));
+    sum_blocks(x, |block| dispatch(Sum(block)))
+}
+
+/// `Σ x²`
+pub(crate) fn sum_of_squares<T: Element>(x: &[T]) -> T {
+    sum_blocks(x, |block| dispatch(SumOfSquares(block)))
+}
+
+fn sum_blocks<T: Element>(x: &[T], block_sum: impl Fn(&[T]) -> T + Sync + Send) -> T {
     if !is_worth_sharing(x.len()) {
         let sums = x.chunks(BLOCK).map(block_sum);
         return sums.fold(T::zero(), |sum, block| sum + block);

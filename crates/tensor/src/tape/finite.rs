@@ -91,11 +91,16 @@ pub(super) fn check_output<T: Element>(
         Some(None) => {}
     }
     let summaries: Vec<Summary> = inputs.iter().map(|input| Summary::of(input)).collect();
-    let finite_inputs = summaries.iter().all(|summary| summary.infinite == 0);
+    let params = param_inputs::<T>(tape, indices);
+    let infinite = |in_param: bool| {
+        let mut operands = summaries.iter().zip(&params);
+        operands.any(|(summary, param)| summary.infinite > 0 && param.is_some() == in_param)
+    };
+    // An infinity that a user gives is meant, such as that of a mask; one in a parameter is a fault where it is read.
+    let is_fault = infinite(true) || !(infinite(false) || op.writes_infinity());
     let texts: Vec<String> = summaries.iter().map(Summary::to_string).collect();
     let operands = texts.join("; ");
-    let Some((value, position)) = first_fault(output, finite_inputs && !op.writes_infinity())
-    else {
+    let Some((value, position)) = first_fault(output, is_fault) else {
         let index = recording::look::<T, u32>(tape, |records| records.len() as u32);
         with_finite(tape, |finite| {
             finite.operands.insert((T::NAME, index), operands)
@@ -108,7 +113,7 @@ pub(super) fn check_output<T: Element>(
         value,
         position,
         operands,
-        module: module_of::<T>(tape, indices),
+        module: module_of::<T>(tape, indices, &summaries, &params),
         ids: table.map_or_else(Vec::new, |(table, ids)| faulty_rows(table, ids)),
     };
     let failure = Error::new(op.name(), kind);
@@ -213,12 +218,37 @@ fn distinct(ids: impl Iterator<Item = u32>) -> Vec<u32> {
     found
 }
 
-/// Where in the model an operation stands: the module of a parameter it reads, or of the last one read on the way to it.
-fn module_of<T: Element>(tape: TapeId, inputs: &[u32]) -> Option<String> {
-    let nearest = recording::look::<T, _>(tape, |records| {
-        nearest_param(records, inputs.iter().copied())
-    });
+/// The parameter that each input is, if it is one.
+fn param_inputs<T: Element>(tape: TapeId, inputs: &[u32]) -> Vec<Option<ParamId>> {
+    recording::look::<T, _>(tape, |records| {
+        let inputs = inputs.iter().map(|&input| param_at(records, input));
+        inputs.collect()
+    })
+}
+
+/// Where in the model an operation stands: the parameter it reads that holds a number that is not finite, or else the nearest.
+fn module_of<T: Element>(
+    tape: TapeId,
+    inputs: &[u32],
+    summaries: &[Summary],
+    params: &[Option<ParamId>],
+) -> Option<String> {
+    let faulty = summaries.iter().zip(params);
+    let mut faulty = faulty.filter(|(summary, _)| summary.nan + summary.infinite > 0);
+    let nearest = match faulty.find_map(|(_, &param)| param) {
+        Some(param) => Some((param, true)),
+        None => recording::look::<T, _>(tape, |records| {
+            nearest_param(records, inputs.iter().copied())
+        }),
+    };
     name(tape, nearest?)
+}
+
+fn param_at<T: Element>(records: &[Record<T>], input: u32) -> Option<ParamId> {
+    match records.get(input as usize)?.source {
+        Source::Leaf(Leaf::Param(param)) => Some(param),
+        _ => None,
+    }
 }
 
 /// The parameter that was read last on the way to these inputs, and whether it is one of them.
@@ -226,10 +256,7 @@ fn nearest_param<T: Element>(
     records: &[Record<T>],
     inputs: impl Iterator<Item = u32>,
 ) -> Option<(ParamId, bool)> {
-    let param_at = |&input: &usize| match records[input].source {
-        Source::Leaf(Leaf::Param(param)) => Some(param),
-        _ => None,
-    };
+    let param_at = |&input: &usize| param_at(records, input as u32);
     let on_tape = inputs.filter(|&input| input != CONSTANT);
     let inputs: Vec<usize> = on_tape.map(|input| input as usize).collect();
     if let Some(param) = inputs.iter().find_map(param_at) {

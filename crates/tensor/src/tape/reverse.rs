@@ -3,7 +3,7 @@
 use super::finite::{self, Incoming};
 use super::record::{CONSTANT, Computed, Indices, Record, Source};
 use super::recording;
-use super::thread::TapeId;
+use super::thread::{self, TapeId};
 use crate::accumulate::Accumulator;
 use crate::element::Element;
 use crate::error::Result;
@@ -21,6 +21,8 @@ pub(super) fn consume<T: Element>(
 ) -> Result<Gradients<T>> {
     let (mut records, mut sums) = recording::take::<T>(tape);
     let checks = finite::is_on(tape);
+    let inspects = thread::with_recording(tape, |recording| recording.inspects);
+    let mut are_finite = inspects.unwrap_or(false);
     records.truncate(output as usize + 1);
     sums.resize_with(records.len(), || None);
     if let Some(last) = sums.last_mut() {
@@ -31,7 +33,11 @@ pub(super) fn consume<T: Element>(
     while let Some((record, earlier)) = records.split_last_mut() {
         if let Some(sum) = sums.pop().flatten() {
             match &mut record.source {
-                Source::Leaf(leaf) => gradients.insert(*leaf, sum.finish()),
+                Source::Leaf(leaf) => {
+                    let gradient = sum.finish();
+                    are_finite = are_finite && gradient.first_not_finite().is_none();
+                    gradients.insert(*leaf, gradient);
+                }
                 Source::Computed(computed) => {
                     let cotangent = sum.into_dense()?;
                     let incoming = checks.then(|| Incoming::new(&cotangent));
@@ -54,6 +60,7 @@ pub(super) fn consume<T: Element>(
         }
         records.pop();
     }
+    gradients.set_finite(are_finite);
     recording::give_back(tape, records, sums);
     Ok(gradients)
 }

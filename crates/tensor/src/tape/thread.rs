@@ -34,6 +34,8 @@ pub(super) struct Recording {
     pub(super) seeds: Option<u64>,
     pub(super) lanes: Lanes,
     pub(super) trace: Option<Box<Trace>>,
+    /// Whether the gradients of leaves are looked at as they are completed.
+    pub(super) inspects: bool,
 }
 
 /// What this thread does with the next operation; the innermost frame counts.
@@ -257,6 +259,7 @@ pub(super) fn start(seeds: Option<u64>, scope: Scope) -> TapeId {
             seeds,
             lanes,
             trace: None,
+            inspects: false,
         };
         thread.recordings.push(id.number(), recording);
     });

@@ -52,6 +52,7 @@ pub struct Hypothesis {
 /// If the width is 0, or what the closures return.
 ///
 /// Scores are not divided by length; a model that ends too early can be given a reward for each token within `step`.
+#[track_caller]
 pub fn beam_search<S>(
     options: &BeamOptions,
     state: S,
@@ -115,6 +116,7 @@ pub fn beam_search<S>(
 
 /// The best continuations of the live sequences, row and token and score, the best first: enough that `width` go on even if
 /// every sequence ends. One that is impossible is none.
+#[track_caller]
 fn best_of(live: &[Hypothesis], scores: &Tensor, width: usize) -> Vec<(usize, u32, f64)> {
     let scores = scores.to_vec();
     let columns = scores.len() / live.len().max(1);

@@ -38,6 +38,7 @@ impl Default for SampleOptions {
 ///
 /// # Errors
 /// If the temperature is not above 0, or there is no token of a finite score.
+#[track_caller]
 pub fn sample(
     scores: &Tensor,
     options: &SampleOptions,
@@ -74,6 +75,7 @@ pub fn sample(
 
 #[cfg(test)]
 mod tests {
+    use lexigrad_tensor::{MissingReason, Param, Tape};
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
@@ -112,5 +114,24 @@ mod tests {
             top: None,
         };
         assert!(sample(&Tensor::new([1.0, 2.0]), &cold, rng).is_err());
+    }
+
+    /// The scores leave the tape in the line of the caller.
+    #[test]
+    fn a_draw_is_a_cut_of_the_callers() {
+        let weight: Param = Param::new(Tensor::new([1.0, 2.0]));
+        let (rng, options) = (&mut StdRng::seed_from_u64(1), SampleOptions::default());
+        let tape = Tape::new().record_cuts();
+        let other = tape.watch(&Tensor::new([1.0]));
+        let (token, line) = (sample(&weight.value(), &options, rng).unwrap(), line!());
+        let loss = other.mul_scalar(token as f32).sum();
+        let missing = tape.backward(&loss).unwrap().missing(&weight);
+        let MissingReason::Cut(cuts) = &missing[0].reason else {
+            panic!("{}", missing[0]);
+        };
+        let places = cuts
+            .iter()
+            .map(|cut| (cut.location.file(), cut.location.line()));
+        assert_eq!(places.collect::<Vec<_>>(), [(file!(), line)]);
     }
 }

@@ -53,6 +53,7 @@ impl<T: Element> IntegratedGradients<T> {
     ///
     /// # Errors
     /// If there are no steps, x is not a matrix, the baseline has another shape, or what `score` returns is not `[n]`.
+    #[track_caller]
     pub fn contributions(
         &self,
         score: impl Fn(&Tensor<T>) -> Result<Tensor<T>>,

@@ -31,6 +31,7 @@ pub struct Projection {
 /// If x is not a matrix or holds a number that is not finite.
 ///
 /// scikit-learn: `PCA(2)`.
+#[track_caller]
 pub fn pca<T: Element>(x: &Tensor<T>) -> Result<Projection> {
     let rows = centred(x)?;
     let covariance = covariance(&rows);
@@ -47,6 +48,7 @@ pub fn pca<T: Element>(x: &Tensor<T>) -> Result<Projection> {
 }
 
 /// The rows less their mean.
+#[track_caller]
 fn centred<T: Element>(x: &Tensor<T>) -> Result<Vec<Vec<f64>>> {
     let &[count, dim] = &x.shape()[..] else {
         let rule = "it must be [words, dim]";

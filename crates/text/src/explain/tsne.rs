@@ -46,6 +46,7 @@ impl Default for TsneOptions {
 /// As for [`pca`], if the perplexity is not positive, or if no thread can be had.
 ///
 /// scikit-learn: `TSNE(2, metric="cosine", init="pca", method="exact")`; there the perplexity is not lowered for few points.
+#[track_caller]
 pub fn tsne<T: Element>(x: &Tensor<T>, options: &TsneOptions) -> Result<Projection> {
     let perplexity = options.perplexity;
     if perplexity.is_nan() || perplexity <= 0.0 {
@@ -62,6 +63,7 @@ pub fn tsne<T: Element>(x: &Tensor<T>, options: &TsneOptions) -> Result<Projecti
 }
 
 /// The rows at length 1.
+#[track_caller]
 fn directions<T: Element>(x: &Tensor<T>) -> Vec<Vec<f64>> {
     let unit = |row: &[T]| {
         let row: Vec<f64> = row.iter().map(|value| value.as_f64()).collect();

@@ -39,7 +39,7 @@ use crate::metrics::Mean;
 /// ```
 ///
 /// # Errors
-/// If a batch's loss is not finite (the weights are those before its step), or what a closure or [`Training`] returns.
+/// If a batch's loss or a gradient of it is not finite (model and optimizer are as they were before its step), or what a closure or [`Training`] returns.
 pub fn fit<T: Element, R: Rule<T>, B: IntoIterator>(
     options: TrainingOptions,
     model: &(impl Module<T> + ?Sized),
@@ -53,15 +53,19 @@ pub fn fit<T: Element, R: Rule<T>, B: IntoIterator>(
         let mut losses = Mean::default();
         let items = batches(&mut epoch);
         for (index, batch) in epoch.progress(items).enumerate() {
-            let tape = Tape::new();
+            let tape = Tape::new().inspect_gradients();
             let loss = loss(&batch)?;
-            let value = loss.item()?.as_f64();
+            let value = loss.constant().item()?.as_f64();
+            let place = || format!("epoch {}, batch {}", epoch.index() + 1, index + 1);
             if !value.is_finite() {
-                let place = format!("epoch {}, batch {}", epoch.index() + 1, index + 1);
-                let reason = format!("the loss is {value} at {place}; it must be finite");
+                let reason = format!("the loss is {value} at {}; it must be finite", place());
                 return Err(Error::argument("fit", reason));
             }
-            optimizer.step(&tape.backward(&loss)?)?;
+            let gradients = tape.backward(&loss)?;
+            optimizer.check_finite(&gradients).map_err(|error| {
+                Error::argument("fit", format!("{}: {}", place(), error.kind()))
+            })?;
+            optimizer.step(&gradients)?;
             losses.add(value, 1);
         }
         epoch.record("train loss", losses.value());

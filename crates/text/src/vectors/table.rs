@@ -71,6 +71,7 @@ impl WordVectors {
     ///
     /// # Errors
     /// If the table is not a matrix with a row for each word and a column at least, or a number is not finite.
+    #[track_caller]
     pub fn from_table(vocab: &Vocab, table: &Tensor) -> Result<Self> {
         let fail = |reason: String| Error::argument("from_table", reason);
         let (&[rows, dim], values) = (&table.shape()[..], table.to_vec()) else {

@@ -167,7 +167,7 @@ impl<T: Element, C: Steps<T>> Sequence<T, C> {
         if !self.has_biases {
             return Ok(Vec::new());
         }
-        let mut sum = inputs[3].to_vec();
+        let mut sum = inputs[3].values().to_vec();
         sum.resize(C::WIDTH * sizes.hidden, T::zero());
         let of_hidden = inputs[4].read()?;
         for (columns, rows) in kernels::recurrent_runs::<T, C>(sizes.hidden) {
