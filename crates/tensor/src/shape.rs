@@ -129,7 +129,7 @@ impl Shape {
     }
 
     /// The index along each axis of the element at `position` in row-major order.
-    pub(crate) fn index_of(&self, mut position: usize) -> Self {
+    pub fn index_of(&self, mut position: usize) -> Self {
         let mut index = self.clone();
         for axis in (0..self.rank()).rev() {
             index.0[axis] = position % self[axis];
