@@ -11,9 +11,9 @@ use safetensors::Dtype;
 /// ```
 /// use lexigrad_nn::StateDict;
 /// use lexigrad_tensor::Tensor;
-/// let state: StateDict = [("scale".to_owned(), Tensor::new([f32::NAN]))].into_iter().collect();
-/// let mended: StateDict = state.iter().map(|(name, tensor)| (name.to_owned(), tensor.relu())).collect();
-/// assert_eq!(mended.len(), 1);
+/// let state: StateDict = [("scale".to_owned(), Tensor::new([2.0]))].into_iter().collect();
+/// let halved = state.iter().map(|(name, tensor)| (name.to_owned(), tensor.mul_scalar(0.5)));
+/// assert_eq!(halved.collect::<StateDict>().get("scale").unwrap().to_vec(), [1.0]);
 /// ```
 ///
 /// PyTorch: a state dict; a safetensors file written from one loads as it is.
