@@ -262,11 +262,10 @@ fn a_state_that_no_training_leaves_is_refused_and_changes_nothing() {
         refused(name, &last(-1.0), &format!("holds -1 at [3]; {digits}"));
     }
     let rate = "optimizer.v1.adam.learning_rates.0";
-    refused(
-        rate,
-        &last(49081.0),
-        &format!("is {}; a learning rate is finite and not negative", -0.1),
-    );
+    let minus = |values: &mut [f32]| values[3] += 32768.0; // the sign is the highest bit
+    let negative = -training.optimizer.learning_rate();
+    let rule = "a learning rate is finite and not negative";
+    refused(rate, &minus, &format!("is {negative}; {rule}"));
     refused(
         rate,
         &all(65535.0),

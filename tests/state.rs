@@ -395,7 +395,7 @@ fn a_buffer_says_what_it_takes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mask.safetensors");
     mask.save(&path).unwrap();
-    let again = Buffer::new(Tensor::zeros([2]));
+    let again: Buffer = Buffer::new(Tensor::zeros([2]));
     again.load(&path).unwrap();
     assert_eq!(again.value().to_vec(), [0.0, f32::NEG_INFINITY]);
 }
