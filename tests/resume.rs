@@ -200,3 +200,188 @@ fn a_foreign_state_is_refused_by_what_differs_and_changes_nothing() {
         "{text}"
     );
 }
+
+/// The saved state with the numbers under `name` changed.
+fn changed<R: Rule<f32>>(
+    training: &Training<R>,
+    name: &str,
+    change: impl Fn(&mut [f32]),
+) -> StateDict {
+    let state = training.state_dict();
+    assert!(state.get(name).is_some(), "{name}");
+    let with = |(own, tensor): (&str, &Tensor)| {
+        let mut values = tensor.to_vec();
+        if own == name {
+            change(&mut values);
+        }
+        let tensor = Tensor::from_slice(&values, tensor.shape().clone());
+        (own.to_owned(), tensor.unwrap())
+    };
+    state.iter().map(with).collect()
+}
+
+/// No training leaves such a state: the model and the optimizer load both or neither, and the text says what stands where.
+#[test]
+fn a_state_that_no_training_leaves_is_refused_and_changes_nothing() {
+    let mut training = Training::new(Adam::new(0.1), SparseMode::Lazy, 4);
+    training.train(3, None);
+    let refused = |name: &str, change: &dyn Fn(&mut [f32]), expected: &str| {
+        let fresh = Training::new(Adam::new(0.1), SparseMode::Lazy, 4);
+        let before = fresh.bits();
+        let state = changed(&training, name, change);
+        let text = fresh.load_state_dict(&state).unwrap_err().to_string();
+        assert_eq!(text, format!("load_state_dict: refused: {name} {expected}"));
+        let report = fresh.load_partial(&state).unwrap();
+        assert_eq!(report.refused.len(), 1);
+        let kept = fresh.bits().into_iter().zip(before);
+        kept.filter(|(now, _)| now.0 == name)
+            .for_each(|(now, then)| assert_eq!(now, then));
+    };
+    let all = |value: f32| move |values: &mut [f32]| values.fill(value);
+    let first = |value: f32| move |values: &mut [f32]| values[0] = value;
+    let last = |value: f32| move |values: &mut [f32]| values[values.len() - 1] = value;
+    for name in [
+        "optimizer.v1.adam.steps",
+        "optimizer.v1.adam.parameters.out.bias.steps",
+        "average.steps",
+        "plateau.no_better",
+    ] {
+        let most = "a count is at most 9007199254740992";
+        refused(
+            name,
+            &all(65535.0),
+            &format!("is 18446744073709551615; {most}"),
+        );
+        let digits = "a number's digits are whole, from 0 to 65535";
+        refused(
+            name,
+            &first(f32::NAN),
+            &format!("holds NaN at [0]; {digits}"),
+        );
+        refused(name, &last(0.5), &format!("holds 0.5 at [3]; {digits}"));
+        refused(name, &last(-1.0), &format!("holds -1 at [3]; {digits}"));
+    }
+    let rate = "optimizer.v1.adam.learning_rates.0";
+    let minus = |values: &mut [f32]| values[3] += 32768.0; // the sign is the highest bit
+    let negative = -training.optimizer.learning_rate();
+    let rule = "a learning rate is finite and not negative";
+    refused(rate, &minus, &format!("is {negative}; {rule}"));
+    refused(
+        rate,
+        &all(65535.0),
+        "is NaN; a learning rate is finite and not negative",
+    );
+    refused(
+        "plateau.best",
+        &all(65535.0),
+        "is NaN; a measure is a number",
+    );
+    let moments = "optimizer.v1.adam.parameters.embed.weight.state";
+    refused(
+        moments,
+        &first(f32::INFINITY),
+        "holds inf at [0, 0, 0]; numbers must be finite",
+    );
+    refused(
+        moments,
+        &last(-1e-9),
+        "holds -0.000000001 at [1, 39, 3]; numbers must be finite and not negative",
+    );
+    refused(
+        "average.parameters.out.bias",
+        &last(f32::NAN),
+        "holds NaN at [2]; numbers must be finite",
+    );
+    refused(
+        "model.embed.weight",
+        &last(f32::NAN),
+        "holds NaN at [39, 3]; numbers must be finite",
+    );
+}
+
+/// What a rule leaves behind after any training is taken back; squares that are negative are not.
+fn takes_its_own_state(rule: impl Rule<f32>) {
+    let mut training = Training::new(rule.clone(), SparseMode::Lazy, 4);
+    training.train(5, None);
+    let fresh = Training::new(rule, SparseMode::Lazy, 4);
+    fresh.load_state_dict(&training.state_dict()).unwrap();
+    assert_eq!(fresh.bits(), training.bits());
+}
+
+#[test]
+fn every_rule_takes_its_own_state() {
+    takes_its_own_state(Sgd {
+        momentum: 0.9,
+        ..Sgd::new(0.1)
+    });
+    takes_its_own_state(Adam {
+        amsgrad: true,
+        ..Adam::new(0.1)
+    });
+    takes_its_own_state(AdamW::new(0.1));
+    takes_its_own_state(Adagrad::new(0.1));
+    takes_its_own_state(RowWiseAdagrad::new(0.1));
+    takes_its_own_state(RmsProp {
+        momentum: 0.9,
+        centered: true,
+        ..RmsProp::new(0.01)
+    });
+    takes_its_own_state(RmsProp {
+        momentum: 0.9,
+        ..RmsProp::new(0.01)
+    });
+    takes_its_own_state(Adadelta::new(1.0));
+    takes_its_own_state(Adamax::new(0.1));
+    takes_its_own_state(NAdam::default());
+    takes_its_own_state(RAdam::new(0.1));
+    takes_its_own_state(Lion::new(0.01));
+}
+
+/// A state from before a parameter was thawed goes into a training after it, and the other way round; both go on to the same bits.
+#[test]
+fn a_state_crosses_a_thaw() {
+    for mode in [SparseMode::Lazy, SparseMode::Exact] {
+        let new = || {
+            let training = Training::new(Adam::new(0.1), mode, 4);
+            let builder = Adam::new(0.1).builder().sparse_mode(mode).freeze("embed.*");
+            let optimizer = builder.build(&training.model).unwrap();
+            let average = Average::new(&training.model, 0.9).unwrap();
+            Training {
+                optimizer,
+                average,
+                ..training
+            }
+        };
+        let thaw = |training: &Training<Adam>| training.model.embed.weight.set_requires_grad(true);
+        let mut whole = new();
+        whole.train(4, None);
+        let before = whole.state_dict();
+        thaw(&whole);
+        whole.train(8, None);
+        let after = whole.state_dict();
+        assert_ne!(
+            before.get("model.embed.weight").unwrap().to_vec(),
+            after.get("model.embed.weight").unwrap().to_vec()
+        );
+        whole.train(12, None);
+
+        let mut from_before = new();
+        thaw(&from_before);
+        from_before.train(3, None); // what it did before does not matter
+        from_before.load_state_dict(&before).unwrap();
+        from_before.train(8, None);
+        let at_eight = from_before.state_dict();
+        let same = |one: &StateDict, other: &StateDict| {
+            let pairs = one.iter().zip(other.iter());
+            pairs.for_each(|(one, other)| {
+                assert_eq!((one.0, one.1.to_vec()), (other.0, other.1.to_vec()))
+            });
+        };
+        same(&at_eight, &after);
+        let mut from_after = new();
+        from_after.load_state_dict(&after).unwrap();
+        thaw(&from_after);
+        from_after.train(12, None);
+        assert_eq!(from_after.bits(), whole.bits());
+    }
+}

@@ -1,7 +1,7 @@
 //! Normalisation over a batch (Ioffe and Szegedy 2015).
 
 use lexigrad_tensor::{
-    Buffer, Element, Error, Module, Param, Result, Shape, Tensor, Visitor, is_training,
+    Buffer, Domain, Element, Error, Module, Param, Result, Shape, Tensor, Visitor, is_training,
 };
 
 use crate::Layer;
@@ -88,9 +88,9 @@ impl BatchNorm1dConfig {
             || Tensor::ones([self.num_features]),
         );
         let statistics = self.track_running_stats.then(|| RunningStatistics {
-            running_mean: Buffer::new(zeros()),
-            running_var: Buffer::new(ones()),
-            num_batches_tracked: Buffer::new(Tensor::zeros([])),
+            running_mean: Buffer::of(Domain::Finite, zeros()),
+            running_var: Buffer::of(Domain::NotNegative, ones()),
+            num_batches_tracked: Buffer::of(Domain::Count, Tensor::zeros([])),
         });
         BatchNorm1d {
             weight: self.affine.then(|| Param::new(ones())),

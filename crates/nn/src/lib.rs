@@ -80,8 +80,8 @@ pub use heads::{
 pub use layer_norm::{LayerNorm, LayerNormConfig};
 pub use lexigrad_nn_derive::Module;
 pub use lexigrad_tensor::{
-    BagMode, Bags, Buffer, Conv1dOptions, CrossEntropyOptions, Entry, Module, Reduction, Visitor,
-    cross_entropy, cross_entropy_with,
+    BagMode, Bags, Buffer, Conv1dOptions, CrossEntropyOptions, Domain, Entry, Module, Reduction,
+    Visitor, cross_entropy, cross_entropy_with,
 };
 pub use linear::{Linear, LinearConfig};
 pub use loss::absolute::{HuberLoss, L1Loss, SmoothL1Loss, huber, l1, smooth_l1};
@@ -110,7 +110,7 @@ pub use recurrent::{
 };
 pub use rms_norm::{RmsNorm, RmsNormConfig};
 pub use sequential::{Layer, Sequential};
-pub use state::{LoadReport, ModuleState, StateDict, describe};
+pub use state::{Archive, LoadReport, ModuleState, StateDict, StoredTensor, describe};
 pub use transformer::{
     DecoderCache, EncoderCache, FeedForwardActivation, TransformerConfig, TransformerDecoder,
     TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lexigrad_tensor::{
-    Buffer, Element, Error, Gradients, Ids, Module, Param, Result, Tensor, Visitor,
+    Buffer, Domain, Element, Error, Gradients, Ids, Module, Param, Result, Tensor, Visitor,
 };
 
 use crate::layout::RowLayout;
@@ -50,7 +50,31 @@ struct Slot<T: Element> {
     path: String,
     param: Param<T>,
     layout: RowLayout,
+    /// Empty as long as the parameter was always frozen: then its average is its value.
     average: Buffer<T>,
+}
+
+impl<T: Element> Slot<T> {
+    fn new(path: String, param: Param<T>) -> Self {
+        let check = |average: &Tensor<T>| Domain::Finite.check(average);
+        Self {
+            path,
+            layout: RowLayout::new(&param.shape()),
+            average: Buffer::reserved(param.shape(), T::zero(), check),
+            param,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.average.value().elements() == 0
+    }
+
+    /// Takes the parameter's value for its average.
+    fn start(&self) -> Result<()> {
+        let value = self.param.value().constant();
+        let copied = Tensor::from_slice(&value.values(), value.shape().clone())?;
+        self.average.set(&copied)
+    }
 }
 
 /// Which rows are behind.
@@ -63,7 +87,8 @@ struct Behind {
 }
 
 impl<T: Element> Average<T> {
-    /// The average of the trained parameters of `model`, a tied one once.
+    /// The average of the parameters of `model`, a tied one once. That of a frozen one takes no memory: it begins with its value when
+    /// it is thawed and moves.
     ///
     /// # Errors
     /// If `decay` is not from 0 to below 1.
@@ -71,32 +96,16 @@ impl<T: Element> Average<T> {
         check_rate("average", "decay", decay)?;
         let mut seen = HashSet::new();
         let named = model.named_parameters().into_iter();
-        let trained = named.filter(|(_, param)| param.requires_grad() && seen.insert(param.id()));
-        let slots: Vec<Slot<T>> = trained
-            .map(|(path, param)| Slot {
-                path,
-                layout: RowLayout::new(&param.shape()),
-                average: Buffer::new(Tensor::zeros(param.shape())),
-                param,
-            })
-            .collect();
+        let first = named.filter(|(_, param)| seen.insert(param.id()));
+        let slots: Vec<Slot<T>> = first.map(|(path, param)| Slot::new(path, param)).collect();
+        let mut trained = slots.iter().filter(|slot| slot.param.requires_grad());
+        trained.try_for_each(Slot::start)?;
         let had = slots.iter().map(|slot| vec![0; slot.layout.rows]).collect();
-        let average = Self {
+        Ok(Self {
             decay,
             slots,
-            steps: Register::new(0),
+            steps: Register::count(0),
             behind: Mutex::new(Behind { steps: 0, had }),
-        };
-        average.start()?;
-        Ok(average)
-    }
-
-    /// Takes the parameters' values for their averages.
-    fn start(&self) -> Result<()> {
-        self.slots.iter().try_for_each(|slot| {
-            let value = slot.param.value().constant();
-            let copied = Tensor::from_slice(&value.values(), value.shape().clone())?;
-            slot.average.set(&copied)
         })
     }
 
@@ -116,8 +125,14 @@ impl<T: Element> Average<T> {
             check_shape("average", &slot.path, &slot.param, gradient)?;
             if slot.layout.rows != RowLayout::new(&slot.param.shape()).rows {
                 let rule = "the parameter has grown since; make a new average";
-                let found = slot.average.value();
-                return Err(Error::shape("average", &slot.path, found.shape(), rule));
+                let found = slot.average.shape();
+                return Err(Error::shape("average", &slot.path, &found, rule));
+            }
+            if slot.is_empty() {
+                slot.start()?;
+                let mut behind = self.behind();
+                let steps = behind.steps;
+                behind.had[index].fill(steps);
             }
             // What the rows about to move stood at until now.
             self.catch_up(index, gradient.as_row_sparse().map(|sparse| sparse.rows()))?;
@@ -128,14 +143,17 @@ impl<T: Element> Average<T> {
         Ok(())
     }
 
-    /// The average of a parameter; `None` if it was not trained when this was made.
+    /// The average of a parameter; `None` if it is none of the model's.
     pub fn value(&self, param: &Param<T>) -> Option<Tensor<T>> {
         let index = self
             .slots
             .iter()
             .position(|slot| slot.param.id() == param.id())?;
         self.catch_up(index, None).ok()?;
-        Some(self.slots[index].average.value())
+        Some(match self.slots[index].is_empty() {
+            true => param.value().constant(),
+            false => self.slots[index].average.value(),
+        })
     }
 
     /// Exchanges the parameters and their averages: to evaluate, save, and exchange again.
@@ -144,7 +162,8 @@ impl<T: Element> Average<T> {
     /// None on an average that was not loaded from a file with other shapes.
     pub fn exchange(&mut self) -> Result<()> {
         self.settle()?;
-        self.slots.iter().try_for_each(|slot| {
+        let mut moved = self.slots.iter().filter(|slot| !slot.is_empty());
+        moved.try_for_each(|slot| {
             let value = slot.param.value().constant();
             slot.param.set(&slot.average.value())?;
             slot.average.set(&value)
@@ -163,6 +182,9 @@ impl<T: Element> Average<T> {
     /// Brings rows of a parameter's average, or all, up to date with the values that they have now.
     fn catch_up(&self, index: usize, rows: Option<&Ids>) -> Result<()> {
         let (slot, mut behind) = (&self.slots[index], self.behind());
+        if slot.is_empty() {
+            return Ok(());
+        }
         let (steps, before) = (behind.steps, self.steps.get() - u64::from(behind.steps));
         let had = &mut behind.had[index];
         let value = match rows {

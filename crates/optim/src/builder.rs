@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::marker::PhantomData;
 
-use lexigrad_tensor::{Element, Error, Module, Result};
+use lexigrad_tensor::{Element, Error, Module, Param, Result};
 
 use crate::optimizer::{Group, Optimizer};
 use crate::rule::Rule;
@@ -77,7 +77,9 @@ impl<R: Rule<T>, T: Element> Builder<R, T> {
         self
     }
 
-    /// Freezes the parameters that fit `pattern`: no gradient is worked out for them, and no state is kept.
+    /// Freezes the parameters that fit `pattern`: no gradient is worked out for them, and no state is kept, until they are thawed by
+    /// [`set_requires_grad(true)`](lexigrad_tensor::Param::set_requires_grad). Then they move by the rule of the first group that
+    /// they fit.
     #[must_use]
     pub fn freeze(mut self, pattern: impl Into<String>) -> Self {
         self.groups.push((pattern.into(), None));
@@ -117,52 +119,51 @@ impl<R: Rule<T>, T: Element> Builder<R, T> {
         self
     }
 
-    /// The optimizer of all parameters of `model` that are not frozen here, a tied one once, under its first path.
+    /// The optimizer of all parameters of `model`, a tied one once, under its first path.
     ///
     /// # Errors
-    /// If an option is out of its range, or no parameter fits a pattern; then nothing is frozen.
+    /// If an option is out of its range, the exact mode does not have a rule, or no parameter fits a pattern; then nothing is frozen.
     pub fn build(self, model: &(impl Module<T> + ?Sized)) -> Result<Optimizer<R, T>> {
         let named = model.named_parameters();
-        for (pattern, rule) in &self.groups {
+        for (pattern, _) in &self.groups {
             if !named.iter().any(|(path, _)| fits(pattern, path)) {
                 let paths: Vec<&str> = named.iter().map(|(path, _)| path.as_str()).collect();
                 let paths = paths.join(", ");
                 let message = format!("no parameter fits {pattern}; the model has {paths}");
                 return Err(Error::other(R::NAME, message));
             }
-            rule.iter().try_for_each(R::check)?;
         }
-        self.rule.check()?;
-        Ok(self.assemble(model))
+        // Group 0 is that of the parameters that no pattern fits; that of a pattern which freezes is never asked.
+        let rules = self.groups.iter().map(|(_, rule)| rule.as_ref());
+        let rules = rules.map(|rule| rule.unwrap_or(&self.rule));
+        let groups = std::iter::once(&self.rule).chain(rules);
+        let groups: Vec<_> = groups.map(|rule| Group::new(rule.clone())).collect();
+        groups.iter().try_for_each(Group::check)?;
+        if self.mode == SparseMode::Exact {
+            groups.iter().try_for_each(Group::check_exact)?;
+        }
+        let mut seen = HashSet::new();
+        let first = named
+            .into_iter()
+            .filter(|(_, param)| seen.insert(param.id()));
+        let slots = first.map(|(path, param)| self.slot(path, param)).collect();
+        Ok(Optimizer::new(groups, slots, self.refuses_not_finite))
     }
 
-    pub(crate) fn assemble(self, model: &(impl Module<T> + ?Sized)) -> Optimizer<R, T> {
-        let mut seen = HashSet::new();
-        let mut slots = Vec::new();
-        for (path, param) in model.named_parameters() {
-            if !seen.insert(param.id()) {
-                continue;
-            }
-            let place = self
-                .groups
-                .iter()
-                .position(|(pattern, _)| fits(pattern, &path));
-            // Group 0 is that of the parameters that no pattern fits.
-            let (group, rule) = match place {
-                None => (0, Some(&self.rule)),
-                Some(place) => (place + 1, self.groups[place].1.as_ref()),
-            };
-            match rule {
-                None => param.set_requires_grad(false),
-                Some(rule) => slots.push(Slot::new(path, param, group, rule, self.mode)),
-            }
+    /// The place of a parameter, which is frozen first if the first pattern that it fits says so.
+    fn slot(&self, path: String, param: Param<T>) -> Slot<R, T> {
+        let fitting = self.groups.iter().zip(1..);
+        let mut fitting = fitting.filter(|((pattern, _), _)| fits(pattern, &path));
+        if fitting
+            .clone()
+            .next()
+            .is_some_and(|((_, rule), _)| rule.is_none())
+        {
+            param.set_requires_grad(false);
         }
-        // A frozen group has no slots, and its rule is never asked.
-        let others = self.groups.into_iter().map(|(_, rule)| rule);
-        let first = std::iter::once(Group::new(self.rule.clone()));
-        let others = others.map(|rule| Group::new(rule.unwrap_or_else(|| self.rule.clone())));
-        let groups = first.chain(others).collect();
-        Optimizer::new(groups, slots, self.refuses_not_finite)
+        let group = fitting.find_map(|((_, rule), group)| Some((group, rule.as_ref()?)));
+        let (group, rule) = group.unwrap_or((0, &self.rule));
+        Slot::new(path, param, group, rule, self.mode)
     }
 }
 

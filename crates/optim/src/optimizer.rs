@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use lexigrad_tensor::{Element, Error, Gradients, Module, Result, Visitor};
+use lexigrad_tensor::{Element, Gradients, Module, Result, Visitor};
 
 use crate::register::Register;
-use crate::rule::Rule;
+use crate::rule::{Rule, check_not_negative};
 use crate::schedule::Schedule;
 use crate::slot::Slot;
 
@@ -15,12 +15,14 @@ const FORMAT: &str = "v1";
 /// Moves the parameters of a model by a [`Rule`], in place.
 ///
 /// What a row-sparse gradient does to the rows that it does not hold is the [`SparseMode`](crate::SparseMode). A parameter's
-/// fixed row (the padding of an embedding) never moves. A frozen parameter, or one without a gradient, costs nothing; an empty
-/// sparse gradient counts as a step.
+/// fixed row (the padding of an embedding) never moves. A frozen parameter, or one without a gradient, costs nothing; one that is
+/// thawed moves from its next gradient on. An empty sparse gradient counts as a step.
 ///
 /// An optimizer is a [`Module`] without parameters: its buffers are its state, step counts and learning rates. So a struct of a
 /// model and its optimizer is saved and loaded as one, into one file, and a training that goes on from there has the same bits as
-/// the one that saved it. A state of another model, rule or format is refused by the names that differ. The randomness of a step
+/// the one that saved it. A state of another model, rule or format is refused by the names that differ, one that no training leaves
+/// (a count that is not whole, a negative square, NaN) by what it holds. A state that was saved before a parameter was thawed can be
+/// loaded after it, and the other way round. The randomness of a step
 /// belongs to its tape: `Tape::seeded(optimizer.steps())` has it follow from what is saved. To be saved, rows are brought up to
 /// date; in the exact mode, where that may round otherwise than later and at once, a training that saves can differ in its last
 /// bits from one that does not.
@@ -61,7 +63,7 @@ pub(crate) struct Group<R: Rule<T>, T: Element> {
 
 impl<R: Rule<T>, T: Element> Group<R, T> {
     pub(crate) fn new(rule: R) -> Self {
-        let learning_rate = Register::new(rule.learning_rate().to_bits());
+        let learning_rate = Register::rate(rule.learning_rate());
         Self {
             rule,
             learning_rate,
@@ -72,14 +74,13 @@ impl<R: Rule<T>, T: Element> Group<R, T> {
         f64::from_bits(self.learning_rate.get())
     }
 
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         self.rule.check()?;
-        let rate = self.learning_rate();
-        if rate.is_finite() && rate >= 0.0 {
-            return Ok(());
-        }
-        let rule = "finite and not negative";
-        Err(Error::value(R::NAME, "the learning rate", rate, rule))
+        check_not_negative(R::NAME, "the learning rate", self.learning_rate())
+    }
+
+    pub(crate) fn check_exact(&self) -> Result<()> {
+        self.rule.check_exact(self.learning_rate())
     }
 }
 
@@ -92,7 +93,7 @@ impl<R: Rule<T>, T: Element> Optimizer<R, T> {
         Self {
             groups,
             slots,
-            steps: Register::new(0),
+            steps: Register::count(0),
             refuses_not_finite,
         }
     }

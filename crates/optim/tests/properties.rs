@@ -245,12 +245,10 @@ fn a_frozen_parameter_gets_no_gradient_and_stands_still() {
 #[test]
 fn errors_name_the_option_its_value_and_the_rule() {
     let table = table::<f64>(ROWS, DIM);
-    let before = values(&table);
     let step = of(&table, sparse(&table, &[1], &[1.0, f64::NAN]));
     let refused = |rule: Sgd, text: &str| {
-        let error = rule.build(&table).step(&step).unwrap_err();
+        let error = rule.builder().build(&table).unwrap_err();
         assert_eq!(error.to_string(), text);
-        assert_eq!(values(&table), before);
     };
     refused(
         Sgd::new(-1.0),
@@ -270,6 +268,14 @@ fn errors_name_the_option_its_value_and_the_rule() {
         },
         "sgd: nesterov with momentum 0 and dampening 0; it needs a momentum and no dampening",
     );
+    let before = values(&table);
+    let mut optimizer = Sgd::new(0.1).build(&table);
+    optimizer.set_learning_rate(-1.0);
+    assert_eq!(
+        optimizer.step(&step).unwrap_err().to_string(),
+        "sgd: the learning rate is -1; it must be finite and not negative"
+    );
+    assert_eq!(values(&table), before);
     let error = clip_grad_norm(&mut step.clone(), 1.0).unwrap_err();
     assert_eq!(
         error.to_string(),

@@ -160,7 +160,7 @@ pub enum ErrorKind {
         ids: Vec<u32>,
     },
     /// A state dict that does not fit the model.
-    #[error("{}", describe_misfit(missing, unexpected, misshapen))]
+    #[error("{}", describe_misfit(missing, unexpected, misshapen, refused, file.as_deref()))]
     StateDict {
         /// Names the model has and the state dict lacks.
         missing: Vec<String>,
@@ -168,6 +168,10 @@ pub enum ErrorKind {
         unexpected: Vec<String>,
         /// Names whose shapes differ: name, shape in the model, shape in the state dict.
         misshapen: Vec<(String, Shape, Shape)>,
+        /// Names whose numbers cannot stand there, and why.
+        refused: Vec<(String, String)>,
+        /// The file that the state dict was read from.
+        file: Option<String>,
     },
     /// Reading or writing a file failed.
     #[error("{path}: {reason}")]
@@ -287,22 +291,60 @@ fn describe_misfit(
     missing: &[String],
     unexpected: &[String],
     misshapen: &[(String, Shape, Shape)],
+    refused: &[(String, String)],
+    file: Option<&str>,
 ) -> String {
-    let mut parts = Vec::new();
-    if !missing.is_empty() {
-        parts.push(format!("missing: {}", missing.join(", ")));
+    let shapes = misshapen.iter().map(|(name, model, given)| {
+        let name = printable(name);
+        format!("{name} (model {model}, given {given})")
+    });
+    let lists = [
+        (
+            "missing",
+            missing.iter().map(|name| printable(name)).collect(),
+        ),
+        (
+            "unexpected",
+            unexpected.iter().map(|name| printable(name)).collect(),
+        ),
+        ("shapes differ", shapes.collect()),
+        (
+            "refused",
+            refused
+                .iter()
+                .map(|(name, reason)| format!("{} {reason}", printable(name)))
+                .collect::<Vec<_>>(),
+        ),
+    ];
+    let lists = lists.iter().filter(|(_, list)| !list.is_empty());
+    let parts = lists.map(|(what, list)| format!("{what}: {}", list.join(", ")));
+    let file = file.map(|file| format!("file: {file}"));
+    parts.chain(file).collect::<Vec<_>>().join("; ")
+}
+
+/// A name from a file as a message may show it: characters that a terminal obeys are escaped, and a long name is cut.
+///
+/// ```
+/// use lexigrad_tensor::printable;
+/// assert_eq!(printable("embed.weight"), "embed.weight");
+/// assert_eq!(printable("red\u{1b}[31m"), "red\\u{1b}[31m");
+/// assert_eq!(printable(&"x".repeat(1000)).len(), 123);
+/// ```
+pub fn printable(name: &str) -> String {
+    const MOST: usize = 100;
+    let mut shown = String::new();
+    for character in name.chars().take(MOST) {
+        if character.is_ascii_graphic() || character == ' ' {
+            shown.push(character);
+        } else {
+            // Escapes what is no letter, mark, number or sign: controls, direction marks, line separators.
+            shown.extend(character.escape_debug());
+        }
     }
-    if !unexpected.is_empty() {
-        parts.push(format!("unexpected: {}", unexpected.join(", ")));
+    if name.chars().nth(MOST).is_some() {
+        shown += &format!("... ({} bytes in all)", name.len());
     }
-    if !misshapen.is_empty() {
-        let list: Vec<String> = misshapen
-            .iter()
-            .map(|(name, model, given)| format!("{name} (model {model}, given {given})"))
-            .collect();
-        parts.push(format!("shapes differ: {}", list.join(", ")));
-    }
-    parts.join("; ")
+    shown
 }
 
 #[cfg(test)]

@@ -4,12 +4,14 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use crate::construct::or_panic;
+use crate::domain::Domain;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::param::Param;
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// A layer or a model: something that holds parameters and buffers, each under a path such as `encoder.0.weight`.
@@ -104,22 +106,107 @@ impl<'a, T: Element> Visitor<'a, T> {
 /// A tensor that is part of a model's state but not trained, such as a running mean; shared by its clones.
 ///
 /// PyTorch: `register_buffer`.
-pub struct Buffer<T: Element = f32>(Arc<RwLock<Tensor<T>>>);
+pub struct Buffer<T: Element = f32>(Arc<Inner<T>>);
+
+struct Inner<T: Element> {
+    value: RwLock<Tensor<T>>,
+    /// The shape that a buffer which is still empty will have, and the number that will fill it.
+    reserved: Option<(Shape, T)>,
+    takes_integers: bool,
+    check: Box<Check<T>>,
+}
+
+/// Whether a loaded value can stand there; if not, what it holds and the rule.
+type Check<T> = dyn Fn(&Tensor<T>) -> Result<(), String> + Send + Sync;
 
 impl<T: Element> Buffer<T> {
-    /// A buffer with this value.
+    /// A buffer with this value, which may hold [`Any`](Domain::Any) numbers: a mask may well be of infinities.
     ///
     /// # Panics
     /// If it is a view whose elements are copied, and there is no memory for the copy.
     #[track_caller]
     pub fn new(value: Tensor<T>) -> Self {
-        Self(Arc::new(RwLock::new(or_panic("buffer", value.dense()))))
+        Self::of(Domain::Any, value)
+    }
+
+    /// A buffer of numbers in `domain`.
+    ///
+    /// # Panics
+    /// As for [`new`](Self::new).
+    #[track_caller]
+    pub fn of(domain: Domain, value: Tensor<T>) -> Self {
+        let check = Box::new(move |value: &Tensor<T>| domain.check(value));
+        Self::from_parts(value, None, domain.takes_integers(), check)
+    }
+
+    /// A buffer that only takes a value which `check` accepts: its error says what the value holds, and the rule.
+    ///
+    /// # Panics
+    /// As for [`new`](Self::new).
+    #[track_caller]
+    pub fn checked(
+        value: Tensor<T>,
+        check: impl Fn(&Tensor<T>) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        Self::from_parts(value, None, false, Box::new(check))
+    }
+
+    /// A buffer that is empty, `[0]`, and takes no memory, until it is [changed](Self::update) or [filled](Self::fill): then it has
+    /// `shape` and holds `number` everywhere. An empty value can always be set.
+    pub fn reserved(
+        shape: impl Into<Shape>,
+        number: T,
+        check: impl Fn(&Tensor<T>) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        let reserved = Some((shape.into(), number));
+        Self::from_parts(Tensor::zeros([0]), reserved, false, Box::new(check))
+    }
+
+    #[track_caller]
+    fn from_parts(
+        value: Tensor<T>,
+        reserved: Option<(Shape, T)>,
+        takes_integers: bool,
+        check: Box<Check<T>>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            value: RwLock::new(or_panic("buffer", value.dense())),
+            reserved,
+            takes_integers,
+            check,
+        }))
     }
 
     /// The value, a constant.
     pub fn value(&self) -> Tensor<T> {
-        let value = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let value = self.0.value.read().unwrap_or_else(PoisonError::into_inner);
         value.clone()
+    }
+
+    /// The shape; of a buffer that is still empty, the one that it will have.
+    pub fn shape(&self) -> Shape {
+        match &self.0.reserved {
+            Some((shape, _)) => shape.clone(),
+            None => self.value().shape().clone(),
+        }
+    }
+
+    /// Whether a value of this shape can be set.
+    pub fn fits(&self, shape: &Shape) -> bool {
+        *shape == self.shape() || self.0.reserved.is_some() && shape[..] == [0]
+    }
+
+    /// Whether this value may be loaded from a file, beside its shape.
+    ///
+    /// # Errors
+    /// What it holds that it may not hold, and the rule.
+    pub fn check(&self, value: &Tensor<T>) -> Result<(), String> {
+        (self.0.check)(value)
+    }
+
+    /// Whether a file may hold the numbers as integers.
+    pub fn takes_integers(&self) -> bool {
+        self.0.takes_integers
     }
 
     /// Replaces the value.
@@ -127,19 +214,37 @@ impl<T: Element> Buffer<T> {
     /// # Errors
     /// If the shape differs.
     pub fn set(&self, value: &Tensor<T>) -> Result<()> {
-        let mut own = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if value.shape() != own.shape() {
-            let rule = format!("the buffer has shape {}", own.shape());
+        if !self.fits(value.shape()) {
+            let rule = format!("the buffer has shape {}", self.shape());
             return Err(Error::shape("buffer", "the new value", value.shape(), rule));
         }
-        *own = value.dense()?;
+        let value = value.dense()?;
+        *self.write() = value;
         Ok(())
+    }
+
+    /// Gives a buffer that is still empty its memory.
+    pub fn fill(&self) {
+        self.update(|_| ());
     }
 
     /// Changes the value in place; it is copied first if a tensor still shares it.
     pub fn update<R>(&self, change: impl FnOnce(&mut [T]) -> R) -> R {
-        let mut own = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut own = self.write();
+        if let Some((shape, number)) = &self.0.reserved
+            && own.elements() == 0
+        {
+            *own = if *number == T::zero() {
+                Tensor::zeros(shape.clone())
+            } else {
+                Tensor::full(shape.clone(), *number)
+            };
+        }
         change(own.values_mut())
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Tensor<T>> {
+        self.0.value.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

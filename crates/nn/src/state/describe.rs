@@ -68,7 +68,7 @@ fn lines<T: Element>(model: &(impl Module<T> + ?Sized)) -> Vec<Line> {
     let (mut lines, mut seen) = (Vec::new(), Vec::new());
     let mut see = |path: &str, entry: Entry<'_, T>| {
         let (shape, kind) = match entry {
-            Entry::Buffer(buffer) => (buffer.value().shape().clone(), "buffer"),
+            Entry::Buffer(buffer) => (buffer.shape(), "buffer"),
             Entry::Param(param) if seen.contains(&param.id()) => (param.shape(), "tied"),
             Entry::Param(param) => {
                 seen.push(param.id());

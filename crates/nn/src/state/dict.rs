@@ -1,35 +1,76 @@
 //! Tensors by name.
 
 use lexigrad_tensor::{Element, Tensor};
+use safetensors::Dtype;
 
 /// Tensors by name, in order.
 ///
+/// One that was [loaded](Self::load) knows the file, and the types that its tensors have there: integers are not taken for weights.
+/// Tensors that were collected are taken as they are.
+///
+/// ```
+/// use lexigrad_nn::StateDict;
+/// use lexigrad_tensor::Tensor;
+/// let state: StateDict = [("scale".to_owned(), Tensor::new([2.0]))].into_iter().collect();
+/// let halved = state.iter().map(|(name, tensor)| (name.to_owned(), tensor.mul_scalar(0.5)));
+/// assert_eq!(halved.collect::<StateDict>().get("scale").unwrap().to_vec(), [1.0]);
+/// ```
+///
 /// PyTorch: a state dict; a safetensors file written from one loads as it is.
-#[derive(Clone, Debug, Default)]
-pub struct StateDict<T: Element = f32>(pub(super) Vec<(String, Tensor<T>)>);
+#[derive(Clone, Debug)]
+pub struct StateDict<T: Element = f32> {
+    pub(super) entries: Vec<Named<T>>,
+    /// The file that it was read from.
+    pub(super) file: Option<String>,
+}
+
+/// A name with what stands under it.
+#[derive(Clone, Debug)]
+pub(super) struct Named<T: Element> {
+    pub(super) name: String,
+    /// The tensor, or why it could not be read.
+    pub(super) value: Result<Tensor<T>, String>,
+    /// The type that it has in a file.
+    pub(super) stored: Option<Dtype>,
+}
+
+impl<T: Element> Named<T> {
+    /// The type in a file, if it is none of those that weights have.
+    pub(super) fn foreign_type(&self) -> Option<Dtype> {
+        let floats = [Dtype::F64, Dtype::F32, Dtype::F16, Dtype::BF16];
+        self.stored.filter(|dtype| !floats.contains(dtype))
+    }
+}
 
 impl<T: Element> StateDict<T> {
     /// The tensor with this name.
     pub fn get(&self, name: &str) -> Option<&Tensor<T>> {
-        self.0
-            .iter()
-            .find(|(own, _)| own == name)
+        self.iter()
+            .find(|(own, _)| *own == name)
             .map(|(_, tensor)| tensor)
     }
 
     /// The names and tensors in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor<T>)> {
-        self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
+        let entries = self.entries.iter();
+        entries.filter_map(|entry| Some((entry.name.as_str(), entry.value.as_ref().ok()?)))
+    }
+
+    /// The names of the tensors of a file that could not be read, and why: a type of numbers that T cannot hold.
+    pub fn unread(&self) -> impl Iterator<Item = (&str, &str)> {
+        let entries = self.entries.iter();
+        entries
+            .filter_map(|entry| Some((entry.name.as_str(), entry.value.as_ref().err()?.as_str())))
     }
 
     /// The number of tensors.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.iter().count()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
     }
 
     /// The same tensors under names in which `from` at the beginning has become `to`; other names stay as they are.
@@ -43,19 +84,32 @@ impl<T: Element> StateDict<T> {
     /// ```
     #[must_use]
     pub fn with_prefix_replaced(&self, from: &str, to: &str) -> Self {
-        let renamed = |(name, tensor): &(String, Tensor<T>)| {
-            let name = match name.strip_prefix(from) {
-                Some(rest) => format!("{to}{rest}"),
-                None => name.clone(),
-            };
-            (name, tensor.clone())
-        };
-        Self(self.0.iter().map(renamed).collect())
+        let mut renamed = self.clone();
+        for entry in &mut renamed.entries {
+            if let Some(rest) = entry.name.strip_prefix(from) {
+                entry.name = format!("{to}{rest}");
+            }
+        }
+        renamed
+    }
+}
+
+impl<T: Element> Default for StateDict<T> {
+    fn default() -> Self {
+        Self::from_iter([])
     }
 }
 
 impl<T: Element> FromIterator<(String, Tensor<T>)> for StateDict<T> {
     fn from_iter<I: IntoIterator<Item = (String, Tensor<T>)>>(tensors: I) -> Self {
-        Self(tensors.into_iter().collect())
+        let entries = tensors.into_iter().map(|(name, tensor)| Named {
+            name,
+            value: Ok(tensor),
+            stored: None,
+        });
+        Self {
+            entries: entries.collect(),
+            file: None,
+        }
     }
 }

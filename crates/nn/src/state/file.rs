@@ -1,24 +1,28 @@
 //! State dicts in safetensors files.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
 
-use lexigrad_tensor::{Element, Error, ErrorKind, Result, Tensor};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors, View};
+use lexigrad_tensor::{Element, Error, ErrorKind, Result, Shape, Tensor, printable};
+use safetensors::{Dtype, View};
 
 use super::StateDict;
+use super::archive::{Archive, METADATA, StoredTensor};
+use super::dict::Named;
 
 impl<T: Element> StateDict<T> {
     /// Writes a safetensors file: to a temporary file beside it, which then takes its place.
     ///
     /// # Errors
-    /// If writing fails; then a file that was there is as it was.
+    /// If a name stands twice or is `__metadata__`, a tensor was not read, or writing fails; then a file that was there is as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let fail = |reason: &dyn std::fmt::Display| file_error("save", path, reason);
-        let tensors = self.0.iter().map(|(name, tensor)| (name, Stored(tensor)));
+        let fail = |reason: &dyn Display| file_error("save", path, reason);
+        self.check_writable().map_err(|reason| fail(&reason))?;
+        let tensors = self.iter().map(|(name, tensor)| (name, Stored(tensor)));
         let bytes = safetensors::serialize(tensors, None).map_err(|error| fail(&error))?;
         let folder = path
             .parent()
@@ -31,33 +35,50 @@ impl<T: Element> StateDict<T> {
         Ok(())
     }
 
-    /// Reads a safetensors file of `F32`, `F64`, `F16`, `BF16` or `I64` numbers, converting them to T.
+    /// Whether a file can hold all of it.
+    fn check_writable(&self) -> Result<(), String> {
+        let mut seen = HashSet::from([METADATA]);
+        for Named { name, value, .. } in &self.entries {
+            let shown = printable(name);
+            if let Err(reason) = value {
+                return Err(format!(
+                    "{shown} {reason}, so it was not read and cannot be written"
+                ));
+            }
+            if !seen.insert(name) {
+                return Err(format!(
+                    "the name {shown} stands twice, or belongs to the format"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a safetensors file, converting the numbers to T: floats, integers and booleans, 8-bit floats too.
     ///
-    /// What the file claims of itself is checked against its size before anything is made of it.
+    /// What the file claims of itself is checked against its size before anything is made of it. A tensor that T cannot hold (of
+    /// another type, or with a number beyond T) is left [unread](Self::unread): it is an error only where a model needs it.
     ///
     /// # Errors
-    /// If the file cannot be read, is no safetensors file, lies about its sizes, is cut short, or holds another type of numbers.
+    /// If the file cannot be read or breaks a rule of the format.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let fail = |reason: &dyn std::fmt::Display| file_error("load", path, reason);
+        let fail = |reason: &dyn Display| file_error("load", path, reason);
         let bytes = std::fs::read(path).map_err(|error| fail(&error))?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|error| fail(&error))?;
-        let mut tensors = Vec::new();
-        for (name, view) in file.tensors() {
-            let tensor = read(&view).ok_or_else(|| {
-                let message = format!(
-                    "tensor {name} holds {:?}; F32, F64, F16, BF16 and I64 are read",
-                    view.dtype()
-                );
-                fail(&message)
-            })?;
-            tensors.push((name, tensor));
-        }
-        Ok(Self(tensors))
+        let archive = Archive::read(&bytes).map_err(|reason| fail(&reason))?;
+        let entries = archive.tensors.into_iter().map(|stored| Named {
+            value: read(&stored),
+            stored: Some(stored.dtype),
+            name: stored.name,
+        });
+        Ok(Self {
+            entries: entries.collect(),
+            file: Some(path.display().to_string()),
+        })
     }
 }
 
-fn file_error(operation: &str, path: &Path, reason: &dyn std::fmt::Display) -> Error {
+fn file_error(operation: &str, path: &Path, reason: &dyn Display) -> Error {
     let kind = ErrorKind::File {
         path: path.display().to_string(),
         reason: reason.to_string(),
@@ -97,26 +118,84 @@ impl<T: Element> View for Stored<'_, T> {
     }
 }
 
-/// The tensor of a view; `None` if its type of numbers is not read.
-fn read<T: Element>(view: &TensorView<'_>) -> Option<Tensor<T>> {
-    let data = view.data();
-    let values: Vec<T> = match view.dtype() {
-        Dtype::F32 => numbers(data, |bytes| f32::from_le_bytes(bytes).into()),
-        Dtype::F64 => numbers(data, f64::from_le_bytes),
-        Dtype::F16 => numbers(data, |bytes| from_f16(u16::from_le_bytes(bytes))),
-        Dtype::BF16 => numbers(data, |bytes| from_bf16(u16::from_le_bytes(bytes))),
-        Dtype::I64 => numbers(data, |bytes| i64::from_le_bytes(bytes) as f64),
-        _ => return None,
-    };
-    Tensor::from_slice(&values, view.shape()).ok()
+/// The tensor; else what it holds that T cannot.
+fn read<T: Element>(stored: &StoredTensor<'_>) -> Result<Tensor<T>, String> {
+    let values = match stored.dtype {
+        Dtype::F32 => floats(stored, |bytes| f32::from_le_bytes(bytes).into()),
+        Dtype::F64 => floats(stored, f64::from_le_bytes),
+        Dtype::F16 => floats(stored, |bytes| from_f16(u16::from_le_bytes(bytes))),
+        Dtype::BF16 => floats(stored, |bytes| from_bf16(u16::from_le_bytes(bytes))),
+        Dtype::F8_E5M2 => floats(stored, |[byte]| from_f16(u16::from(byte) << 8)),
+        Dtype::F8_E4M3 => floats(stored, |[byte]| from_f8_e4m3(byte)),
+        Dtype::BOOL => numbers(stored, u8::from_le_bytes, |byte| match byte {
+            0 => Some(T::zero()),
+            1 => Some(T::one()),
+            _ => None,
+        }),
+        Dtype::U8 => integers(stored, |bytes| u8::from_le_bytes(bytes).into()),
+        Dtype::I8 => integers(stored, |bytes| i8::from_le_bytes(bytes).into()),
+        Dtype::U16 => integers(stored, |bytes| u16::from_le_bytes(bytes).into()),
+        Dtype::I16 => integers(stored, |bytes| i16::from_le_bytes(bytes).into()),
+        Dtype::U32 => integers(stored, |bytes| u32::from_le_bytes(bytes).into()),
+        Dtype::I32 => integers(stored, |bytes| i32::from_le_bytes(bytes).into()),
+        Dtype::U64 => integers(stored, |bytes| u64::from_le_bytes(bytes).into()),
+        Dtype::I64 => integers(stored, |bytes| i64::from_le_bytes(bytes).into()),
+        other => return Err(format!("is stored as {other}, which is not read")),
+    }?;
+    Tensor::from_slice(&values, &stored.shape[..]).map_err(|error| error.to_string())
 }
 
-fn numbers<T: Element, const N: usize>(data: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<T> {
-    let (numbers, _) = data.as_chunks::<N>();
-    numbers
-        .iter()
-        .map(|bytes| T::from_f64(read(*bytes)))
-        .collect()
+/// Floats, finite ones within the finite ones of T.
+fn floats<T: Element, const N: usize>(
+    stored: &StoredTensor<'_>,
+    read: impl Fn([u8; N]) -> f64,
+) -> Result<Vec<T>, String> {
+    numbers(stored, read, |wide| {
+        let value = T::from_f64(wide);
+        (value.is_finite() || !wide.is_finite()).then_some(value)
+    })
+}
+
+/// Integers that T holds exactly.
+fn integers<T: Element, const N: usize>(
+    stored: &StoredTensor<'_>,
+    read: impl Fn([u8; N]) -> i128,
+) -> Result<Vec<T>, String> {
+    numbers(stored, read, |whole| {
+        let value = T::from_f64(whole as f64);
+        (value.as_f64() as i128 == whole).then_some(value)
+    })
+}
+
+/// The numbers converted; else the first that cannot be.
+fn numbers<T: Element, S: Copy + Display, const N: usize>(
+    stored: &StoredTensor<'_>,
+    read: impl Fn([u8; N]) -> S,
+    convert: impl Fn(S) -> Option<T>,
+) -> Result<Vec<T>, String> {
+    let (numbers, _) = stored.data.as_chunks::<N>();
+    let convert_at = |(place, bytes): (usize, &[u8; N])| {
+        let number = read(*bytes);
+        convert(number).ok_or_else(|| {
+            let position = Shape::from(&stored.shape[..]).index_of(place);
+            let (dtype, name) = (stored.dtype, T::NAME);
+            format!(
+                "holds {number} at {position}; {dtype} is read as {name}, which has no such number"
+            )
+        })
+    };
+    numbers.iter().enumerate().map(convert_at).collect()
+}
+
+/// One sign bit, four of exponent, three of fraction; no infinity.
+fn from_f8_e4m3(bits: u8) -> f64 {
+    let sign = if bits >> 7 == 0 { 1.0 } else { -1.0 };
+    let (exponent, fraction) = (i32::from(bits >> 3 & 15), f64::from(bits & 7) / 8.0);
+    sign * match (exponent, bits & 7) {
+        (0, _) => fraction * 2.0_f64.powi(-6),
+        (15, 7) => f64::NAN,
+        _ => (1.0 + fraction) * 2.0_f64.powi(exponent - 7),
+    }
 }
 
 /// The upper half of an `f32`.
@@ -162,6 +241,20 @@ mod tests {
             (f64::INFINITY, f64::NEG_INFINITY)
         );
         assert!(from_f16(0x7e00).is_nan());
+        let eighths = [0x00, 0x01, 0x08, 0x38, 0xb8, 0x7e, 0xfe].map(from_f8_e4m3);
+        assert_eq!(
+            eighths,
+            [
+                0.0,
+                2.0_f64.powi(-9),
+                2.0_f64.powi(-6),
+                1.0,
+                -1.0,
+                448.0,
+                -448.0
+            ]
+        );
+        assert!(from_f8_e4m3(0x7f).is_nan() && from_f8_e4m3(0xff).is_nan());
         assert_eq!(from_bf16(0x3fc0), 1.5);
         assert_eq!(from_bf16(0xc2f7), -123.5);
     }

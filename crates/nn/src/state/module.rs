@@ -4,10 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use lexigrad_tensor::{
-    Buffer, Element, Entry, Error, ErrorKind, Module, Param, Result, Shape, Tensor, Visitor,
+    Buffer, Domain, Element, Entry, Error, ErrorKind, Module, Param, Result, Shape, Tensor, Visitor,
 };
+use safetensors::Dtype;
 
 use super::StateDict;
+use super::dict::Named;
 
 /// What holds a value in a model.
 enum Place<T: Element> {
@@ -26,7 +28,30 @@ impl<T: Element> Place<T> {
     fn shape(&self) -> Shape {
         match self {
             Self::Param(param) => param.shape(),
-            Self::Buffer(buffer) => buffer.value().shape().clone(),
+            Self::Buffer(buffer) => buffer.shape(),
+        }
+    }
+
+    fn fits(&self, shape: &Shape) -> bool {
+        match self {
+            Self::Param(param) => param.shape() == *shape,
+            Self::Buffer(buffer) => buffer.fits(shape),
+        }
+    }
+
+    /// Whether this value, of the right shape, may be loaded; if not, what it holds and the rule.
+    fn check(&self, value: &Tensor<T>, foreign_type: Option<Dtype>) -> Result<(), String> {
+        let takes_integers = match self {
+            Self::Param(_) => false,
+            Self::Buffer(buffer) => buffer.takes_integers(),
+        };
+        if let Some(dtype) = foreign_type.filter(|_| !takes_integers) {
+            let rule = "it must be F64, F32, F16 or BF16";
+            return Err(format!("is stored as {dtype}; {rule}"));
+        }
+        match self {
+            Self::Param(_) => Domain::Finite.check(value),
+            Self::Buffer(buffer) => buffer.check(value),
         }
     }
 
@@ -62,33 +87,80 @@ pub struct LoadReport {
     pub unexpected: Vec<String>,
     /// Names whose shapes differ: name, shape in the model, shape in the state dict.
     pub misshapen: Vec<(String, Shape, Shape)>,
+    /// Names whose numbers cannot stand in the model, and why: they are not finite, or of another type.
+    pub refused: Vec<(String, String)>,
+    /// Those of the unexpected names whose numbers are no floats in the file: name and type.
+    pub foreign: Vec<(String, String)>,
 }
 
 impl LoadReport {
     fn new<T: Element>(places: &[(String, Place<T>)], state: &StateDict<T>) -> Self {
-        let given: HashMap<&str, &Tensor<T>> = state.iter().collect();
+        let mut given: HashMap<&str, Vec<&Named<T>>> = HashMap::new();
+        for entry in &state.entries {
+            given.entry(&entry.name).or_default().push(entry);
+        }
         let names: HashSet<&str> = places.iter().map(|(path, _)| path.as_str()).collect();
         let mut report = Self::default();
         for (path, place) in places {
-            let own = place.shape();
-            match given.get(path.as_str()) {
+            match given.get(path.as_str()).map(Vec::as_slice) {
                 None => report.missing.push(path.clone()),
-                Some(value) if *value.shape() != own => {
-                    let misshapen = (path.clone(), own, value.shape().clone());
-                    report.misshapen.push(misshapen);
-                }
-                Some(_) => report.matched.push(path.clone()),
+                Some([entry]) => report.judge(path, place, entry),
+                Some(_) => report.refuse(path, "stands twice".to_owned()),
             }
         }
-        let unexpected = state.iter().map(|(name, _)| name);
-        let unexpected = unexpected.filter(|name| !names.contains(name));
-        report.unexpected = unexpected.map(str::to_owned).collect();
+        let unexpected = state.entries.iter();
+        for entry in unexpected.filter(|entry| !names.contains(entry.name.as_str())) {
+            report.unexpected.push(entry.name.clone());
+            if let Some(dtype) = entry.foreign_type() {
+                report.foreign.push((entry.name.clone(), dtype.to_string()));
+            }
+        }
         report
+    }
+
+    /// Says whether the entry can stand at the place with its name.
+    fn judge<T: Element>(&mut self, path: &str, place: &Place<T>, entry: &Named<T>) {
+        let value = match &entry.value {
+            Ok(value) => value,
+            Err(reason) => return self.refuse(path, reason.clone()),
+        };
+        if !place.fits(value.shape()) {
+            let (own, given) = (place.shape(), value.shape().clone());
+            return self.misshapen.push((path.to_owned(), own, given));
+        }
+        match place.check(value, entry.foreign_type()) {
+            Ok(()) => self.matched.push(path.to_owned()),
+            Err(reason) => self.refuse(path, reason),
+        }
+    }
+
+    fn refuse(&mut self, path: &str, reason: String) {
+        self.refused.push((path.to_owned(), reason));
     }
 
     /// Whether every name of either was loaded.
     pub fn is_complete(&self) -> bool {
-        self.missing.is_empty() && self.unexpected.is_empty() && self.misshapen.is_empty()
+        self.missing.is_empty()
+            && self.unexpected.is_empty()
+            && self.misshapen.is_empty()
+            && self.refused.is_empty()
+    }
+
+    /// The same as an error.
+    fn into_error(self, file: Option<&String>) -> Error {
+        let types: HashMap<String, String> = self.foreign.into_iter().collect();
+        let with_type = |name: String| match types.get(&name) {
+            Some(dtype) => format!("{name} ({dtype})"),
+            None => name,
+        };
+        let kind = ErrorKind::StateDict {
+            missing: self.missing,
+            unexpected: self.unexpected.into_iter().map(with_type).collect(),
+            misshapen: self.misshapen,
+            refused: self.refused,
+            file: file.cloned(),
+        };
+        Error::new("load_state_dict", kind)
     }
 }
 
@@ -134,23 +206,24 @@ pub trait ModuleState<T: Element = f32>: Module<T> {
 
     /// Sets every parameter and buffer to the value under its path.
     ///
+    /// Parameters must be finite, and stored as floats; a buffer says what it takes ([`Buffer::of`]), as an optimizer's do for steps,
+    /// rates and squares. To load other numbers all the same, collect a [`StateDict`] in which they are mended, or set the
+    /// parameter itself.
+    ///
     /// # Errors
-    /// If a name is missing or unexpected or a shape differs, all of them listed; then the model is as it was.
+    /// If a name is missing or unexpected, a shape differs, or a number or a type cannot stand there, all of them listed; then the
+    /// model is as it was.
     fn load_state_dict(&self, state: &StateDict<T>) -> Result<()> {
         let places = places(self);
         let found = LoadReport::new(&places, state);
         if !found.is_complete() {
-            let kind = ErrorKind::StateDict {
-                missing: found.missing,
-                unexpected: found.unexpected,
-                misshapen: found.misshapen,
-            };
-            return Err(Error::new("load_state_dict", kind));
+            return Err(found.into_error(state.file.as_ref()));
         }
         set(&places, state, &found)
     }
 
-    /// Sets those parameters and buffers that `state` has a value of the right shape for, and says what it did with each.
+    /// Sets those parameters and buffers that `state` has a value for, of the right shape and with numbers that can stand there, and says
+    /// what it did with each.
     ///
     /// ```
     /// use lexigrad_nn::{Linear, LinearConfig, ModuleState};
@@ -184,7 +257,7 @@ pub trait ModuleState<T: Element = f32>: Module<T> {
     /// Reads the state dict from a safetensors file; see [`StateDict::load`] and [`load_state_dict`](Self::load_state_dict).
     ///
     /// # Errors
-    /// If reading fails or the names or shapes do not fit; then the model is as it was.
+    /// If reading fails or the names, shapes or numbers do not fit; then the model is as it was.
     fn load(&self, path: impl AsRef<Path>) -> Result<()> {
         self.load_state_dict(&StateDict::load(path)?)
     }

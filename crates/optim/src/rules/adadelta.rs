@@ -1,6 +1,6 @@
 //! Adadelta: steps as long as recent steps were, in units of recent gradients.
 
-use lexigrad_tensor::{Element, Result};
+use lexigrad_tensor::{Domain, Element, Result};
 
 use crate::exact::Replay;
 use crate::rule::{Descent, Rule, Runs, check_not_negative, check_rate, is_zero};
@@ -65,6 +65,7 @@ pub struct AdadeltaFactors<T> {
 
 impl<T: Element> Rule<T> for Adadelta {
     const NAME: &'static str = "adadelta";
+    const DOMAINS: [Domain; 3] = [Domain::NotNegative; 3];
     type Factors = AdadeltaFactors<T>;
     type Missed = Replay<T, Self>;
 

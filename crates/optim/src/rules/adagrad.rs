@@ -1,6 +1,6 @@
 //! Adagrad: a learning rate of its own for each number, or each row, which shrinks as that moves.
 
-use lexigrad_tensor::{Element, Result};
+use lexigrad_tensor::{Domain, Element, Result};
 
 use crate::exact::Replay;
 use crate::rule::{Descent, Rule, Runs, check_not_negative};
@@ -105,6 +105,7 @@ pub struct AdagradFactors<T> {
 
 impl<T: Element> Rule<T> for Adagrad {
     const NAME: &'static str = "adagrad";
+    const DOMAINS: [Domain; 3] = [Domain::NotNegative; 3];
     type Factors = AdagradFactors<T>;
     type Missed = Replay<T, Self>;
 
@@ -152,6 +153,7 @@ impl<T: Element> Rule<T> for Adagrad {
 
 impl<T: Element> Rule<T> for RowWiseAdagrad {
     const NAME: &'static str = "row_wise_adagrad";
+    const DOMAINS: [Domain; 3] = [Domain::NotNegative; 3];
     const BY_ROW: bool = true;
     type Factors = AdagradFactors<T>;
     type Missed = Replay<T, Self>;

@@ -1,6 +1,6 @@
 //! Adam, and Adam with the weight decay apart.
 
-use lexigrad_tensor::{Element, Error, Result};
+use lexigrad_tensor::{Domain, Element, Error, Result};
 
 use crate::exact::{AdamMissed, AdamRule, AdamStep};
 use crate::rule::{Descent, Rule, Runs, bias_correction, check_not_negative, check_rate, is_zero};
@@ -207,6 +207,7 @@ impl AdamRule for AdamW {
 
 impl<T: Element> Rule<T> for Adam {
     const NAME: &'static str = "adam";
+    const DOMAINS: [Domain; 3] = [Domain::Finite, Domain::NotNegative, Domain::NotNegative];
     type Factors = AdamFactors<T>;
     type Missed = AdamMissed<T, Self>;
 
@@ -240,6 +241,7 @@ impl<T: Element> Rule<T> for Adam {
 
 impl<T: Element> Rule<T> for AdamW {
     const NAME: &'static str = "adamw";
+    const DOMAINS: [Domain; 3] = [Domain::Finite, Domain::NotNegative, Domain::NotNegative];
     type Factors = AdamFactors<T>;
     type Missed = AdamMissed<T, Self>;
 

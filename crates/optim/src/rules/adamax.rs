@@ -1,6 +1,6 @@
 //! Adamax: Adam under the infinity norm.
 
-use lexigrad_tensor::{Element, Result};
+use lexigrad_tensor::{Domain, Element, Result};
 
 use super::adam::check_adam;
 use crate::exact::Replay;
@@ -67,6 +67,7 @@ pub struct AdamaxFactors<T> {
 
 impl<T: Element> Rule<T> for Adamax {
     const NAME: &'static str = "adamax";
+    const DOMAINS: [Domain; 3] = [Domain::Finite, Domain::NotNegative, Domain::NotNegative];
     type Factors = AdamaxFactors<T>;
     type Missed = Replay<T, Self>;
 

@@ -1,6 +1,6 @@
 //! NAdam: Adam with Nesterov's momentum.
 
-use lexigrad_tensor::{Element, Result};
+use lexigrad_tensor::{Domain, Element, Result};
 
 use super::adam::check_adam;
 use crate::exact::Replay;
@@ -95,6 +95,7 @@ pub struct NAdamFactors<T> {
 
 impl<T: Element> Rule<T> for NAdam {
     const NAME: &'static str = "nadam";
+    const DOMAINS: [Domain; 3] = [Domain::Finite, Domain::NotNegative, Domain::NotNegative];
     type Factors = NAdamFactors<T>;
     type Missed = Replay<T, Self>;
 

@@ -1,6 +1,6 @@
 //! RAdam: Adam that divides by its second moment only once that is well enough known.
 
-use lexigrad_tensor::{Element, Result};
+use lexigrad_tensor::{Domain, Element, Result};
 
 use super::adam::check_adam;
 use crate::exact::Replay;
@@ -84,6 +84,7 @@ pub struct RAdamFactors<T> {
 
 impl<T: Element> Rule<T> for RAdam {
     const NAME: &'static str = "radam";
+    const DOMAINS: [Domain; 3] = [Domain::Finite, Domain::NotNegative, Domain::NotNegative];
     type Factors = RAdamFactors<T>;
     type Missed = Replay<T, Self>;
 

@@ -1,6 +1,6 @@
 //! RMSprop: gradients divided by a running root mean square.
 
-use lexigrad_tensor::{Element, Result};
+use lexigrad_tensor::{Domain, Element, Result};
 
 use crate::exact::{LinearStep, RmsPropMissed};
 use crate::rule::{Descent, Rule, Runs, check_not_negative, check_rate};
@@ -115,6 +115,7 @@ impl<T: Element> LinearStep for RmsPropFactors<T> {
 
 impl<T: Element> Rule<T> for RmsProp {
     const NAME: &'static str = "rms_prop";
+    const DOMAINS: [Domain; 3] = [Domain::NotNegative, Domain::Finite, Domain::Finite];
     type Factors = RmsPropFactors<T>;
     type Missed = RmsPropMissed<T>;
 

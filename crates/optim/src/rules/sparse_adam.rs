@@ -1,6 +1,6 @@
 //! PyTorch's Adam for sparse gradients.
 
-use lexigrad_tensor::{Element, Error, Result};
+use lexigrad_tensor::{Domain, Element, Error, Result};
 
 use crate::exact::Replay;
 use crate::rule::{Descent, Rule, Runs, bias_correction, check_not_negative, check_rate};
@@ -64,6 +64,7 @@ pub struct SparseAdamFactors<T> {
 
 impl<T: Element> Rule<T> for SparseAdam {
     const NAME: &'static str = "sparse_adam";
+    const DOMAINS: [Domain; 3] = [Domain::Finite, Domain::NotNegative, Domain::NotNegative];
     type Factors = SparseAdamFactors<T>;
     type Missed = Replay<T, Self>;
 

@@ -79,9 +79,9 @@ impl<T: Element> Plateau<T> {
         };
         Self {
             options,
-            best: Register::new(worst.to_bits()),
-            no_better: Register::new(0),
-            cooldown: Register::new(0),
+            best: Register::measure(worst),
+            no_better: Register::count(0),
+            cooldown: Register::count(0),
         }
     }
 

@@ -11,7 +11,7 @@ use super::WordVectors;
 use super::map::map;
 use super::source::{Source, append_numbers, not_finite};
 use super::write::{save, write_numbers};
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 
 /// With which the file starts; the last byte is the version of the format.
 const MAGIC: [u8; 8] = *b"lxgrows\x01";
@@ -21,8 +21,10 @@ const HEADER: usize = 64;
 /// A table `[V, D]` of `f32` in a file, of which the system reads the rows that are looked at.
 ///
 /// Opening it costs nothing, and a table larger than memory can be used. The file starts with 64 bytes: `lxgrows`, the version 1,
-/// then V, D and a checksum of the numbers as little-endian `u64`, zeros; the rows follow. It must not be changed while it is open.
-/// Clones share it.
+/// then V, D and a checksum of the numbers as little-endian `u64`, zeros; the rows follow. Clones share it.
+///
+/// The file must not be changed while it is open. One thing cannot be caught: another program that cuts it short ends this one, at
+/// the next look at a row that is gone (`SIGBUS`). Files that this crate writes are never changed, only replaced.
 ///
 /// ```
 /// use lexigrad_tensor::Ids;
@@ -92,27 +94,50 @@ impl MappedTable {
     /// Opens a file that [`create`](Self::create) wrote.
     ///
     /// # Errors
-    /// If it cannot be opened, is none, or its length is not what it says. Its numbers are not looked at.
+    /// If it cannot be opened, is a folder, a pipe or a device, is none, or its length is not what it says. Its numbers are not looked
+    /// at before [`rows`](Self::rows) reads them.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let file = map(path)?;
         let name = path.display().to_string();
+        let kind = std::fs::metadata(path).map_err(|cause| Error::io(path, cause))?;
+        if !kind.is_file() {
+            let what = if kind.is_dir() {
+                "a folder"
+            } else {
+                "a pipe or a device"
+            };
+            let reason = format!("{what}; only a file can be mapped into memory");
+            return Err(Error::format(name, Place::Whole, reason));
+        }
+        let file = map(path)?;
         let source = Source {
             name: &name,
             data: &file,
         };
-        let (fields, _) = file.as_chunks::<8>();
-        let &[magic, len, dim, checksum, ..] = fields else {
+        let Some(header) = file.first_chunk::<HEADER>() else {
             return Err(source.whole(format!("{} bytes; the header has {HEADER}", file.len())));
         };
-        if magic != MAGIC {
+        let (fields, _) = header.as_chunks::<8>();
+        if fields[0] != MAGIC {
             return Err(source.byte(0, "no table of vectors of version 1"));
         }
-        let [len, dim, checksum] = [len, dim, checksum].map(u64::from_le_bytes);
-        let size = u128::from(len) * u128::from(dim) * 4 + HEADER as u128;
-        if dim == 0 || size != file.len() as u128 {
+        let [len, dim, checksum] = [1, 2, 3].map(|field| u64::from_le_bytes(fields[field]));
+        if let Some(place) = header[32..].iter().position(|&byte| byte != 0) {
+            let reason = "the rest of the header must be zeros";
+            return Err(source.byte(32 + place, reason));
+        }
+        if dim == 0 {
+            return Err(source.byte(16, "rows of 0 numbers; there must be one"));
+        }
+        let size = len
+            .checked_mul(dim)
+            .and_then(|numbers| numbers.checked_mul(4));
+        let size = size.and_then(|size| size.checked_add(HEADER as u64));
+        if size != Some(file.len() as u64) || isize::try_from(dim).is_err() {
             let found = file.len();
-            let reason = format!("a table [{len}, {dim}] takes {size} bytes; the file has {found}");
+            let reason = format!(
+                "a table [{len}, {dim}] takes {HEADER} bytes and 4 a number; the file has {found}"
+            );
             return Err(source.byte(8, reason));
         }
         Ok(Self {

@@ -276,3 +276,202 @@ fn a_dense_gradient_moves_every_row_but_the_padding() {
         "overlay: a gradient of shape [4, 2] of rows of shape [3, 2]"
     );
 }
+
+/// The header of a mapped file that claims to be `[len, dim]`, and `numbers` after it.
+fn mapped_file(len: u64, dim: u64, numbers: &[f32]) -> Vec<u8> {
+    let fields = [len, dim, 0].map(u64::to_le_bytes).concat();
+    let numbers = numbers.iter().flat_map(|number| number.to_le_bytes());
+    let head = b"lxgrows\x01".iter().copied().chain(fields);
+    head.chain([0; 32]).chain(numbers).collect()
+}
+
+#[test]
+fn files_that_are_no_tables_are_refused_by_byte() {
+    let folder = Folder::new();
+    let path = folder.file("table");
+    let refused = |what: &str, bytes: &[u8], expected: &str| {
+        std::fs::write(&path, bytes).unwrap();
+        let text = MappedTable::open(&path).expect_err(what).to_string();
+        assert!(text.ends_with(expected), "{what}: {text}");
+        assert!(
+            text.starts_with(&path.display().to_string()),
+            "{what}: {text}"
+        );
+    };
+    let four = [1.0; 4];
+    assert!(mapped_file(2, 2, &four).len() == 80);
+    let takes = |len: u64, dim: u64, found: usize| {
+        format!(
+            ", byte 8: a table [{len}, {dim}] takes 64 bytes and 4 a number; the file has {found}"
+        )
+    };
+    refused("nothing", &[], ": 0 bytes; the header has 64");
+    refused(
+        "half a header",
+        &mapped_file(2, 2, &four)[..40],
+        ": 40 bytes; the header has 64",
+    );
+    let mut other = mapped_file(2, 2, &four);
+    other[7] = 2;
+    refused(
+        "another version",
+        &other,
+        ", byte 0: no table of vectors of version 1",
+    );
+    let mut reserved = mapped_file(2, 2, &four);
+    reserved[40] = 1;
+    refused(
+        "something in the header",
+        &reserved,
+        ", byte 40: the rest of the header must be zeros",
+    );
+    refused(
+        "rows of nothing",
+        &mapped_file(2, 0, &[]),
+        ", byte 16: rows of 0 numbers; there must be one",
+    );
+    refused(
+        "a row too many",
+        &mapped_file(3, 2, &four),
+        &takes(3, 2, 80),
+    );
+    refused("a row too few", &mapped_file(1, 2, &four), &takes(1, 2, 80));
+    refused(
+        "all bits",
+        &mapped_file(u64::MAX, u64::MAX, &four),
+        &takes(u64::MAX, u64::MAX, 80),
+    );
+    for (len, dim) in [
+        (1 << 63, 1 << 63),
+        (1 << 62, 1),
+        (1 << 32, 1 << 30),
+        (1, 1 << 62),
+    ] {
+        refused(
+            "a size that wraps around to nothing",
+            &mapped_file(len, dim, &[]),
+            &takes(len, dim, 64),
+        );
+    }
+    refused(
+        "no row of endless length",
+        &mapped_file(0, u64::MAX, &[]),
+        &takes(0, u64::MAX, 64),
+    );
+
+    let folder_text = MappedTable::open(folder.0.path()).unwrap_err().to_string();
+    assert!(
+        folder_text.ends_with(": a folder; only a file can be mapped into memory"),
+        "{folder_text}"
+    );
+    #[cfg(unix)]
+    assert!(
+        MappedTable::open("/dev/null")
+            .unwrap_err()
+            .to_string()
+            .contains("a pipe or a device")
+    );
+    assert!(
+        MappedTable::open(folder.file("absent"))
+            .unwrap_err()
+            .to_string()
+            .contains("No such file")
+    );
+
+    std::fs::write(&path, mapped_file(2, 2, &[1.0, 2.0, 3.0, f32::NAN])).unwrap();
+    let table = MappedTable::open(&path).unwrap();
+    assert_eq!(
+        table.rows(&Ids::new([0]).unwrap()).unwrap().to_vec(),
+        [1.0, 2.0]
+    );
+    assert_eq!(
+        table.rows(&Ids::new([1]).unwrap()).unwrap_err().to_string(),
+        "mapped table: row 1: number 2 of the row is NaN; numbers must be finite"
+    );
+}
+
+/// A delta of the table `[4, 2]` with this checksum.
+fn delta_file(ids: &[u32], values: &[f32], notes: &str, more: &str) -> Vec<u8> {
+    let (count, numbers) = (ids.len(), values.len());
+    let (middle, end) = (count * 4, count * 4 + numbers * 4);
+    let header = format!(
+        r#"{{"__metadata__":{{{notes}}},"ids":{{"dtype":"U32","shape":[{count}],"data_offsets":[0,{middle}]}},"values":{{"dtype":"F32","shape":[{},2],"data_offsets":[{middle},{end}]}}{more}}}"#,
+        numbers / 2
+    );
+    let ids = ids.iter().flat_map(|id| id.to_le_bytes());
+    let values = values.iter().flat_map(|value| value.to_le_bytes());
+    let length = (header.len() as u64).to_le_bytes();
+    length
+        .into_iter()
+        .chain(header.into_bytes())
+        .chain(ids)
+        .chain(values)
+        .collect()
+}
+
+#[test]
+fn deltas_that_are_none_are_refused_and_change_nothing() {
+    let folder = Folder::new();
+    let (_, mapped) = table(folder.file("table"), 4, 2, 1);
+    let path = folder.file("delta");
+    let mut overlay = Overlay::new(mapped, Sgd::new(0.1));
+    overlay.save_delta(&path).unwrap();
+    let saved = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+    let place = saved.find(r#""checksum":""#).unwrap() + 12;
+    let checksum = &saved[place..place + 16];
+    let notes = format!(r#""rows":"4","dim":"2","checksum":"{checksum}""#);
+    let mut apply = |bytes: Vec<u8>| {
+        std::fs::write(&path, bytes).unwrap();
+        let applied = overlay
+            .apply_delta(&path)
+            .map_err(|error| error.to_string());
+        let touched = overlay.touched();
+        assert_eq!(applied.is_ok(), touched > 0);
+        applied
+    };
+    let mut refused = |bytes: Vec<u8>, expected: &str| {
+        let text = apply(bytes).unwrap_err();
+        assert_eq!(text, format!("{}: {expected}", path.display()));
+    };
+    let (ids, values) = ([1, 3], [1.0, 2.0, 3.0, 4.0]);
+    let of = |ids: &[u32], values: &[f32]| delta_file(ids, values, &notes, "");
+    refused(
+        of(&[1, 4], &values),
+        "ids: 4 at [1] is not below the table's 4 rows",
+    );
+    refused(of(&[3, 3], &values), "ids: 3 at [1] after 3; ids must rise");
+    refused(of(&[3, 1], &values), "ids: 1 at [1] after 3; ids must rise");
+    refused(
+        of(&[1], &values),
+        "ids U32 [1] and values F32 [2, 2]; they must be U32 [n] and F32 [n, 2]",
+    );
+    let infinite = [1.0, 2.0, 3.0, f32::INFINITY];
+    refused(
+        of(&ids, &infinite),
+        "values: inf at [1, 1], of row 3; numbers must be finite",
+    );
+    let other = notes.replace(r#""rows":"4""#, r#""rows":"\u001b[2J""#);
+    refused(
+        delta_file(&ids, &values, &other, ""),
+        r"a delta of another table: its rows is \u{1b}[2J, this one's 4",
+    );
+    refused(
+        delta_file(&ids, &values, "", ""),
+        &format!("a delta of another table: its checksum is none, this one's {checksum}"),
+    );
+    let empty =
+        |name: &str| format!(r#","{name}":{{"dtype":"U32","shape":[0],"data_offsets":[24,24]}}"#);
+    let twice = apply(delta_file(&ids, &values, &notes, &empty("ids"))).unwrap_err();
+    assert!(twice.contains("the key ids stands twice"), "{twice}");
+    let missing = of(&ids, &values)
+        .iter()
+        .map(|&byte| if byte == b'v' { b'w' } else { byte })
+        .collect();
+    assert!(
+        apply(missing)
+            .unwrap_err()
+            .ends_with("no tensor values; a delta has ids and values")
+    );
+    assert!(apply(vec![]).unwrap_err().contains("0 bytes"));
+    apply(of(&ids, &values)).unwrap();
+}

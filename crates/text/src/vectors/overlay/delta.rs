@@ -1,12 +1,14 @@
 //! The rows that moved, in a file of their own.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 
+use lexigrad_nn::Archive;
 use lexigrad_optim::Rule;
+use lexigrad_tensor::printable;
+use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
 
 use super::table::Overlay;
 use crate::error::{Error, Place, Result};
@@ -58,7 +60,8 @@ impl<R: Rule<f32>> Overlay<R> {
     /// Puts back the rows that [`save_delta`](Self::save_delta) wrote; other rows stay as they are. The rule begins anew with them.
     ///
     /// # Errors
-    /// If the file cannot be read, is no such file, or belongs to another table. Then nothing has changed.
+    /// If the file cannot be read, is no such file, belongs to another table, or its ids do not rise below V or a number is not finite.
+    /// Then nothing has changed.
     pub fn apply_delta(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|cause| Error::io(path, cause))?;
@@ -70,64 +73,59 @@ impl<R: Rule<f32>> Overlay<R> {
 
     /// The ids and numbers of a delta of this table; else what is wrong with it.
     fn read_delta(&self, bytes: &[u8]) -> Result<(Vec<u32>, Vec<f32>), String> {
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
-        let found = header.metadata().as_ref();
+        let file = Archive::read(bytes)?;
         let mut identity: Vec<_> = self.identity().into_iter().collect();
         identity.sort_unstable();
         for (name, own) in identity {
-            let theirs = found.and_then(|found| found.get(&name));
+            let theirs = file.note(&name);
             if theirs != Some(&own) {
-                let theirs = theirs.map_or("none", String::as_str);
+                let theirs = theirs.map_or("none".to_owned(), printable);
                 return Err(format!(
                     "a delta of another table: its {name} is {theirs}, this one's {own}"
                 ));
             }
         }
-        let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
-        let tensor = |name: &str| file.tensor(name).map_err(|error| error.to_string());
+        let dim = self.base.dim();
+        let tensor = |name: &str| {
+            let found = file.get(name);
+            found.ok_or_else(|| format!("no tensor {name}; a delta has ids and values"))
+        };
         let (ids, values) = (tensor("ids")?, tensor("values")?);
-        let count = ids.shape().iter().product();
-        let is_right = ids.dtype() == Dtype::U32 && values.dtype() == Dtype::F32;
-        if !is_right || ids.shape().len() != 1 || values.shape() != [count, self.base.dim()] {
-            let rule = format!(
-                "ids must be U32 [n] and values F32 [n, {}]",
-                self.base.dim()
-            );
+        let is_right = match ids.shape[..] {
+            [count] => {
+                ids.dtype == Dtype::U32
+                    && values.dtype == Dtype::F32
+                    && values.shape == [count, dim]
+            }
+            _ => false,
+        };
+        if !is_right {
             return Err(format!(
-                "ids {:?} and values {:?}; {rule}",
-                ids.shape(),
-                values.shape()
+                "ids {} {:?} and values {} {:?}; they must be U32 [n] and F32 [n, {dim}]",
+                ids.dtype, ids.shape, values.dtype, values.shape
             ));
         }
-        let ids: Vec<u32> = ids
-            .data()
-            .as_chunks()
-            .0
-            .iter()
-            .map(|id| u32::from_le_bytes(*id))
-            .collect();
-        let values: Vec<f32> = values
-            .data()
-            .as_chunks()
-            .0
-            .iter()
-            .map(|number| f32::from_le_bytes(*number))
-            .collect();
-        let mut seen = HashSet::new();
-        if let Some(id) = ids
-            .iter()
-            .find(|&&id| id as usize >= self.base.len() || !seen.insert(id))
-        {
+        let ids = numbers(ids.data, u32::from_le_bytes);
+        let values = numbers(values.data, f32::from_le_bytes);
+        if let Some(place) = ids.windows(2).position(|pair| pair[0] >= pair[1]) {
+            let (id, next) = (ids[place], ids[place + 1]);
+            let place = place + 1;
             return Err(format!(
-                "id {id} stands there twice or is not below {}",
-                self.base.len()
+                "ids: {next} at [{place}] after {id}; ids must rise"
+            ));
+        }
+        // The last is the largest.
+        let (last, rows) = (ids.len().wrapping_sub(1), self.base.len());
+        if let Some(id) = ids.last().filter(|&&id| id as usize >= rows) {
+            return Err(format!(
+                "ids: {id} at [{last}] is not below the table's {rows} rows"
             ));
         }
         if let Some(place) = values.iter().position(|value| !value.is_finite()) {
-            let row = ids[place / self.base.dim()];
+            let (row, column, value) = (place / dim, place % dim, values[place]);
+            let id = ids[row];
             return Err(format!(
-                "row {row} holds {}; numbers must be finite",
-                values[place]
+                "values: {value} at [{row}, {column}], of row {id}; numbers must be finite"
             ));
         }
         Ok((ids, values))
@@ -142,4 +140,9 @@ impl<R: Rule<f32>> Overlay<R> {
         ];
         entries.map(|(name, value)| (name.to_owned(), value)).into()
     }
+}
+
+fn numbers<T, const N: usize>(data: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
+    let (numbers, _) = data.as_chunks::<N>();
+    numbers.iter().map(|bytes| read(*bytes)).collect()
 }

@@ -1,0 +1,24 @@
+//! Histories of trainings as JSON; what is read is written and read back.
+#![no_main]
+
+mod support;
+
+use lexigrad_text::train::{History, Monitor};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(history) = History::load(support::file(bytes)) else {
+        return;
+    };
+    let copy = support::path("copy");
+    history.save(&copy).expect("what was read is written");
+    let again = History::load(&copy).expect("what was written is read");
+    assert_eq!(again.names(), history.names());
+    assert_eq!(again.epochs().len(), history.epochs().len());
+    for name in history.names() {
+        assert_eq!(history.series(name).len(), history.epochs().len());
+        let best = history.best(&Monitor::highest(name));
+        assert!(best.is_none_or(|(epoch, _)| epoch < history.epochs().len()));
+    }
+    assert!(history.to_csv().ends_with('\n'));
+});
