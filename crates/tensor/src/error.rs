@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::message::printable;
 use crate::shape::Shape;
 
 /// A `Result` whose error is lexigrad's [`Error`].
@@ -226,9 +227,11 @@ impl Error {
     }
 }
 
+/// Names that come from files are escaped: no message moves a terminal's cursor.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.0.operation, self.0.kind)
+        let text = format!("{}: {}", self.0.operation, self.0.kind);
+        f.write_str(&printable(&text, usize::MAX))
     }
 }
 
@@ -248,22 +251,26 @@ fn describe_axes(rank: usize) -> String {
     }
 }
 
+/// The longest name of a tensor that a message has whole, in characters.
+const LONGEST_NAME: usize = 200;
+
 fn describe_misfit(
     missing: &[String],
     unexpected: &[String],
     misshapen: &[(String, Shape, Shape)],
 ) -> String {
     let mut parts = Vec::new();
-    if !missing.is_empty() {
-        parts.push(format!("missing: {}", missing.join(", ")));
-    }
-    if !unexpected.is_empty() {
-        parts.push(format!("unexpected: {}", unexpected.join(", ")));
+    let short = |name| printable(name, LONGEST_NAME);
+    for (what, names) in [("missing", missing), ("unexpected", unexpected)] {
+        if !names.is_empty() {
+            let names: Vec<_> = names.iter().map(|name| short(name)).collect();
+            parts.push(format!("{what}: {}", names.join(", ")));
+        }
     }
     if !misshapen.is_empty() {
         let list: Vec<String> = misshapen
             .iter()
-            .map(|(name, model, given)| format!("{name} (model {model}, given {given})"))
+            .map(|(name, model, given)| format!("{} (model {model}, given {given})", short(name)))
             .collect();
         parts.push(format!("shapes differ: {}", list.join(", ")));
     }

@@ -37,6 +37,7 @@ mod gradients;
 mod ids;
 mod kernels;
 mod layout;
+pub mod message;
 mod module;
 mod op;
 mod operators;

@@ -8,10 +8,10 @@ use lexigrad_tensor::{Ids, Tensor};
 use memmap2::Mmap;
 
 use super::WordVectors;
-use super::map::map;
 use super::source::{Source, append_numbers, not_finite};
 use super::write::{save, write_numbers};
 use crate::error::{Error, Result};
+use crate::file;
 
 /// With which the file starts; the last byte is the version of the format.
 const MAGIC: [u8; 8] = *b"lxgrows\x01";
@@ -95,7 +95,7 @@ impl MappedTable {
     /// If it cannot be opened, is none, or its length is not what it says. Its numbers are not looked at.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let file = map(path)?;
+        let file = file::mapped(path)?;
         let name = path.display().to_string();
         let source = Source {
             name: &name,

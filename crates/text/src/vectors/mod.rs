@@ -31,7 +31,6 @@ mod embed;
 mod fasttext;
 mod geometry;
 mod header;
-mod map;
 mod mapped;
 mod options;
 mod overlay;
