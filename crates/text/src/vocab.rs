@@ -344,12 +344,13 @@ impl Vocab {
         let path = path.as_ref();
         let json = file::read_text(path)?;
         serde_json::from_str(&json).map_err(|cause| {
+            // What is wrong with the words as a whole stands on no line.
+            let place = match cause.line() {
+                0 => Place::Whole,
+                line => Place::Line(line),
+            };
             let reason = format!("not a vocabulary: {}", at_column(&cause));
-            Error::format(
-                path.display().to_string(),
-                Place::Line(cause.line()),
-                reason,
-            )
+            Error::format(path.display().to_string(), place, reason)
         })
     }
 

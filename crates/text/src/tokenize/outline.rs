@@ -79,7 +79,7 @@ impl<'de> Deserialize<'de> for Tokens {
     }
 }
 
-/// How many tokens a file has, and one more than their largest id; else what is wrong with it.
+/// One more than the largest id that a file has; else what is wrong with it.
 pub(super) fn check(bytes: &[u8]) -> Result<usize, String> {
     if let Some(kind) = foreign(bytes) {
         return Err(kind.to_owned());
@@ -93,6 +93,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<usize, String> {
     let outline: Outline =
         serde_json::from_slice(bytes).map_err(|cause| format!("not a tokenizer: {cause}"))?;
     check_lengths(&outline)?;
+    check_templates(&outline.post_processor)?;
     let parts = [
         ("normalizer", &outline.normalizer),
         ("pre_tokenizer", &outline.pre_tokenizer),
@@ -141,6 +142,21 @@ fn check_lengths(outline: &Outline) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// Checks that the marks which templates put around a text are among those that they define.
+fn check_templates(step: &Value) -> Result<(), String> {
+    let list = |name: &str| step[name].as_array().map_or(&[][..], Vec::as_slice);
+    for piece in list("single").iter().chain(list("pair")) {
+        let mark = piece["SpecialToken"]["id"].as_str();
+        if let Some(mark) = mark.filter(|mark| step["special_tokens"].get(mark).is_none()) {
+            let (mark, rule) = (quoted(mark), "its special_tokens must have it");
+            return Err(format!(
+                "not a tokenizer: a template puts {mark} around texts; {rule}"
+            ));
+        }
+    }
+    list("processors").iter().try_for_each(check_templates)
 }
 
 /// Checks that each id has one token and is not far beyond the number of tokens; returns one more than the largest.

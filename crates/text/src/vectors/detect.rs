@@ -45,6 +45,12 @@ fn read_rows<'a>(source: &Source<'_>, options: &VectorOptions<'a>) -> Result<Col
     if is_text(rest, header.dim) {
         return text::read(source, Some(header), options);
     }
+    // Only a text has CRLF.
+    if rest.starts_with(b"\r\n")
+        && let Some(fault) = text_fault(source, header, rest, options)
+    {
+        return Err(fault);
+    }
     let rows = binary::read(source, header, source.data.len() - rest.len(), options);
     rows.or_else(|error| match text_fault(source, header, rest, options) {
         Some(fault) => Err(fault),
