@@ -160,7 +160,7 @@ pub enum ErrorKind {
         misshapen: Vec<(String, Shape, Shape)>,
     },
     /// Reading or writing a file failed.
-    #[error("{path}: {reason}")]
+    #[error("{path}: {}", printable(reason, LONGEST_REASON))]
     File {
         /// The file.
         path: String,
@@ -253,6 +253,8 @@ fn describe_axes(rank: usize) -> String {
 
 /// The longest name of a tensor that a message has whole, in characters.
 const LONGEST_NAME: usize = 200;
+/// The longest reason that a message about a file has whole: foreign parsers quote what they find without a limit.
+const LONGEST_REASON: usize = 1000;
 
 fn describe_misfit(
     missing: &[String],

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::io::Write;
 use std::path::Path;
 
-use lexigrad_tensor::message::printable;
 use lexigrad_tensor::{Element, Error, ErrorKind, Result, Tensor};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
@@ -47,8 +46,7 @@ impl<T: Element> StateDict<T> {
         for (name, view) in file.tensors() {
             let tensor = read(&view).ok_or_else(|| {
                 let message = format!(
-                    "tensor {} holds {:?}; F32, F64, F16, BF16 and I64 are read",
-                    printable(&name, 200),
+                    "tensor {name} holds {:?}; F32, F64, F16, BF16 and I64 are read",
                     view.dtype()
                 );
                 fail(&message)

@@ -35,7 +35,7 @@ pub(super) fn read<R: BufRead>(mut lines: Lines<R>, names: &FieldNames) -> Resul
     } else if first.contains(',') && !first.contains('\t') {
         from_csv(Csv::new(lines), &name, names)
     } else {
-        from_columns(lines, &name)
+        from_columns(lines, &name, names)
     }
 }
 
@@ -173,9 +173,15 @@ fn places_of(first: &[String], names: &FieldNames) -> Result<Option<(usize, usiz
     }
 }
 
-fn from_columns<R: BufRead>(lines: Lines<R>, name: &str) -> Result<Vec<Found>> {
-    let found = lines.map(|line| {
+fn from_columns<R: BufRead>(lines: Lines<R>, name: &str, names: &FieldNames) -> Result<Vec<Found>> {
+    let found = lines.enumerate().map(|(index, line)| {
         let line = line?;
+        let is_name = |field: &str| field.trim().to_lowercase() == names.label.to_lowercase();
+        if index == 0 && line.text.split('\t').any(is_name) {
+            let rule = "with tabs between there is no row of names, but label, text on each line";
+            let reason = format!("it has the name {}; {rule}", quoted(&names.label));
+            return Err(Error::format(name, Place::Line(line.number), reason));
+        }
         match line.text.split('\t').collect::<Vec<_>>()[..] {
             [label, text] => complete(label, text),
             [label, score, text] if is_number(score) => complete(label, text),

@@ -373,6 +373,10 @@ fn labelled_texts() {
                 "file, line 1: it begins a JSON array; JSON lines are read, an object on each",
             ),
             (
+                b"Sentence\tLabel\na joy\t1\n",
+                "file, line 1: it has the name \"label\"; with tabs between there is no row of names, but label, text on each line",
+            ),
+            (
                 b"a\tb\nb\t\x1b[2J\tc\n",
                 "file, line 2: \"\\u{1b}[2J\", the second of three columns, is no number",
             ),

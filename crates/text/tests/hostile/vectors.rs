@@ -102,7 +102,10 @@ fn text_that_breaks_a_rule() {
             b"2 2\n 1 2\nplain 3 4\n",
             "line 2: the word of row 1 is empty",
         ),
-        (b"\t1.5 2\nplain 3 4\n", "line 1: the word of row 1 is empty"),
+        (
+            b"\t1.5 2\nplain 3 4\n",
+            "line 1: the word of row 1 is empty",
+        ),
         // Numbers.
         (
             b"a 1 nan\n",
