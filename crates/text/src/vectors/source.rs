@@ -46,7 +46,7 @@ pub(super) fn word(bytes: &[u8], of: impl Display) -> Result<&str, String> {
     std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
         let (byte, place, shown) = (bytes[at], at + 1, quoted(bytes));
-        format!("the word of {of} is not UTF-8: byte 0x{byte:02x} at {place} of {shown}")
+        format!("the word of {of} is not UTF-8: byte 0x{byte:02x} at {place} of {shown}; words are UTF-8")
     })
 }
 

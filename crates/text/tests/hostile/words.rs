@@ -334,3 +334,17 @@ fn an_empty_file_is_named() {
     assert!(MappedTable::open(&path).is_err());
     assert_eq!(lines(&path).unwrap().count(), 0);
 }
+
+#[test]
+fn names_of_tensors_are_escaped_and_cut() {
+    use lexigrad_tensor::{Error, ErrorKind};
+
+    let kind = ErrorKind::StateDict {
+        missing: vec!["a\u{1b}[2J".to_owned()],
+        unexpected: vec!["b".repeat(100_000)],
+        misshapen: Vec::new(),
+    };
+    let message = Error::new("load", kind).to_string();
+    assert!(message.starts_with("load: missing: a\\u{1b}[2J; unexpected: bbb"));
+    assert!(message.len() < 300);
+}

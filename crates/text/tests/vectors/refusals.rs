@@ -52,7 +52,7 @@ fn text_is_refused_by_line() {
         ),
         (
             b"a 1 2\n\xff 1 2\n",
-            "file, line 2: the word of row 2 is not UTF-8: byte 0xff at 1 of \"\\xff\"",
+            "file, line 2: the word of row 2 is not UTF-8: byte 0xff at 1 of \"\\xff\"; words are UTF-8",
         ),
         (
             long.as_bytes(),
@@ -105,7 +105,7 @@ fn binary_is_refused_by_byte() {
         ),
         (
             binary("2 2", &[row, (b"\xc3", &[0.3, 0.4])]),
-            "file, byte 17: the word of row 2 is not UTF-8: byte 0xc3 at 1 of \"\\xc3\"",
+            "file, byte 17: the word of row 2 is not UTF-8: byte 0xc3 at 1 of \"\\xc3\"; words are UTF-8",
         ),
         (
             binary("2 2", &[row, (long.as_bytes(), &[0.3, 0.4])]),
