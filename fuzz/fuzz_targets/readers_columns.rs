@@ -1,6 +1,8 @@
 //! CoNLL columns with any options; what is read is written with tabs, and read back.
 #![no_main]
 
+mod message;
+
 use lexigrad_text::read::{Columns, ColumnsOptions, LineOptions, Lines, Sentence};
 use libfuzzer_sys::fuzz_target;
 
@@ -16,6 +18,8 @@ fuzz_target!(|input: (bool, bool, &[u8])| {
     };
     let found: Vec<_> = sentences(bytes, options).collect();
     assert!(found.iter().rev().skip(1).all(Result::is_ok));
+    found.iter().flat_map(|item| item.as_ref().err()).for_each(message::check);
+    assert!(!bytes.contains(&0) || found.last().is_some_and(Result::is_err));
     let found: Vec<Sentence> = found.into_iter().flatten().collect();
     let mut written = "\u{feff}".to_owned();
     for sentence in &found {

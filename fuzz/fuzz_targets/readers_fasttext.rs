@@ -1,6 +1,8 @@
 //! fastText's lines with several labels; what is read is written, and read back.
 #![no_main]
 
+mod message;
+
 use lexigrad_text::read::{FastText, LineOptions, Lines, TaggedText};
 use libfuzzer_sys::fuzz_target;
 
@@ -11,6 +13,8 @@ fn texts(bytes: &[u8]) -> FastText<&[u8]> {
 fuzz_target!(|bytes: &[u8]| {
     let found: Vec<_> = texts(bytes).collect();
     assert!(found.iter().rev().skip(1).all(Result::is_ok));
+    found.iter().flat_map(|item| item.as_ref().err()).for_each(message::check);
+    assert!(!bytes.contains(&0) || found.last().is_some_and(Result::is_err));
     let found: Vec<TaggedText> = found.into_iter().flatten().collect();
     let mut written = String::new();
     for tagged in &found {

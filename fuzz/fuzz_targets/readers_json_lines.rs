@@ -1,6 +1,8 @@
 //! JSON lines, as any value and as a pair; pairs that are read are written, and read back.
 #![no_main]
 
+mod message;
+
 use lexigrad_text::read::{JsonLines, LineOptions, Lines};
 use libfuzzer_sys::fuzz_target;
 use serde::de::DeserializeOwned;
@@ -13,6 +15,8 @@ fn values<V: DeserializeOwned>(bytes: &[u8]) -> JsonLines<&[u8], V> {
 fuzz_target!(|bytes: &[u8]| {
     let any: Vec<_> = values::<Value>(bytes).collect();
     assert!(any.iter().rev().skip(1).all(Result::is_ok));
+    any.iter().flat_map(|item| item.as_ref().err()).for_each(message::check);
+    assert!(!bytes.contains(&0) || any.last().is_some_and(Result::is_err));
     assert!(
         any.iter()
             .flatten()

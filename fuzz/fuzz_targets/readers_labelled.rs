@@ -1,13 +1,16 @@
 //! Labelled texts in any form; what is read is written as JSON lines, and read back.
 #![no_main]
 
+mod message;
+
 use lexigrad_text::read::LabelledTexts;
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(texts) = LabelledTexts::read(bytes, "fuzz") else {
-        return;
+    let texts = match LabelledTexts::read(bytes, "fuzz") {
+        Ok(texts) => texts,
+        Err(error) => return message::check(&error),
     };
     assert!(texts.labels.len() > 1 && texts.labels.is_sorted_by(|label, next| label < next));
     let mut written = String::new();

@@ -1,12 +1,15 @@
 //! Vocabularies from JSON: ids and words agree, words can be added, and what is read is written and read back.
 #![no_main]
 
+mod message;
+
 use lexigrad_text::Vocab;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|json: &str| {
-    let Ok(mut vocab) = Vocab::from_json(json) else {
-        return;
+    let mut vocab = match Vocab::from_json(json) {
+        Ok(vocab) => vocab,
+        Err(error) => return message::check(&error),
     };
     for (id, word) in vocab.words().enumerate() {
         assert_eq!(vocab.id(word), Some(id as u32));

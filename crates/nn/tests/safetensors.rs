@@ -458,7 +458,7 @@ fn names_from_files_are_printed_escaped_and_cut() {
         reason.starts_with(r"\u{1b}[31mxxx") && reason.len() < 400,
         "{reason}"
     );
-    assert!(reason.contains("... (5005 bytes in all)"), "{reason}");
+    assert!(reason.contains("xxx .. xxx"), "{reason}");
 }
 
 /// A file with a tensor `a` of this type and these bytes, as `f32`: its numbers, or why it was not read.

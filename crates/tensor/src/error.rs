@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::message::{printable, printable_name};
 use crate::shape::Shape;
 
 /// A `Result` whose error is lexigrad's [`Error`].
@@ -174,7 +175,7 @@ pub enum ErrorKind {
         file: Option<String>,
     },
     /// Reading or writing a file failed.
-    #[error("{path}: {reason}")]
+    #[error("{path}: {}", printable(reason, LONGEST_REASON))]
     File {
         /// The file.
         path: String,
@@ -257,9 +258,11 @@ impl Error {
     }
 }
 
+/// Names that come from files are escaped: no message moves a terminal's cursor.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.0.operation, self.0.kind)
+        let text = format!("{}: {}", self.0.operation, self.0.kind);
+        f.write_str(&printable(&text, usize::MAX))
     }
 }
 
@@ -287,6 +290,9 @@ fn describe_axes(rank: usize) -> String {
     }
 }
 
+/// The longest reason that a message about a file has whole: foreign parsers quote what they find without a limit.
+const LONGEST_REASON: usize = 1000;
+
 fn describe_misfit(
     missing: &[String],
     unexpected: &[String],
@@ -294,57 +300,26 @@ fn describe_misfit(
     refused: &[(String, String)],
     file: Option<&str>,
 ) -> String {
+    let list = |names: &[String]| {
+        let names = names.iter().map(|name| printable_name(name).into_owned());
+        names.collect::<Vec<_>>()
+    };
     let shapes = misshapen.iter().map(|(name, model, given)| {
-        let name = printable(name);
+        let name = printable_name(name);
         format!("{name} (model {model}, given {given})")
     });
+    let reasons = refused.iter();
+    let reasons = reasons.map(|(name, reason)| format!("{} {reason}", printable_name(name)));
     let lists = [
-        (
-            "missing",
-            missing.iter().map(|name| printable(name)).collect(),
-        ),
-        (
-            "unexpected",
-            unexpected.iter().map(|name| printable(name)).collect(),
-        ),
+        ("missing", list(missing)),
+        ("unexpected", list(unexpected)),
         ("shapes differ", shapes.collect()),
-        (
-            "refused",
-            refused
-                .iter()
-                .map(|(name, reason)| format!("{} {reason}", printable(name)))
-                .collect::<Vec<_>>(),
-        ),
+        ("refused", reasons.collect()),
     ];
     let lists = lists.iter().filter(|(_, list)| !list.is_empty());
     let parts = lists.map(|(what, list)| format!("{what}: {}", list.join(", ")));
     let file = file.map(|file| format!("file: {file}"));
     parts.chain(file).collect::<Vec<_>>().join("; ")
-}
-
-/// A name from a file as a message may show it: characters that a terminal obeys are escaped, and a long name is cut.
-///
-/// ```
-/// use lexigrad_tensor::printable;
-/// assert_eq!(printable("embed.weight"), "embed.weight");
-/// assert_eq!(printable("red\u{1b}[31m"), "red\\u{1b}[31m");
-/// assert_eq!(printable(&"x".repeat(1000)).len(), 123);
-/// ```
-pub fn printable(name: &str) -> String {
-    const MOST: usize = 100;
-    let mut shown = String::new();
-    for character in name.chars().take(MOST) {
-        if character.is_ascii_graphic() || character == ' ' {
-            shown.push(character);
-        } else {
-            // Escapes what is no letter, mark, number or sign: controls, direction marks, line separators.
-            shown.extend(character.escape_debug());
-        }
-    }
-    if name.chars().nth(MOST).is_some() {
-        shown += &format!("... ({} bytes in all)", name.len());
-    }
-    shown
 }
 
 #[cfg(test)]

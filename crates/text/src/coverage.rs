@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use lexigrad_tensor::message::printable_name;
+
 use crate::vocab::Vocab;
 
 /// How much of a text a [`Vocab`] knows, by tokens and by distinct words.
@@ -72,7 +74,7 @@ impl fmt::Display for Coverage {
             } else {
                 ","
             };
-            write!(formatter, "{before} {word} {count}")?;
+            write!(formatter, "{before} {} {count}", printable_name(word))?;
         }
         Ok(())
     }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use lexigrad_tensor::message::printable;
+
 /// A `Result` whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -64,29 +66,34 @@ impl fmt::Display for Place {
     }
 }
 
+/// The longest reason that a message has whole, in characters: foreign parsers quote what they find without a limit.
+const LONGEST_REASON: usize = 1000;
+
+/// Whatever comes from a file is escaped and cut here, before it is part of an error.
 impl Error {
     /// A fault at a place of a source.
-    pub fn format(source_name: impl Into<String>, place: Place, reason: impl Into<String>) -> Self {
+    pub fn format(source_name: impl AsRef<str>, place: Place, reason: impl AsRef<str>) -> Self {
         Self::Format {
-            source_name: source_name.into(),
+            source_name: printable(source_name.as_ref(), usize::MAX).into_owned(),
             place,
-            reason: reason.into(),
+            reason: printable(reason.as_ref(), LONGEST_REASON).into_owned(),
         }
     }
 
     /// What the system said about a file.
-    pub fn io(path: &Path, cause: io::Error) -> Self {
+    pub fn io(path: impl AsRef<Path>, cause: io::Error) -> Self {
+        let source_name = path.as_ref().display().to_string();
         Self::Io {
-            source_name: path.display().to_string(),
+            source_name: printable(&source_name, usize::MAX).into_owned(),
             cause,
         }
     }
 
     /// An argument that breaks a rule.
-    pub fn argument(operation: &'static str, reason: impl Into<String>) -> Self {
+    pub fn argument(operation: &'static str, reason: impl AsRef<str>) -> Self {
         Self::Argument {
             operation,
-            reason: reason.into(),
+            reason: printable(reason.as_ref(), LONGEST_REASON).into_owned(),
         }
     }
 

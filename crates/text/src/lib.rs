@@ -7,6 +7,8 @@ mod coverage;
 pub mod decode;
 mod error;
 pub mod explain;
+mod file;
+mod foreign;
 pub mod metrics;
 pub mod read;
 pub mod report;

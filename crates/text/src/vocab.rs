@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::path::Path;
 
+use lexigrad_tensor::message::quoted;
 use serde::{Deserialize, Serialize};
 
 use crate::coverage::Coverage;
 use crate::error::{Error, Place, Result};
+use crate::file;
 
 /// How a [`Vocab`] is built from tokens.
 ///
@@ -114,6 +116,7 @@ type Hasher = BuildHasherDefault<std::hash::DefaultHasher>;
 
 /// What the JSON holds.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Saved {
     padding: Option<String>,
     unknown: Option<String>,
@@ -161,7 +164,7 @@ impl Vocab {
         };
         for (word, count) in words {
             if vocab.ids.contains_key(&word) {
-                return Err(format!("the word {word:?} stands there twice"));
+                return Err(format!("the word {} stands there twice", quoted(word)));
             }
             vocab.push(word, count)?;
         }
@@ -169,7 +172,10 @@ impl Vocab {
             None => Ok(None),
             Some(word) => match vocab.id(&word) {
                 Some(id) => Ok(Some(id)),
-                None => Err(format!("the {name} word {word:?} is not among the words")),
+                None => Err(format!(
+                    "the {name} word {} is not among the words",
+                    quoted(word)
+                )),
             },
         };
         let (padding, unknown) = (find("padding", padding)?, find("unknown", unknown)?);
@@ -242,7 +248,7 @@ impl Vocab {
             let token = token.as_ref();
             self.id(token).or(self.unknown).ok_or_else(|| {
                 let rule = "the vocabulary has no word for unknown ones";
-                let reason = format!("token {position}, {token:?}, has no id, and {rule}");
+                let reason = format!("token {position}, {}, has no id, and {rule}", quoted(token));
                 Error::argument("encode", reason)
             })
         };
@@ -333,12 +339,18 @@ impl Vocab {
     /// Reads what [`save`](Self::save) wrote.
     ///
     /// # Errors
-    /// If the file cannot be read, is no such JSON, or holds a word twice.
+    /// If the file cannot be read, is no such JSON, or holds a word twice; the message names the line.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let json = std::fs::read_to_string(path).map_err(|cause| Error::io(path, cause))?;
-        Self::from_json(&json).map_err(|reason| {
-            Error::format(path.display().to_string(), Place::Whole, reason.to_string())
+        let json = file::read_text(path)?;
+        serde_json::from_str(&json).map_err(|cause| {
+            // What is wrong with the words as a whole stands on no line.
+            let place = match cause.line() {
+                0 => Place::Whole,
+                line => Place::Line(line),
+            };
+            let reason = format!("not a vocabulary: {}", at_column(&cause));
+            Error::format(path.display().to_string(), place, reason)
         })
     }
 
@@ -347,9 +359,15 @@ impl Vocab {
     /// # Errors
     /// If it is no such JSON, or holds a word twice.
     pub fn from_json(json: &str) -> Result<Self> {
-        let fail = |reason: String| Error::argument("vocab", reason);
-        serde_json::from_str(json).map_err(|cause| fail(cause.to_string()))
+        let fail = |cause: serde_json::Error| Error::argument("vocab", cause.to_string());
+        serde_json::from_str(json).map_err(fail)
     }
+}
+
+/// What serde says of JSON, without the line that it says it of.
+pub(crate) fn at_column(cause: &serde_json::Error) -> String {
+    let line = format!(" at line {} column", cause.line());
+    cause.to_string().replace(&line, " at column")
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use lexigrad_tensor::printable;
+use lexigrad_tensor::message::printable_name;
 use safetensors::Dtype;
 use serde::de::{
     Deserialize, Deserializer, Error as _, IgnoredAny, IntoDeserializer, MapAccess, Visitor,
@@ -162,7 +162,7 @@ fn next_key<'de, A: MapAccess<'de>>(
     if seen.insert(key.clone()) {
         return Ok(Some(key));
     }
-    let key = printable(&key);
+    let key = printable_name(&key);
     Err(A::Error::custom(format!("the key {key} stands twice")))
 }
 
@@ -182,7 +182,7 @@ impl<'de> Deserialize<'de> for Header {
                 let mut seen = HashSet::new();
                 while let Some(name) = next_key(&mut map, &mut seen)? {
                     let of_name =
-                        |error| A::Error::custom(format!("{}: {error}", printable(&name)));
+                        |error| A::Error::custom(format!("{}: {error}", printable_name(&name)));
                     if name == METADATA {
                         metadata = map.next_value::<Notes>().map_err(of_name)?.0;
                     } else {
@@ -264,7 +264,7 @@ impl<'de> Deserialize<'de> for Info {
 
 fn named_type<E: serde::de::Error>(name: &str) -> Result<Dtype, E> {
     let found: Result<Dtype, E> = Dtype::deserialize(name.into_deserializer());
-    found.map_err(|_| E::custom(format!("the format has no type {}", printable(name))))
+    found.map_err(|_| E::custom(format!("the format has no type {}", printable_name(name))))
 }
 
 /// Checks that the tensors lie one after another from the first byte of the data to the last, each as long as it says.
@@ -273,7 +273,7 @@ fn check_coverage(tensors: &[(String, Info)], data: usize) -> Result<(), String>
     in_order.sort_by_key(|(_, info)| info.offsets);
     let mut covered = 0;
     for (name, info) in in_order {
-        let name = printable(name);
+        let name = printable_name(name);
         let (shape, dtype, [begin, end]) = (&info.shape, info.dtype, info.offsets);
         if begin != covered || end < begin || end > data {
             return Err(format!(

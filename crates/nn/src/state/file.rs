@@ -6,7 +6,8 @@ use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
 
-use lexigrad_tensor::{Element, Error, ErrorKind, Result, Shape, Tensor, printable};
+use lexigrad_tensor::message::printable_name;
+use lexigrad_tensor::{Element, Error, ErrorKind, Result, Shape, Tensor};
 use safetensors::{Dtype, View};
 
 use super::StateDict;
@@ -39,7 +40,7 @@ impl<T: Element> StateDict<T> {
     fn check_writable(&self) -> Result<(), String> {
         let mut seen = HashSet::from([METADATA]);
         for Named { name, value, .. } in &self.entries {
-            let shown = printable(name);
+            let shown = printable_name(name);
             if let Err(reason) = value {
                 return Err(format!(
                     "{shown} {reason}, so it was not read and cannot be written"

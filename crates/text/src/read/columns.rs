@@ -45,7 +45,8 @@ pub fn columns(path: impl AsRef<Path>) -> Result<Columns<BufReader<File>>> {
     Ok(Columns::new(lines(path)?, ColumnsOptions::default()))
 }
 
-/// Sentences of lines that each have a token and its tags, with tabs between or, where a line has no tab, white space.
+/// Sentences of lines that each have a token and its tags, with tabs between or, where a line has no tab, ASCII white space:
+/// tokens of real files are other kinds of space.
 ///
 /// An item is an error if a line has not as many fields as the first of the file, or an empty one.
 ///
@@ -89,7 +90,7 @@ impl<R: BufRead> Columns<R> {
         };
         while let Some(line) = self.lines.next() {
             let line = line?;
-            if line.text.trim().is_empty() {
+            if line.text.trim_ascii().is_empty() {
                 if sentence.is_empty() {
                     continue;
                 }
@@ -99,9 +100,9 @@ impl<R: BufRead> Columns<R> {
                 continue;
             }
             let fields: Vec<&str> = if line.text.contains('\t') {
-                line.text.split('\t').map(str::trim).collect()
+                line.text.split('\t').map(str::trim_ascii).collect()
             } else {
-                line.text.split_whitespace().collect()
+                line.text.split_ascii_whitespace().collect()
             };
             let count = *self.count.get_or_insert(fields.len());
             if fields.len() != count {

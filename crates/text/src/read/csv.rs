@@ -24,6 +24,8 @@ enum At {
     Quoted,
     /// After a quote in a quoted field: its end, or the first of two.
     Quote,
+    /// After something that follows the end of a quoted field: no format allows it.
+    Beyond,
 }
 
 impl At {
@@ -31,7 +33,9 @@ impl At {
         text.bytes().fold(self, |at, byte| match (at, byte) {
             (At::Quoted, b'"') => At::Quote,
             (At::Quoted, _) | (At::FieldStart | At::Quote, b'"') => At::Quoted,
+            (At::Beyond, _) => At::Beyond,
             (_, b',') => At::FieldStart,
+            (At::Quote, _) => At::Beyond,
             _ => At::Field,
         })
     }
@@ -40,7 +44,7 @@ impl At {
 /// Rows of fields with commas between; a field in double quotes may hold commas, line ends (read as `\n`) and doubled quotes.
 /// A quote inside a field that does not begin with one is a character like others; RFC 4180 allows none there.
 ///
-/// An item is an error if a row has not as many fields as the first, or a quoted field does not end.
+/// An item is an error if a row has not as many fields as the first, or a quoted field does not end or goes on after its end.
 ///
 /// ```
 /// use lexigrad_text::read::{Csv, LineOptions, Lines};
@@ -94,6 +98,14 @@ impl<R: BufRead> Csv<R> {
             at = at.after(&line.text);
             text.push('\n');
             text.push_str(&line.text);
+        }
+        if at == At::Beyond {
+            let rule =
+                "a comma or the end of the row follows its quote, and quotes inside are doubled";
+            return Err(self.lines.fault(
+                number,
+                format!("a quoted field goes on after its end; {rule}"),
+            ));
         }
         Ok(Some((number, text)))
     }
@@ -152,7 +164,7 @@ mod tests {
         let rows = read(b"\xef\xbb\xbfa,b\nc,\xff\n");
         assert_eq!(rows[0].as_ref().unwrap().fields, ["a", "b"]);
         let message = rows[1].as_ref().unwrap_err().to_string();
-        assert_eq!(message, "x, line 2: byte 3 is not UTF-8");
+        assert_eq!(message, "x, line 2: byte 3, 0xff, is not UTF-8");
         let message = read(b"a,b\nc,\"d\n\n").remove(1).unwrap_err().to_string();
         assert_eq!(message, "x, line 2: a quoted field does not end");
     }
@@ -199,7 +211,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_written_is_read(rows in prop::collection::vec(prop::collection::vec("[^\r]{0,8}", 3), 0..5)) {
+        fn what_is_written_is_read(rows in prop::collection::vec(prop::collection::vec("[^\r\0]{0,8}", 3), 0..5)) {
             let quoted = |field: &String| format!("\"{}\"", field.replace('"', "\"\""));
             let line = |row: &Vec<String>| row.iter().map(quoted).collect::<Vec<_>>().join(",");
             let file: String = rows.iter().map(|row| line(row) + "\r\n").collect();

@@ -10,6 +10,11 @@ use crate::error::Result;
 /// What stands before the name of a label.
 pub(super) const PREFIX: &str = "__label__";
 
+/// What parts words in fastText.
+fn is_space(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\n' | '\u{b}' | '\u{c}' | '\r')
+}
+
 /// A text and its labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaggedText {
@@ -29,7 +34,8 @@ pub fn fasttext(path: impl AsRef<Path>) -> Result<FastText<BufReader<File>>> {
     Ok(FastText::new(lines(path)?))
 }
 
-/// A text on each line, with one label or several before it: `__label__NAME text`.
+/// A text on each line, with one label or several before it: `__label__NAME text`. ASCII white space parts them, as in fastText;
+/// other kinds of space are letters.
 ///
 /// An item is an error if a line does not begin with a label, a label has no name, there is no text, or a label stands inside the
 /// text. fastText takes labels anywhere in a line, and lines without any.
@@ -62,14 +68,14 @@ impl<R: BufRead> FastText<R> {
     fn cut(&self, line: &Line) -> Result<TaggedText> {
         let fault = |reason: &str| Err(self.lines.fault(line.number, reason));
         let mut labels = Vec::new();
-        let mut text = line.text.trim();
+        let mut text = line.text.trim_matches(is_space);
         while let Some(rest) = text.strip_prefix(PREFIX) {
-            let (label, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+            let (label, after) = rest.split_once(is_space).unwrap_or((rest, ""));
             if label.is_empty() {
                 return fault("the label is empty");
             }
             labels.push(label.to_owned());
-            text = after.trim_start();
+            text = after.trim_start_matches(is_space);
         }
         if labels.is_empty() {
             return fault("it does not begin with __label__");
@@ -77,7 +83,7 @@ impl<R: BufRead> FastText<R> {
         if text.is_empty() {
             return fault("the text is empty");
         }
-        if text.split_whitespace().any(|word| word.starts_with(PREFIX)) {
+        if text.split(is_space).any(|word| word.starts_with(PREFIX)) {
             return fault("a label stands inside the text");
         }
         Ok(TaggedText {

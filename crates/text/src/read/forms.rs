@@ -2,7 +2,11 @@
 
 use std::io::BufRead;
 
-use serde_json::{Map, Value};
+use std::fmt;
+
+use lexigrad_tensor::message::quoted;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 
 use super::csv::Csv;
 use super::fasttext::{FastText, PREFIX};
@@ -17,15 +21,21 @@ pub(super) type Found = (String, String);
 /// Everything in `lines`, in the form of the first.
 pub(super) fn read<R: BufRead>(mut lines: Lines<R>, names: &FieldNames) -> Result<Vec<Found>> {
     let name = lines.name().to_owned();
-    let first = lines.peek()?.map_or("", |line| &line.text);
+    let (number, first) = lines
+        .peek()?
+        .map_or((1, ""), |line| (line.number, &line.text));
+    if first.trim() == "[" || first.trim_start().starts_with("[{") {
+        let reason = "it begins a JSON array; JSON lines are read, an object on each";
+        return Err(Error::format(name, Place::Line(number), reason));
+    }
     if first.starts_with(PREFIX) {
         from_fasttext(FastText::new(lines), &name)
-    } else if first.starts_with('{') {
+    } else if first.trim_start().starts_with('{') {
         from_json(JsonLines::new(lines), &name, names)
     } else if first.contains(',') && !first.contains('\t') {
         from_csv(Csv::new(lines), &name, names)
     } else {
-        from_columns(lines, &name)
+        from_columns(lines, &name, names)
     }
 }
 
@@ -42,20 +52,13 @@ fn from_fasttext<R: BufRead>(texts: FastText<R>, name: &str) -> Result<Vec<Found
 }
 
 fn from_json<R: BufRead>(
-    objects: JsonLines<R, Map<String, Value>>,
+    objects: JsonLines<R, Object>,
     name: &str,
     names: &FieldNames,
 ) -> Result<Vec<Found>> {
     let found = objects.map(|object| {
         let (line, object) = object?;
-        let field = |name: &str| match object.get(name) {
-            Some(Value::String(text)) => Ok(text.clone()),
-            Some(Value::Number(number)) => Ok(number.to_string()),
-            Some(Value::Bool(value)) => Ok(value.to_string()),
-            _ => Err(format!(
-                "the field {name:?} is missing, or no text or number"
-            )),
-        };
+        let field = |name: &str| object.text_of(name);
         field(&names.label)
             .and_then(|label| complete(&label, &field(&names.text)?))
             .map_err(|reason| Error::format(name, Place::Line(line), reason))
@@ -63,43 +66,131 @@ fn from_json<R: BufRead>(
     found.collect()
 }
 
-fn from_csv<R: BufRead>(rows: Csv<R>, name: &str, names: &FieldNames) -> Result<Vec<Found>> {
-    let (mut label, mut text) = (0, 1);
-    let mut found = Vec::new();
-    for (index, row) in rows.enumerate() {
-        let row = row?;
-        let fault = |reason| Error::format(name, Place::Line(row.line), reason);
-        if index == 0 {
-            let place = |name: &str| {
-                let is_name = |field: &String| field.trim().to_lowercase() == name.to_lowercase();
-                row.fields.iter().position(is_name)
-            };
-            if let (Some(labels), Some(texts)) = (place(&names.label), place(&names.text)) {
-                (label, text) = (labels, texts);
-                continue;
+/// The fields of a JSON object in their order; a name may stand there twice.
+struct Object(Vec<(String, Value)>);
+
+impl Object {
+    /// The text, number or truth value of a field.
+    fn text_of(&self, name: &str) -> Result<String, String> {
+        let mut fields = self.0.iter().filter(|(own, _)| own == name);
+        let (field, name) = (fields.next(), quoted(name));
+        if fields.next().is_some() {
+            return Err(format!("the field {name} stands there twice"));
+        }
+        match field {
+            Some((_, Value::String(text))) => Ok(text.clone()),
+            Some((_, Value::Number(number))) if is_exact(number) => Ok(number.to_string()),
+            Some((_, Value::Number(number))) => {
+                let rule = "a number beyond 2^53 must be in quotes, since it is rounded without";
+                Err(format!("the field {name} is {number}; {rule}"))
             }
-            if *names != FieldNames::default() {
-                let FieldNames { label, text } = names;
-                return Err(fault(format!(
-                    "the names {label:?} and {text:?} are not in it"
-                )));
+            Some((_, Value::Bool(value))) => Ok(value.to_string()),
+            _ => Err(format!("the field {name} is missing, or no text or number")),
+        }
+    }
+}
+
+/// Whether a number is the one that was written, if that was whole.
+fn is_exact(number: &serde_json::Number) -> bool {
+    const WHOLE: f64 = 9_007_199_254_740_992.0;
+    !number.is_f64() || number.as_f64().is_some_and(|value| value.abs() < WHOLE)
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Object;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Object(fields))
             }
         }
+
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+fn from_csv<R: BufRead>(rows: Csv<R>, name: &str, names: &FieldNames) -> Result<Vec<Found>> {
+    let mut places = None;
+    let mut found = Vec::new();
+    for row in rows {
+        let row = row?;
+        let fault = |reason| Error::format(name, Place::Line(row.line), reason);
+        let (label, text) = match places {
+            Some(places) => places,
+            None => match places_of(&row.fields, names).map_err(fault)? {
+                Some(named) => {
+                    places = Some(named);
+                    continue;
+                }
+                None => *places.insert((0, 1)),
+            },
+        };
         let field = |place: usize| row.fields.get(place).map_or("", String::as_str);
         found.push(complete(field(label), field(text)).map_err(fault)?);
     }
     Ok(found)
 }
 
-fn from_columns<R: BufRead>(lines: Lines<R>, name: &str) -> Result<Vec<Found>> {
-    let found = lines.map(|line| {
+/// The places of the label and the text, if the first row has their names.
+fn places_of(first: &[String], names: &FieldNames) -> Result<Option<(usize, usize)>, String> {
+    let place = |name: &str| {
+        let is_name = |field: &String| field.trim().to_lowercase() == name.to_lowercase();
+        let mut places = (0..first.len()).filter(|&place| is_name(&first[place]));
+        match (places.next(), places.next()) {
+            (Some(_), Some(_)) => Err(format!("the name {} stands there twice", quoted(name))),
+            (place, _) => Ok(place),
+        }
+    };
+    let (label, text) = (quoted(&names.label), quoted(&names.text));
+    match (place(&names.label)?, place(&names.text)?) {
+        (Some(labels), Some(texts)) => Ok(Some((labels, texts))),
+        _ if *names != FieldNames::default() => {
+            Err(format!("the names {label} and {text} are not in it"))
+        }
+        (None, None) if first.len() == 2 => Ok(None),
+        (None, None) => {
+            let (count, rule) = (
+                first.len(),
+                "the first row then has the names of the columns",
+            );
+            Err(format!(
+                "it has {count} columns; label, text are read, or more if {rule} {label} and {text}"
+            ))
+        }
+        (Some(_), None) => Err(format!("the name {label} stands there and {text} does not")),
+        (None, Some(_)) => Err(format!("the name {text} stands there and {label} does not")),
+    }
+}
+
+fn from_columns<R: BufRead>(lines: Lines<R>, name: &str, names: &FieldNames) -> Result<Vec<Found>> {
+    let found = lines.enumerate().map(|(index, line)| {
         let line = line?;
+        let is_name = |field: &str| field.trim().to_lowercase() == names.label.to_lowercase();
+        if index == 0 && line.text.split('\t').any(is_name) {
+            let rule = "with tabs between there is no row of names, but label, text on each line";
+            let reason = format!("it has the name {}; {rule}", quoted(&names.label));
+            return Err(Error::format(name, Place::Line(line.number), reason));
+        }
         match line.text.split('\t').collect::<Vec<_>>()[..] {
             [label, text] => complete(label, text),
             [label, score, text] if is_number(score) => complete(label, text),
-            [_, other, _] => Err(format!(
-                "{other:?}, the second of three columns, is no number"
-            )),
+            [_, other, _] => {
+                let other = quoted(other);
+                Err(format!(
+                    "{other}, the second of three columns, is no number"
+                ))
+            }
             [_] => Err("there is no tab between a label and a text".to_owned()),
             ref columns => Err(format!(
                 "it has {} columns; label, text or label, number, text are read",

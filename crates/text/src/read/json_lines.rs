@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::lines::{Line, Lines, lines};
 use crate::error::Result;
+use crate::vocab::at_column;
 
 /// The values of a file of JSON lines; blank lines are left out.
 ///
@@ -54,8 +55,7 @@ impl<R: BufRead, V: DeserializeOwned> JsonLines<R, V> {
         let value = serde_json::from_str(&line.text);
         let value = value.map_err(|error| {
             // The line is that of the file, not the first.
-            let reason = error.to_string().replace(" line 1 column", " column");
-            self.lines.fault(line.number, reason)
+            self.lines.fault(line.number, at_column(&error))
         })?;
         Ok((line.number, value))
     }
@@ -94,7 +94,7 @@ mod tests {
                 "x, line 3: trailing characters at column 3",
             ),
             (b"1\n[", "x, line 2: EOF while parsing a list at column 1"),
-            (b"1\n\xff", "x, line 2: byte 1 is not UTF-8"),
+            (b"1\n\xff", "x, line 2: byte 1, 0xff, is not UTF-8"),
         ] {
             let found = read::<serde_json::Value>(bytes);
             assert_eq!(found.len(), 2);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::path::Path;
 
+use lexigrad_tensor::message::quoted;
 use rand::Rng;
 use rand::seq::SliceRandom;
 
@@ -43,7 +44,7 @@ pub struct LabelledText {
 ///
 /// The form is that of the first line: fastText's `__label__NAME text`; a JSON object with the fields `label` and `text`; a
 /// label, a tab and the text, or a label, a tab, a number (which is ignored), a tab and the text; or a label, a comma and the text
-/// in CSV, whose first row may be the names `label` and `text` in any order, large or small. Other names of fields are given to
+/// in CSV, whose first row may be the names `label` and `text` in any order, large or small, and then among others. Other names of fields are given to
 /// [`load_with`](Self::load_with); a CSV file must have them in its first row. fastText's files may have several labels on a line:
 /// [`FastText`](super::FastText) reads those.
 ///
@@ -111,7 +112,10 @@ impl LabelledTexts {
         let labels: Vec<String> = distinct.into_iter().map(str::to_owned).collect();
         if labels.len() < 2 {
             let reason = match &labels[..] {
-                [only] => format!("every example has the label {only:?}; two labels are needed"),
+                [only] => {
+                    let only = quoted(only);
+                    format!("every example has the label {only}; two labels are needed")
+                }
                 _ => "it has no examples".to_owned(),
             };
             return Err(Error::format(name, Place::Whole, reason));
@@ -140,7 +144,14 @@ impl LabelledTexts {
         let place = |name: &String| {
             let place = labels.iter().position(|label| label == name);
             place.ok_or_else(|| {
-                let reason = format!("the label {name:?} is not one of {labels:?}");
+                let shown: Vec<String> = labels.iter().take(20).map(quoted).collect();
+                let more = if labels.len() > shown.len() {
+                    ", .."
+                } else {
+                    ""
+                };
+                let (name, shown) = (quoted(name), shown.join(", "));
+                let reason = format!("the label {name} is not one of [{shown}{more}]");
                 Error::argument("labelled texts", reason)
             })
         };

@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use crate::error::{Error, Place, Result};
+use crate::file;
+use crate::foreign::{BYTE_ORDER_MARK, CR_ALONE, ZERO_BYTE, foreign};
 
 /// A line without its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +40,9 @@ impl Default for LineOptions {
 /// The lines of a file that are not blank; [`Lines::open`] has the choices.
 ///
 /// # Errors
-/// If the file cannot be opened. An item is an error if the file cannot be read on, or a line is not UTF-8 or longer than a
-/// mebibyte.
+/// If the file is a folder or cannot be opened. An item is an error if the file cannot be read on, or a line is not UTF-8, holds a
+/// zero byte or is longer than a mebibyte; the first also if the file is of a kind that its first bytes tell (UTF-16, gzip, zip,
+/// ..), or has no line end but CR.
 pub fn lines(path: impl AsRef<Path>) -> Result<Lines<BufReader<File>>> {
     Lines::open(path, LineOptions::default())
 }
@@ -56,7 +59,7 @@ pub fn lines(path: impl AsRef<Path>) -> Result<Lines<BufReader<File>>> {
 /// let mut lines = Lines::new(&b"fine\nna\xefve"[..], "example", LineOptions::default());
 /// assert!(lines.next().unwrap().is_ok());
 /// let error = lines.next().unwrap().unwrap_err();
-/// assert_eq!(error.to_string(), "example, line 2: byte 3 is not UTF-8");
+/// assert_eq!(error.to_string(), "example, line 2: byte 3, 0xef, is not UTF-8");
 /// # Ok::<(), lexigrad_text::Error>(())
 /// ```
 #[derive(Debug)]
@@ -76,9 +79,8 @@ impl Lines<BufReader<File>> {
     /// If it cannot be opened.
     pub fn open(path: impl AsRef<Path>, options: LineOptions) -> Result<Self> {
         let path = path.as_ref();
-        let file = File::open(path).map_err(|cause| Error::io(path, cause))?;
         let name = path.display().to_string();
-        Ok(Self::new(BufReader::new(file), name, options))
+        Ok(Self::new(BufReader::new(file::open(path)?), name, options))
     }
 }
 
@@ -128,7 +130,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// An error at a line of this source.
-    pub(super) fn fault(&self, line: usize, reason: impl Into<String>) -> Error {
+    pub(super) fn fault(&self, line: usize, reason: impl AsRef<str>) -> Error {
         Error::format(&self.name, Place::Line(line), reason)
     }
 
@@ -138,28 +140,56 @@ impl<R: BufRead> Lines<R> {
         let mut bytes = Vec::new();
         // The end of the line and a byte order mark come on top.
         let most = (self.options.longest as u64).saturating_add(5);
-        let cause = |cause| Error::Io {
-            source_name: self.name.clone(),
-            cause,
-        };
         let mut limited = self.reader.by_ref().take(most);
-        if limited.read_until(b'\n', &mut bytes).map_err(cause)? == 0 {
+        let read = limited.read_until(b'\n', &mut bytes);
+        if read.map_err(|cause| Error::io(&self.name, cause))? == 0 {
             return Ok(None);
         }
-        if bytes.last() == Some(&b'\n') {
-            bytes.pop();
-            bytes.pop_if(|last| *last == b'\r');
+        let has_end = bytes.pop_if(|last| *last == b'\n').is_some();
+        if self.number == 1 {
+            self.check_start(&bytes, has_end || bytes.len() as u64 == most)?;
+            if bytes.starts_with(BYTE_ORDER_MARK) {
+                bytes.drain(..BYTE_ORDER_MARK.len());
+            }
         }
-        if self.number == 1 && bytes.starts_with(b"\xef\xbb\xbf") {
-            bytes.drain(..3);
+        // A last line may have been cut between CR and LF.
+        bytes.pop_if(|last| *last == b'\r');
+        self.check(bytes).map(Some)
+    }
+
+    /// Checks that the first line is that of a text.
+    fn check_start(&self, bytes: &[u8], may_have_end: bool) -> Result<()> {
+        let fault = |reason| Err(Error::format(&self.name, Place::Whole, reason));
+        if let Some(kind) = foreign(bytes) {
+            return fault(kind);
         }
+        if !may_have_end && bytes.contains(&b'\r') {
+            return fault(CR_ALONE);
+        }
+        Ok(())
+    }
+
+    /// The text of a line that is not too long.
+    fn check(&self, bytes: Vec<u8>) -> Result<String> {
         if bytes.len() > self.options.longest {
-            let reason = format!("it is longer than {} bytes", self.options.longest);
+            let rule = match bytes.contains(&b'\r') {
+                true => "; LF or CRLF ends a line, CR alone does not",
+                false => "",
+            };
+            let reason = format!("it is longer than {} bytes{rule}", self.options.longest);
             return Err(self.fault(self.number, reason));
         }
-        String::from_utf8(bytes).map(Some).map_err(|error| {
-            let byte = error.utf8_error().valid_up_to() + 1;
-            self.fault(self.number, format!("byte {byte} is not UTF-8"))
+        if let Some(at) = memchr::memchr(0, &bytes) {
+            let reason = format!("byte {} is {ZERO_BYTE}", at + 1);
+            return Err(self.fault(self.number, reason));
+        }
+        String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let (place, byte) = (at + 1, error.as_bytes()[at]);
+            self.fault(
+                self.number,
+                format!("byte {place}, 0x{byte:02x}, is not UTF-8"),
+            )
         })
     }
 }
@@ -235,7 +265,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(texts in prop::collection::vec("[^\r\n]{0,20}", 0..8), windows: bool, last: bool) {
+        fn what_is_written_is_read(texts in prop::collection::vec("[^\r\n\0]{0,20}", 0..8), windows: bool, last: bool) {
             let end = if windows { "\r\n" } else { "\n" };
             let mut file = texts.join(end);
             if last && !texts.is_empty() {

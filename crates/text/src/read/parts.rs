@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::path::Path;
 
+use lexigrad_tensor::message::{printable_name, quoted};
+
 use super::tsv::tsv;
 use crate::error::{Error, Place, Result};
 
@@ -37,7 +39,7 @@ pub fn parts(path: impl AsRef<Path>) -> Result<Vec<Part>> {
     for row in tsv(path)?.with_columns(4) {
         let row = row?;
         let fault = |field: &str| {
-            let reason = format!("{field:?} is no line number or count");
+            let reason = format!("{} is no line number or count", quoted(field));
             Error::format(path.display().to_string(), Place::Line(row.line), reason)
         };
         let number = |field: &String| field.trim().parse::<usize>().map_err(|_| fault(field));
@@ -65,11 +67,8 @@ pub fn items_of<'a, I>(items: &'a [I], parts: &[Part], part: &str) -> Result<Vec
     let mut found = Vec::new();
     for Part { name, lines, .. } in parts.iter().filter(|own| own.part == part) {
         let Some(items) = items.get(lines.clone()) else {
-            let reason = format!(
-                "{name} ends at line {}; there are {}",
-                lines.end,
-                items.len()
-            );
+            let (name, end, count) = (printable_name(name), lines.end, items.len());
+            let reason = format!("{name} ends at line {end}; there are {count}");
             return Err(Error::argument("parts", reason));
         };
         found.extend(items);

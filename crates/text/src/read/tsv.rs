@@ -141,7 +141,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(written in prop::collection::vec(prop::collection::vec("[^\t\r\n\u{feff}]{0,6}", 3), 0..6)) {
+        fn what_is_written_is_read(written in prop::collection::vec(prop::collection::vec("[^\t\r\n\0\u{feff}]{0,6}", 3), 0..6)) {
             let file: String = written.iter().map(|fields| fields.join("\t") + "\n").collect();
             let options = LineOptions { skip_blank: false, ..LineOptions::default() };
             let lines = Lines::new(file.as_bytes(), "x", options);

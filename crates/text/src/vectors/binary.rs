@@ -1,5 +1,7 @@
 //! word2vec's binary format.
 
+use lexigrad_tensor::message::quoted;
+
 use super::VectorOptions;
 use super::collector::Collector;
 use super::header::Header;
@@ -49,17 +51,18 @@ fn read_row(source: &Source<'_>, dim: usize, at: usize, rows: &mut Collector<'_>
     let row = rows.report.rows + 1;
     let bytes = until(&source.data[at..], b' ')
         .ok_or_else(|| fail(format!("row {row}: there is no word that a space ends")))?;
-    let word = word(bytes).map_err(|reason| fail(format!("row {row}: {reason}")))?;
+    let word = word(bytes, format_args!("row {row}")).map_err(fail)?;
     let start = at + bytes.len() + 1;
     let size = dim.saturating_mul(4);
     let numbers = source.data[start..].get(..size).ok_or_else(|| {
         let left = source.data.len() - start;
         fail(format!(
-            "row {row}, {word:?}: {left} bytes are left; its {dim} numbers have {size}"
+            "row {row}, {}: {left} bytes are left; its {dim} numbers have {size}",
+            quoted(word)
         ))
     })?;
     append_numbers(numbers, rows.values())
-        .map_err(|reason| fail(format!("row {row}, {word:?}: {reason}")))?;
+        .map_err(|reason| fail(format!("row {row}, {}: {reason}", quoted(word))))?;
     rows.finish_row(word);
     Ok(start + size)
 }

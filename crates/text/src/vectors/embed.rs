@@ -7,6 +7,7 @@ use std::ops::Deref;
 
 use lexigrad_nn::{Embedding, EmbeddingConfig};
 use lexigrad_tensor::Tensor;
+use lexigrad_tensor::message::printable_name;
 use rand::Rng;
 
 use super::table::WordVectors;
@@ -58,8 +59,9 @@ impl fmt::Display for Matching {
         }
         write!(formatter, ", {} missing", missing.len())?;
         if let Some((first, others)) = missing.split_first() {
-            let others = others.iter().take(4).map(String::as_str);
-            let named: Vec<&str> = std::iter::once(first.as_str()).chain(others).collect();
+            let others = others.iter().take(4);
+            let named = std::iter::once(first).chain(others);
+            let named: Vec<_> = named.map(|word| printable_name(word)).collect();
             write!(formatter, ": {}", named.join(" "))?;
             if missing.len() > named.len() {
                 write!(formatter, " ..")?;

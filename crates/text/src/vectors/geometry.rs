@@ -1,5 +1,7 @@
 //! What lies near what: cosines, neighbours, analogies, and how well they agree with people.
 
+use lexigrad_tensor::message::quoted;
+
 use super::table::WordVectors;
 use crate::error::{Error, Result};
 use crate::metrics::spearman;
@@ -119,7 +121,7 @@ impl WordVectors {
         operation: &'static str,
         word: &str,
     ) -> Result<std::borrow::Cow<'_, [f32]>> {
-        let reason = || Error::argument(operation, format!("{word:?} has no vector"));
+        let reason = || Error::argument(operation, format!("{} has no vector", quoted(word)));
         self.compose(word).ok_or_else(reason)
     }
 

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use lexigrad_tensor::message::printable;
+
 use super::source::Source;
 use crate::error::Result;
 
@@ -13,10 +15,10 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// The header that the first line is, if it is one: two whole numbers and nothing else.
+    /// The header that the first line is, if it is one: two integers and nothing else.
     ///
     /// # Errors
-    /// If the numbers are none that a table could have.
+    /// If the integers are no counts that a table could have.
     pub(super) fn parse(source: &Source<'_>, line: &[u8]) -> Result<Option<Self>> {
         let mut fields = line
             .split(u8::is_ascii_whitespace)
@@ -24,20 +26,23 @@ impl Header {
         let (Some(rows), Some(dim), None) = (fields.next(), fields.next(), fields.next()) else {
             return Ok(None);
         };
-        if ![rows, dim]
-            .iter()
-            .all(|field| field.iter().all(u8::is_ascii_digit))
-        {
+        if ![rows, dim].into_iter().all(is_integer) {
             return Ok(None);
         }
-        let (rows, dim) = (String::from_utf8_lossy(rows), String::from_utf8_lossy(dim));
-        let number = |digits: &str| {
-            let fail = |_| source.line(1, format!("the header's {digits} is too large"));
-            usize::from_str(digits).map_err(fail)
+        let count = |field: &[u8]| {
+            let digits = String::from_utf8_lossy(field);
+            let fail =
+                |rule| source.line(1, format!("the header's {}{rule}", printable(&digits, 40)));
+            if !field[0].is_ascii_digit() {
+                return Err(fail(
+                    " has a sign; it says how many, and is written in digits alone",
+                ));
+            }
+            usize::from_str(&digits).map_err(|_| fail(" is too large; it must be below 2^64"))
         };
         let header = Self {
-            rows: number(&rows)?,
-            dim: number(&dim)?,
+            rows: count(rows)?,
+            dim: count(dim)?,
         };
         if header.dim == 0 {
             return Err(source.line(1, "the header says 0 numbers a row; there must be one"));
@@ -57,10 +62,8 @@ impl Header {
         number_size: usize,
     ) -> Result<()> {
         let row = self.dim as u128 * number_size as u128 + word_size as u128;
-        if (self.rows as u128)
-            .checked_mul(row)
-            .is_some_and(|needed| needed <= bytes as u128)
-        {
+        let needed = (self.rows as u128).checked_mul(row);
+        if needed.is_some_and(|needed| needed <= bytes as u128) {
             return Ok(());
         }
         let Self { rows, dim } = self;
@@ -69,4 +72,13 @@ impl Header {
         );
         Err(source.line(1, reason))
     }
+}
+
+/// Whether a field is an integer, with a sign or without.
+fn is_integer(field: &[u8]) -> bool {
+    let digits = match field {
+        [b'+' | b'-', digits @ ..] => digits,
+        digits => digits,
+    };
+    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }

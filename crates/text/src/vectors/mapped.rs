@@ -8,10 +8,10 @@ use lexigrad_tensor::{Ids, Tensor};
 use memmap2::Mmap;
 
 use super::WordVectors;
-use super::map::map;
 use super::source::{Source, append_numbers, not_finite};
 use super::write::{save, write_numbers};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Result};
+use crate::file;
 
 /// With which the file starts; the last byte is the version of the format.
 const MAGIC: [u8; 8] = *b"lxgrows\x01";
@@ -98,18 +98,8 @@ impl MappedTable {
     /// at before [`rows`](Self::rows) reads them.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
+        let file = file::mapped(path)?;
         let name = path.display().to_string();
-        let kind = std::fs::metadata(path).map_err(|cause| Error::io(path, cause))?;
-        if !kind.is_file() {
-            let what = if kind.is_dir() {
-                "a folder"
-            } else {
-                "a pipe or a device"
-            };
-            let reason = format!("{what}; only a file can be mapped into memory");
-            return Err(Error::format(name, Place::Whole, reason));
-        }
-        let file = map(path)?;
         let source = Source {
             name: &name,
             data: &file,

@@ -9,7 +9,11 @@
 //! | word2vec binary | a line `V D`, then `word`, a space, D little-endian `f32`, perhaps a newline |
 //! | fastText `.bin` | a whole model; unseen words get the mean of their subwords, by fastText's own hash |
 //!
-//! A first line of two whole numbers is a header; so a GloVe file of one number a row must not start with a number's vector.
+//! A first line of two integers and nothing else is a header, always: how many rows, and how many numbers in each. It must have no
+//! sign, no 0 as the second, and say exactly what follows; so a GloVe file of one number a row must not start with the row of an
+//! integer. A first line of one integer is neither header nor row; one of three, such as `3 2 1`, is the row of the word `3`. Rows
+//! follow the header at once. Between rows there are no blank lines; after the last there may be. (An empty line after the header
+//! says that rows are binary whose first bytes look like text: [`save_binary`](WordVectors::save_binary) writes it there.)
 //!
 //! From there: [`WordVectors::embedding`] for a vocabulary; [`nearest`](WordVectors::nearest), [`analogy`](WordVectors::analogy) and
 //! [`similarity_correlation`](WordVectors::similarity_correlation); [`save_text`](WordVectors::save_text) and
@@ -21,8 +25,10 @@
 //!
 //! What is refused, with the line of text or the byte of a binary file: NaN and infinity; rows of another length; a header that
 //! says other sizes than there are, or that the file could not hold; a file cut short; an empty word, one beyond 1 KiB, one that is
-//! not UTF-8; a quantized fastText model. Nothing is allocated on a header's word alone. Text that ends inside its last number
-//! cannot be told from text that ends there.
+//! not UTF-8; a zero byte in text; lines that end with CR alone; a quantized fastText model, or one whose fields do not agree. What
+//! is compressed, in UTF-16, a pickle or a numpy array is named by its first bytes. Nothing is allocated on a header's word alone, and the
+//! n-grams of a fastText model's words are no more than a file of its size can ask for. Text that ends inside its last number cannot be
+//! told from text that ends there.
 
 mod binary;
 mod collector;
@@ -31,7 +37,6 @@ mod embed;
 mod fasttext;
 mod geometry;
 mod header;
-mod map;
 mod mapped;
 mod options;
 mod overlay;

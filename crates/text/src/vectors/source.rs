@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use lexigrad_tensor::message::{printable, quoted};
+
 use crate::error::{Error, Place, Result};
 
 /// The longest word that is taken, in bytes: a longer one is a sign that rows are not where they should be.
@@ -28,18 +30,24 @@ impl Source<'_> {
     }
 }
 
-/// The word that these bytes are; else what is wrong with them.
-pub(super) fn word(bytes: &[u8]) -> Result<&str, String> {
+/// The word that these bytes are; else what is wrong with it. `of` says whose it is, such as `row 3`.
+pub(super) fn word(bytes: &[u8], of: impl Display) -> Result<&str, String> {
     if bytes.is_empty() {
-        return Err("the word is empty".to_owned());
+        return Err(format!(
+            "the word of {of} is empty; words have a letter at least"
+        ));
     }
     if bytes.len() > LONGEST_WORD {
         return Err(format!(
-            "a word of {} bytes; the longest that is taken has {LONGEST_WORD}",
+            "the word of {of} has {} bytes; the longest that is taken has {LONGEST_WORD}",
             bytes.len()
         ));
     }
-    std::str::from_utf8(bytes).map_err(|error| format!("the word is not UTF-8: {error}"))
+    std::str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to();
+        let (byte, place, shown) = (bytes[at], at + 1, quoted(bytes));
+        format!("the word of {of} is not UTF-8: byte 0x{byte:02x} at {place} of {shown}; words are UTF-8")
+    })
 }
 
 /// The bytes before the first `end`, if that comes within the longest word.
@@ -61,8 +69,7 @@ pub(super) fn append_numbers(bytes: &[u8], values: &mut Vec<f32>) -> Result<(), 
 
 /// What is said of the number at `place` of a row.
 pub(super) fn not_finite(place: usize, value: impl Display) -> String {
-    format!(
-        "number {} of the row is {value}; numbers must be finite",
-        place + 1
-    )
+    let (place, value) = (place + 1, value.to_string());
+    let value = printable(&value, 40);
+    format!("number {place} of the row is {value}; numbers must be finite")
 }

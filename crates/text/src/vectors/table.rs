@@ -49,7 +49,7 @@ impl WordVectors {
 
     /// All vectors of a file of any [format](super::VectorFormat); [`VectorOptions`] has the choices.
     ///
-    /// The file is mapped into memory: it must not be changed while it is read.
+    /// The file is mapped into memory: it must not be changed while it is read. A pipe is read into memory first.
     ///
     /// # Errors
     /// If the file cannot be read or does not keep the rules of its format; the message names the line or byte.

@@ -1,14 +1,15 @@
 //! Vectors as text: a word and its numbers on each line, with or without a header.
 
+use lexigrad_tensor::message::quoted;
+
 use super::VectorOptions;
 use super::collector::Collector;
 use super::header::Header;
 use super::report::{LoadReport, VectorFormat};
 use super::source::{Source, not_finite, word};
 use crate::error::Result;
+use crate::foreign::{BYTE_ORDER_MARK, ZERO_BYTE};
 use crate::train::Progress;
-
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The text without what may stand before it.
 pub(super) fn without_mark(data: &[u8]) -> &[u8] {
@@ -55,8 +56,9 @@ pub(super) fn read<'a>(
                 line
             }
         };
-        let word =
-            read_row(line, dim, rows.values()).map_err(|reason| source.line(number, reason))?;
+        let row = rows.report.rows + 1;
+        let word = read_row(line, row, dim, rows.values())
+            .map_err(|reason| source.line(number, reason))?;
         rows.finish_row(word);
     }
     if rows.report.rows < expected && !rows.is_full() {
@@ -108,7 +110,8 @@ impl<'a> Iterator for Lines<'a> {
 /// How many numbers the rows of a text without a header have: as many as there are at the end of its first line.
 fn first_dim(source: &Source<'_>, line: &[u8]) -> Result<usize> {
     let mut dim = 0;
-    let mut rest = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let mut rest = line;
     while let Some((before, field)) = split_last_field(rest)
         && number(field).is_some()
         && !trim(before).is_empty()
@@ -121,18 +124,38 @@ fn first_dim(source: &Source<'_>, line: &[u8]) -> Result<usize> {
         let reason = format!("no word with numbers after it; what is read: {formats}");
         return Err(source.line(1, reason));
     }
+    // Numbers alone, after a blank: the word before them is empty.
+    if line.first().is_some_and(is_blank) && number(trim(rest)).is_some() {
+        let reason = word(b"", "row 1").err().unwrap_or_default();
+        return Err(source.line(1, reason));
+    }
     Ok(dim)
 }
 
 /// Appends the numbers of a row to `values` and returns its word.
-fn read_row<'a>(line: &'a [u8], dim: usize, values: &mut Vec<f32>) -> Result<&'a str, String> {
+fn read_row<'a>(
+    line: &'a [u8],
+    row: usize,
+    dim: usize,
+    values: &mut Vec<f32>,
+) -> Result<&'a str, String> {
     let start = values.len();
     let end = line.iter().position(is_blank).unwrap_or(line.len());
-    if end > 0 && append_fields(&line[end..], dim, values) {
-        return word(&line[..end]);
+    let word = if end > 0 && append_fields(&line[end..], dim, values) {
+        word(&line[..end], format_args!("row {row}"))?
+    } else {
+        values.truncate(start);
+        read_row_from_right(line, row, dim, values)?
+    };
+    match memchr::memchr(0, word.as_bytes()) {
+        None => Ok(word),
+        Some(at) => {
+            let (place, word) = (at + 1, quoted(word));
+            Err(format!(
+                "the word of row {row}: byte {place} of {word} is {ZERO_BYTE}"
+            ))
+        }
     }
-    values.truncate(start);
-    read_row_from_right(line, dim, values)
 }
 
 /// Appends the numbers of the fields to `values`; whether they are exactly `dim` finite numbers.
@@ -154,6 +177,7 @@ fn append_fields(mut rest: &[u8], dim: usize, values: &mut Vec<f32>) -> bool {
 /// [`read_row`] for a word with spaces, and for a row with something wrong, which it names.
 fn read_row_from_right<'a>(
     line: &'a [u8],
+    row: usize,
     dim: usize,
     values: &mut Vec<f32>,
 ) -> Result<&'a str, String> {
@@ -166,24 +190,31 @@ fn read_row_from_right<'a>(
         rest = before;
     }
     let text = trim(rest);
-    if text.is_empty() {
-        let count = fields.len().saturating_sub(1);
+    let is_whole = fields.len() == dim && fields.iter().all(|field| number(field).is_some());
+    if fields.is_empty() {
+        return Err(format!("it is blank; a row has a word and {dim} numbers"));
+    }
+    if text.is_empty() && !(is_whole && line.first().is_some_and(is_blank)) {
+        let count = fields.len() - 1;
         return Err(format!("a word and {count} numbers; the rows have {dim}"));
     }
     for (place, field) in fields.iter().rev().enumerate() {
-        let name = String::from_utf8_lossy(field);
         match number(field) {
             Some(value) if value.is_finite() => values.push(value),
-            Some(_) => return Err(not_finite(place, name)),
+            Some(_) => return Err(not_finite(place, String::from_utf8_lossy(field))),
             None => {
-                let place = place + 1;
+                let (place, name) = (place + 1, quoted(field));
                 return Err(format!(
-                    "{name:?} is no number, where number {place} of {dim} should be"
+                    "{name} is no number, where number {place} of {dim} should be"
                 ));
             }
         }
     }
-    let word = word(text)?;
+    if text.iter().any(is_blank) && text.contains(&b'\r') {
+        let rule = "LF or CRLF ends a line";
+        return Err(format!("a CR alone stands inside the line; {rule}"));
+    }
+    let word = word(text, format_args!("row {row}"))?;
     if ends_with_number(word) {
         return Err(format!("more numbers than the {dim} of the other rows"));
     }
@@ -223,5 +254,7 @@ fn trim(bytes: &[u8]) -> &[u8] {
 /// Whether a word comes back from a text as it is.
 pub(super) fn is_readable(text: &str) -> bool {
     let is_trimmed = trim(text.as_bytes()).len() == text.len();
-    word(text.as_bytes()).is_ok() && is_trimmed && !text.contains('\n') && !ends_with_number(text)
+    let has_end =
+        text.contains(['\n', '\0']) || (text.contains('\r') && text.contains([' ', '\t']));
+    word(text.as_bytes(), "").is_ok() && is_trimmed && !has_end && !ends_with_number(text)
 }

@@ -3,8 +3,10 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use lexigrad_tensor::message::quoted;
 use tempfile::NamedTempFile;
 
+use super::detect::{is_text, window};
 use super::table::WordVectors;
 use super::text::is_readable;
 use crate::error::{Error, Result};
@@ -15,8 +17,8 @@ impl WordVectors {
     /// The file is written beside `path` and then takes its name. gensim reads no words with spaces; [`load`](Self::load) does.
     ///
     /// # Errors
-    /// If a word would not come back as it is (it has a line end, or spaces around it or before a number), or writing fails; then a
-    /// file that was there is as it was.
+    /// If a word would not come back as it is (it has a line end or a zero byte, or spaces around it or before a number), or writing
+    /// fails; then a file that was there is as it was.
     pub fn save_text(&self, path: impl AsRef<Path>) -> Result<()> {
         save(path.as_ref(), |out| self.write_text(out))
     }
@@ -37,7 +39,7 @@ impl WordVectors {
     /// # Errors
     /// As there.
     pub fn write_text(&self, mut out: impl Write) -> Result<()> {
-        let rule = "has a line end, or spaces around it or before a number; text cannot hold it";
+        let rule = "has a line end or a zero byte, or spaces around it or before a number; text cannot hold it";
         self.check_words("save_text", is_readable, rule)?;
         let mut write = || {
             writeln!(out, "{} {}", self.len(), self.dim())?;
@@ -60,16 +62,31 @@ impl WordVectors {
         self.check_words("save_binary", |word| !word.contains([' ', '\n']), rule)?;
         let mut write = || {
             writeln!(out, "{} {}", self.len(), self.dim())?;
-            for (place, (word, row)) in self.words().zip(self.rows()).enumerate() {
-                if place == 0 && may_be_text(word, row) {
-                    out.write_all(b"\n")?;
-                }
+            if !self.is_empty() && self.may_be_text() {
+                out.write_all(b"\n")?;
+            }
+            for (word, row) in self.words().zip(self.rows()) {
                 write!(out, "{word} ")?;
                 write_numbers(&mut out, row)?;
             }
             out.flush()
         };
         write().map_err(|cause| unwritten("save_binary", &cause))
+    }
+
+    /// Whether the rows of the binary format would be taken for text. An empty line before them, which readers of the binary
+    /// format skip, then says that they are none.
+    fn may_be_text(&self) -> bool {
+        let mut start = Vec::new();
+        for (word, row) in self.words().zip(self.rows()) {
+            start.extend_from_slice(word.as_bytes());
+            start.push(b' ');
+            start.extend(row.iter().flat_map(|number| number.to_le_bytes()));
+            if start.contains(&b'\n') || start.len() > window(self.dim()) {
+                break;
+            }
+        }
+        is_text(&start, self.dim())
     }
 
     fn check_words(
@@ -82,23 +99,10 @@ impl WordVectors {
             None => Ok(()),
             Some(word) => Err(Error::argument(
                 operation,
-                format!("the word {word:?} {rule}"),
+                format!("the word {} {rule}", quoted(word)),
             )),
         }
     }
-}
-
-/// Whether a first row of these bytes could be the beginning of a text, by which formats are told apart. An empty line before it,
-/// which readers of the binary format skip, then says that it is none.
-fn may_be_text(word: &str, row: &[f32]) -> bool {
-    let numbers = row.iter().flat_map(|number| number.to_le_bytes());
-    let bytes: Vec<u8> = word.bytes().chain([b' ']).chain(numbers).collect();
-    let line = bytes
-        .split(|&byte| byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    // Bytes that end inside a character may go on to be text.
-    std::str::from_utf8(line).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
 /// Writes little-endian numbers.

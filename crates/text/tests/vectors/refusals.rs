@@ -36,7 +36,7 @@ fn text_is_refused_by_line() {
         ),
         (
             b"a 1 2\n\nb 1 2\n",
-            "file, line 2: a word and 0 numbers; the rows have 2",
+            "file, line 2: it is blank; a row has a word and 2 numbers",
         ),
         (
             b"a 1 2\nb 1 2 3\n",
@@ -52,11 +52,11 @@ fn text_is_refused_by_line() {
         ),
         (
             b"a 1 2\n\xff 1 2\n",
-            "file, line 2: the word is not UTF-8: invalid utf-8 sequence of 1 bytes from index 0",
+            "file, line 2: the word of row 2 is not UTF-8: byte 0xff at 1 of \"\\xff\"; words are UTF-8",
         ),
         (
             long.as_bytes(),
-            "file, line 1: a word of 1025 bytes; the longest that is taken has 1024",
+            "file, line 1: the word of row 1 has 1025 bytes; the longest that is taken has 1024",
         ),
         (
             b"3 1\na 1.25\nb 2.25\n",
@@ -80,7 +80,7 @@ fn text_is_refused_by_line() {
         ),
         (
             b"99999999999999999999 1\na 1\n",
-            "file, line 1: the header's 99999999999999999999 is too large",
+            "file, line 1: the header's 99999999999999999999 is too large; it must be below 2^64",
         ),
     ];
     for (bytes, expected) in cases {
@@ -105,7 +105,7 @@ fn binary_is_refused_by_byte() {
         ),
         (
             binary("2 2", &[row, (b"\xc3", &[0.3, 0.4])]),
-            "file, byte 17: row 2: the word is not UTF-8: incomplete utf-8 byte sequence from index 0",
+            "file, byte 17: the word of row 2 is not UTF-8: byte 0xc3 at 1 of \"\\xc3\"; words are UTF-8",
         ),
         (
             binary("2 2", &[row, (long.as_bytes(), &[0.3, 0.4])]),
@@ -113,7 +113,7 @@ fn binary_is_refused_by_byte() {
         ),
         (
             binary("2 2", &[row, (b"", &[0.3, 0.4])]),
-            "file, byte 17: row 2: the word is empty",
+            "file, byte 17: the word of row 2 is empty; words have a letter at least",
         ),
         (
             binary("1 2", &[row, row]),
@@ -167,7 +167,7 @@ fn a_broken_model_is_refused_by_byte() {
         (
             92,
             &[0],
-            "file, byte 92: entry 1 of the dictionary: the word is empty",
+            "file, byte 92: the word of entry 1 of the dictionary is empty; words have a letter at least",
         ),
         (
             210,

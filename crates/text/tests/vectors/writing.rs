@@ -10,7 +10,7 @@ use crate::support::{fixture, read};
 proptest! {
     #[test]
     fn both_formats_come_back(
-        rows in prop::collection::btree_map("[^ \n\t\r]{1,6}", prop::collection::vec(any::<f32>(), 3), 0..6),
+        rows in prop::collection::btree_map("[^ \n\t\r\0]{1,6}", prop::collection::vec(any::<f32>(), 3), 0..6),
     ) {
         let finite = |row: &[f32]| row.iter().all(|value| value.is_finite());
         let (words, values): (Vec<String>, Vec<Vec<f32>>) = rows.into_iter().filter(|(_, row)| finite(row)).unzip();
@@ -41,6 +41,7 @@ fn words_that_would_not_come_back_are_refused() {
         (" a", false),
         ("a 1", false),
         ("a\nb", false),
+        ("a \rb", false),
     ] {
         let vocab = VocabOptions::plain().build([word]).unwrap();
         let vectors = WordVectors::from_table(&vocab, &Tensor::ones([1, 2])).unwrap();
@@ -52,11 +53,14 @@ fn words_that_would_not_come_back_are_refused() {
             assert_eq!(read(&text).unwrap().0.get(word), Some(&[1.0, 1.0][..]));
         }
     }
+    let vocab = VocabOptions::plain().build(["a\0b"]).unwrap();
+    let vectors = WordVectors::from_table(&vocab, &Tensor::ones([1, 2])).unwrap();
+    assert!(vectors.write_text(Vec::new()).is_err());
     let vocab = VocabOptions::plain().build(["a\nb"]).unwrap();
     let vectors = WordVectors::from_table(&vocab, &Tensor::ones([1, 2])).unwrap();
     assert_eq!(
         vectors.save_text(&path).unwrap_err().to_string(),
-        "save_text: the word \"a\\nb\" has a line end, or spaces around it or before a number; text cannot hold it"
+        "save_text: the word \"a\\nb\" has a line end or a zero byte, or spaces around it or before a number; text cannot hold it"
     );
 }
 

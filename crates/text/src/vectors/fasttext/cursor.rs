@@ -64,7 +64,14 @@ impl<'a> Cursor<'a> {
     pub(super) fn count(&mut self, what: &str) -> Result<usize> {
         let at = self.at;
         let number = self.i32(what)?;
-        usize::try_from(number).map_err(|_| self.fail(at, format!("{what} is {number}")))
+        usize::try_from(number).map_err(|_| self.fail(at, negative(what, number.into())))
+    }
+
+    /// A whole number from 0 on, of 64 bits.
+    pub(super) fn long_count(&mut self, what: &str) -> Result<u64> {
+        let at = self.at;
+        let number = self.i64(what)?;
+        u64::try_from(number).map_err(|_| self.fail(at, negative(what, number)))
     }
 
     /// A string that a zero ends.
@@ -74,4 +81,8 @@ impl<'a> Cursor<'a> {
         self.at += string.len() + 1;
         Ok(string)
     }
+}
+
+fn negative(what: &str, number: i64) -> String {
+    format!("{what} is {number}; it must not be negative")
 }

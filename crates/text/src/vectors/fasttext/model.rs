@@ -1,5 +1,7 @@
 //! The layout of a fastText model, version 11 or 12: options, dictionary, input matrix, output matrix.
 
+use lexigrad_tensor::message::quoted;
+
 use super::cursor::Cursor;
 use super::subwords::{Grams, Subwords};
 use crate::error::Result;
@@ -13,13 +15,26 @@ use crate::vectors::table::WordVectors;
 /// The number with which a model starts.
 pub(in crate::vectors) const MAGIC: i32 = 793_712_314;
 
-/// The kinds of models; of version 11 the supervised ones have no subwords.
-const SUPERVISED: i32 = 3;
+/// The kinds of models are 1 to 3; of version 11 the supervised ones have no subwords.
+const SUPERVISED: usize = 3;
+
+/// The most numbers that are added for a byte of the file, to make the vectors of its words of those of their n-grams.
+///
+/// Real models stay below 8. It is words of hundreds of letters with n-grams as long that reach it: their sums take time that
+/// grows with the square of their length.
+const MOST_ADDED: u128 = 256;
 
 /// What of the options and counts says how the matrices are read.
 struct Layout {
     dim: usize,
     grams: Grams,
+    is_supervised: bool,
+}
+
+/// The words of the dictionary, and how many labels follow them.
+struct Dictionary<'a> {
+    words: Vec<&'a str>,
+    labels: usize,
 }
 
 /// Reads a whole model.
@@ -29,14 +44,22 @@ pub(in crate::vectors) fn read(
 ) -> Result<(WordVectors, LoadReport)> {
     let mut cursor = Cursor::new(*source);
     let layout = read_options(&mut cursor)?;
-    let words = read_dictionary(&mut cursor)?;
+    let Dictionary { words, labels } = read_dictionary(&mut cursor)?;
     let input = read_matrix(&mut cursor, "the input matrix")?;
-    input.check(&cursor, &layout, words.len())?;
-    read_matrix(&mut cursor, "the output matrix")?;
+    let (buckets, dim) = (layout.grams.buckets, layout.dim);
+    let of_input = format!("{} words and {buckets} buckets", words.len());
+    input.check(&cursor, (words.len() + buckets, dim), &of_input)?;
+    let output = read_matrix(&mut cursor, "the output matrix")?;
+    let (targets, of_output) = match layout.is_supervised {
+        true => (labels, format!("{labels} labels")),
+        false => (words.len(), format!("{} words", words.len())),
+    };
+    output.check(&cursor, (targets, dim), &of_output)?;
     if cursor.left() > 0 {
         let reason = format!("{} bytes after the end of the model", cursor.left());
         return Err(cursor.fail(cursor.at(), reason));
     }
+    check_work(&cursor, &layout, &words, source.data.len())?;
 
     let mut buckets = Vec::new();
     input.append_rows(&cursor, words.len()..input.rows, &mut buckets)?;
@@ -45,29 +68,58 @@ pub(in crate::vectors) fn read(
         vectors: buckets,
         dim: layout.dim,
     };
-    let report = LoadReport::new(VectorFormat::FastText, layout.dim);
+    make_vectors(&cursor, &input, &words, subwords, options)
+}
+
+/// Checks that the n-grams of the words are no more than a file of this size can ask for.
+fn check_work(cursor: &Cursor<'_>, layout: &Layout, words: &[&str], size: usize) -> Result<()> {
+    let grams: u128 = words.iter().map(|word| layout.grams.count(word)).sum();
+    let added = grams.saturating_mul(layout.dim as u128);
+    if added <= size as u128 * MOST_ADDED {
+        return Ok(());
+    }
+    let (minimum, maximum) = (layout.grams.minimum, layout.grams.maximum);
+    let reason = format!(
+        "minn {minimum} and maxn {maximum}: the words have {grams} n-grams of {} numbers; a file of {size} bytes may have \
+         {MOST_ADDED} numbers of n-grams a byte",
+        layout.dim
+    );
+    Err(cursor.fail(GRAMS_AT, reason))
+}
+
+/// Makes the vector of each word of its own row and those of its n-grams.
+fn make_vectors(
+    cursor: &Cursor<'_>,
+    input: &Matrix<'_>,
+    words: &[&str],
+    subwords: Subwords,
+    options: &VectorOptions<'_>,
+) -> Result<(WordVectors, LoadReport)> {
+    let dim = input.dim;
+    let report = LoadReport::new(VectorFormat::FastText, dim);
     let mut rows = Collector::new(options, report, words.len());
-    let mut own = Vec::with_capacity(layout.dim);
+    let mut own = Vec::with_capacity(dim);
     for (row, word) in Progress::new(words.iter().enumerate(), "vectors", options.progress) {
         if rows.is_full() {
             break;
         }
         own.clear();
-        input.append_rows(&cursor, row..row + 1, &mut own)?;
+        input.append_rows(cursor, row..row + 1, &mut own)?;
         let vector = subwords.mean_with(&own, word).ok_or_else(|| {
-            let reason = format!("row {row}, {word:?}: its sum with its subwords is not finite");
+            let rule = "its sum with its subwords is not finite";
+            let reason = format!("row {row}, {}: {rule}", quoted(word));
             cursor.fail(input.start_of(row), reason)
         })?;
         rows.values().extend(vector);
         rows.finish_row(word);
     }
     let (words, values, report) = rows.finish();
-    let subwords = Some(subwords).filter(|_| options.subwords && layout.grams.maximum > 0);
-    Ok((
-        WordVectors::new(words, values, layout.dim, subwords),
-        report,
-    ))
+    let subwords = Some(subwords).filter(|known| options.subwords && known.grams.maximum > 0);
+    Ok((WordVectors::new(words, values, dim, subwords), report))
 }
+
+/// The byte at which minn and maxn stand.
+const GRAMS_AT: usize = 44;
 
 fn read_options(cursor: &mut Cursor<'_>) -> Result<Layout> {
     cursor.i32("the magic number")?;
@@ -81,10 +133,11 @@ fn read_options(cursor: &mut Cursor<'_>) -> Result<Layout> {
     if dim == 0 {
         return Err(cursor.fail(at, "vectors of 0 numbers; there must be one"));
     }
-    for what in ["ws", "epoch", "minCount", "neg", "wordNgrams", "loss"] {
-        cursor.i32(what)?;
+    for what in ["ws", "epoch", "minCount", "neg", "wordNgrams"] {
+        cursor.count(what)?;
     }
-    let model = cursor.i32("the kind of model")?;
+    read_kind(cursor, "loss", 4)?;
+    let model = read_kind(cursor, "model", SUPERVISED)?;
     let at = cursor.at();
     let buckets = cursor.count("the number of buckets")?;
     let minimum = cursor.count("minn")?;
@@ -92,29 +145,44 @@ fn read_options(cursor: &mut Cursor<'_>) -> Result<Layout> {
     if version == 11 && model == SUPERVISED {
         maximum = 0;
     }
-    if maximum > 0 && buckets == 0 {
+    if maximum > 0 && minimum <= maximum && buckets == 0 {
         return Err(cursor.fail(
             at,
             format!("n-grams up to {maximum} and no buckets for them"),
         ));
     }
-    cursor.i32("lrUpdateRate")?;
+    cursor.count("lrUpdateRate")?;
     cursor.bytes(8, "t")?;
     let grams = Grams {
         minimum,
         maximum,
         buckets,
     };
-    Ok(Layout { dim, grams })
+    Ok(Layout {
+        dim,
+        grams,
+        is_supervised: model == SUPERVISED,
+    })
 }
 
-/// Reads words, and labels after them; the words are returned.
-fn read_dictionary<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<&'a str>> {
+/// Reads which of the kinds 1 to `last` an option is.
+fn read_kind(cursor: &mut Cursor<'_>, what: &str, last: usize) -> Result<usize> {
+    let at = cursor.at();
+    let kind = cursor.count(what)?;
+    if (1..=last).contains(&kind) {
+        return Ok(kind);
+    }
+    let reason = format!("{what} {kind}; there are 1 to {last}");
+    Err(cursor.fail(at, reason))
+}
+
+/// Reads words, and labels after them.
+fn read_dictionary<'a>(cursor: &mut Cursor<'a>) -> Result<Dictionary<'a>> {
     let at = cursor.at();
     let size = cursor.count("the number of entries")?;
     let count = cursor.count("the number of words")?;
     let labels = cursor.count("the number of labels")?;
-    cursor.i64("the number of tokens")?;
+    cursor.long_count("the number of tokens")?;
     if count.checked_add(labels) != Some(size) {
         let reason = format!("{size} entries; {count} words and {labels} labels are others");
         return Err(cursor.fail(at, reason));
@@ -126,8 +194,12 @@ fn read_dictionary<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<&'a str>> {
             "a model with pruned buckets, as quantization makes it; only whole ones are read";
         return Err(cursor.fail(pruned_at, reason));
     }
-    // An entry: a letter at least, zero, count, kind.
-    if size.saturating_mul(11) > cursor.left() {
+    if pruned != -1 {
+        let reason = format!("{pruned} pruned buckets; a whole model has -1 there");
+        return Err(cursor.fail(pruned_at, reason));
+    }
+    // An entry: a word, zero, count, kind.
+    if size.saturating_mul(10) > cursor.left() {
         let reason = format!(
             "{size} entries; the {} bytes left cannot hold them",
             cursor.left()
@@ -137,29 +209,27 @@ fn read_dictionary<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<&'a str>> {
     let mut words = Vec::with_capacity(count);
     for entry in 0..size {
         let at = cursor.at();
-        let fail = |cursor: &Cursor<'_>, reason: String| {
-            cursor.fail(
-                at,
-                format!("entry {} of the dictionary: {reason}", entry + 1),
-            )
-        };
         let bytes = cursor.string()?;
-        let word = word(bytes).map_err(|reason| fail(cursor, reason))?;
-        cursor.i64("a word's count")?;
+        let of = format_args!("entry {} of the dictionary", entry + 1);
+        let word = word(bytes, of).map_err(|reason| cursor.fail(at, reason))?;
+        cursor.long_count("a word's count")?;
         let kind = cursor.byte("a word's kind")?;
         if kind != u8::from(entry >= count) {
-            let reason = format!("kind {kind}; words are 0 and come first, labels are 1");
-            return Err(fail(cursor, reason));
+            let rule = "words are 0 and come first, labels are 1";
+            let reason = format!("entry {} of the dictionary: kind {kind}; {rule}", entry + 1);
+            return Err(cursor.fail(at, reason));
         }
         if entry < count {
             words.push(word);
         }
     }
-    Ok(words)
+    Ok(Dictionary { words, labels })
 }
 
 /// A matrix as it stands in the file.
 struct Matrix<'a> {
+    /// What it is called.
+    name: &'static str,
     /// The byte where it starts.
     at: usize,
     rows: usize,
@@ -167,7 +237,7 @@ struct Matrix<'a> {
     numbers: &'a [u8],
 }
 
-fn read_matrix<'a>(cursor: &mut Cursor<'a>, what: &str) -> Result<Matrix<'a>> {
+fn read_matrix<'a>(cursor: &mut Cursor<'a>, what: &'static str) -> Result<Matrix<'a>> {
     let at = cursor.at();
     if cursor.byte(what)? != 0 {
         let reason =
@@ -186,6 +256,7 @@ fn read_matrix<'a>(cursor: &mut Cursor<'a>, what: &str) -> Result<Matrix<'a>> {
         cursor.fail(at, reason)
     })?;
     Ok(Matrix {
+        name: what,
         at,
         rows: rows as usize,
         dim: dim as usize,
@@ -194,15 +265,15 @@ fn read_matrix<'a>(cursor: &mut Cursor<'a>, what: &str) -> Result<Matrix<'a>> {
 }
 
 impl Matrix<'_> {
-    /// Checks that there is a row for each word and bucket.
-    fn check(&self, cursor: &Cursor<'_>, layout: &Layout, words: usize) -> Result<()> {
-        let (buckets, dim) = (layout.grams.buckets, layout.dim);
-        if (self.rows, self.dim) == (words + buckets, dim) {
+    /// Checks that there is a row for each thing that has one, which `things` tells.
+    fn check(&self, cursor: &Cursor<'_>, needed: (usize, usize), things: &str) -> Result<()> {
+        if (self.rows, self.dim) == needed {
             return Ok(());
         }
+        let (name, rows, dim) = (self.name, self.rows, self.dim);
         let reason = format!(
-            "the input matrix is [{}, {}]; {words} words and {buckets} buckets of {dim} numbers need another",
-            self.rows, self.dim
+            "{name} is [{rows}, {dim}]; {things} of {} numbers need another",
+            needed.1
         );
         Err(cursor.fail(self.at, reason))
     }

@@ -60,6 +60,21 @@ impl Subwords {
 }
 
 impl Grams {
+    /// How many n-grams a word has, the two marks alone among them.
+    pub(super) fn count(&self, word: &str) -> u128 {
+        if self.maximum == 0
+            || self.buckets == 0
+            || self.minimum > self.maximum
+            || word == END_OF_LINE
+        {
+            return 0;
+        }
+        // From a place with `left` characters, those of `minimum` to `maximum` of them; `<` and `>` are two more.
+        let length = word.chars().count() + 2;
+        let from = |left: usize| (left.min(self.maximum) + 1).saturating_sub(self.minimum.max(1));
+        (1..=length).map(|left| from(left) as u128).sum()
+    }
+
     /// The buckets of the n-grams of a word, in fastText's order: by start, then by length.
     pub(super) fn buckets_of(&self, word: &str) -> Vec<usize> {
         let mut found = Vec::new();
@@ -130,6 +145,7 @@ mod tests {
         let bucket = |gram: &str| fnv(FNV_OFFSET, gram.as_bytes()) as usize % (1 << 31);
         let expected = ["<a", "a", "aé", "é", "é>"].map(bucket);
         assert_eq!(grams.buckets_of("aé"), expected);
+        assert_eq!(grams.count("aé"), expected.len() as u128 + 2);
         assert!(grams.buckets_of("</s>").is_empty());
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use lexigrad_nn::Archive;
 use lexigrad_optim::Rule;
-use lexigrad_tensor::printable;
+use lexigrad_tensor::message::printable_name;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
@@ -79,7 +79,7 @@ impl<R: Rule<f32>> Overlay<R> {
         for (name, own) in identity {
             let theirs = file.note(&name);
             if theirs != Some(&own) {
-                let theirs = theirs.map_or("none".to_owned(), printable);
+                let theirs = theirs.map_or("none".into(), printable_name);
                 return Err(format!(
                     "a delta of another table: its {name} is {theirs}, this one's {own}"
                 ));
