@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use lexigrad::nn::{SharedNegatives, SharedNegativesConfig};
+use lexigrad::nn::{BatchNorm1d, SharedNegatives, SharedNegativesConfig};
 use lexigrad::prelude::*;
 use lexigrad::tensor::set_seed;
 use rand::rngs::StdRng;
@@ -211,4 +211,117 @@ fn rows_with_a_state_on_1_2_and_4_threads_move_the_same_bits() {
 #[test]
 fn another_seed_trains_other_bits() {
     assert!(with_threads(2, || train_whole(1)) != with_threads(2, || train_whole(2)));
+}
+
+/// A table with a limit, read by rows and as a whole, and running statistics: what a forward pass changes.
+#[derive(Module)]
+struct Moving {
+    embed: Embedding,
+    norm: BatchNorm1d,
+    bag: EmbeddingBag,
+}
+
+const CHANNELS: usize = 4;
+
+impl Moving {
+    fn new() -> Self {
+        let rng = &mut StdRng::seed_from_u64(3);
+        let limited = EmbeddingConfig {
+            max_norm: Some(0.5),
+            padding_idx: Some(0),
+            scale_grad_by_freq: true,
+            ..EmbeddingConfig::new(16, CHANNELS)
+        };
+        let bag = EmbeddingBagConfig {
+            max_norm: Some(0.5),
+            ..EmbeddingBagConfig::new(16, CHANNELS)
+        };
+        Self {
+            embed: limited.build(rng).unwrap(),
+            norm: BatchNorm1d::new(CHANNELS),
+            bag: bag.build(rng).unwrap(),
+        }
+    }
+
+    fn loss(&self, words: &[u32]) -> Result<Tensor> {
+        let words = Ids::new(words)?;
+        let x = self.norm.forward(&self.embed.forward(&words)?)?;
+        let bags = self.bag.forward(&Bags::from_offsets(&words, &[0])?)?;
+        let whole = self.embed.weight.value().square().sum();
+        let nested = Tape::new(); // draws from the seed of the shard
+        let noise = dropout(&Tensor::ones([64]), 0.5)?.sum();
+        drop(nested);
+        x.tanh().add(&bags)?.sum().add(&whole)?.mul(&noise)
+    }
+
+    fn bits(&self) -> Vec<u32> {
+        let state = self.state_dict();
+        let values = state.iter().flat_map(|(_, value)| value.to_vec());
+        values.map(f32::to_bits).collect()
+    }
+}
+
+/// The loss, and the state and gradients after a step in shards of different lengths.
+fn move_in_shards() -> (u32, Vec<u32>, Vec<u32>) {
+    set_seed(1);
+    let model = Moving::new();
+    let words: Vec<u32> = (0..200).map(|i| i * 7 % 16).collect();
+    let shards = [
+        &words[..90],
+        &words[90..150],
+        &words[150..180],
+        &words[180..],
+    ];
+    let (loss, gradients) = data_parallel(&shards, |words| model.loss(words)).unwrap();
+    let of = |param: &Param| gradients.dense(param).unwrap().unwrap().to_vec();
+    let slopes = [of(&model.embed.weight), of(&model.bag.weight)].concat();
+    let slopes = slopes.into_iter().map(f32::to_bits).collect();
+    (loss.to_bits(), model.bits(), slopes)
+}
+
+#[test]
+fn state_moves_in_the_order_of_the_shards() {
+    let expected = with_threads(1, move_in_shards);
+    assert!(expected.1 != Moving::new().bits(), "nothing has moved");
+    for threads in [1, 2, 4] {
+        for _ in 0..50 {
+            let same = with_threads(threads, move_in_shards);
+            assert!(same == expected, "other bits with {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn where_a_shard_fails_no_state_moves() {
+    let model = Moving::new();
+    let before = model.bits();
+    let (good, bad) = (vec![1, 2, 3, 1], vec![1, 99]);
+    let outcome = data_parallel(&[good.clone(), bad], |words| model.loss(words));
+    assert!(outcome.is_err());
+    assert!(model.bits() == before);
+    data_parallel(&[good.clone(), good], |words| model.loss(words)).unwrap();
+    assert!(model.bits() != before);
+}
+
+#[test]
+fn a_row_shortened_in_a_shard_has_the_gradient_of_one_shortened_in_place() {
+    let words = [1, 2, 3, 1, 0];
+    let (sharded, whole) = (Moving::new(), Moving::new());
+    let loss = |model: &Moving| {
+        let words = Ids::new(words)?;
+        let y = model.embed.forward(&words)?.square().sum();
+        let bags = Bags::from_offsets(&words, &[0, 2])?;
+        y.add(&model.bag.forward(&bags)?.square().sum())
+    };
+    let (value, gradients) = data_parallel(&[()], |()| loss(&sharded)).unwrap();
+    let tape = Tape::new();
+    let expected = loss(&whole).unwrap();
+    let expected_gradients = tape.backward(&expected).unwrap();
+    assert_eq!(value, expected.item().unwrap());
+    assert!(sharded.bits() == whole.bits(), "the tables end the same");
+    for (param, other) in sharded.parameters().iter().zip(&whole.parameters()) {
+        let found = gradients.dense(param).unwrap().map(|g| g.to_vec());
+        let expected = expected_gradients.dense(other).unwrap().map(|g| g.to_vec());
+        assert_eq!(found, expected);
+    }
 }

@@ -1,6 +1,9 @@
 //! Watching, differentiating again, vector-Jacobian products.
 
-use lexigrad::tensor::{EmbeddingOptions, Ids, Param, Tape, Tensor, embedding};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use lexigrad::tensor::{EmbeddingOptions, Ids, Param, Result, Tape, Tensor, embedding};
 
 use crate::{gradient, gradient_of, param};
 
@@ -62,4 +65,38 @@ fn a_second_derivative_goes_through_an_embedding() {
     assert_eq!(slope.to_vec(), [3.0, 0.0, 54.0]);
     let gradients = tape.backward(&slope.sum()).unwrap();
     assert_eq!(gradient(&gradients, &table), [6.0, 0.0, 36.0]);
+}
+
+/// `dx²/dx` at 3, worked out inside a hook on `y = x`, from `x²` and from `y²`.
+fn gradient_inside_a_hook() -> (Result<Vec<f32>>, Result<Vec<f32>>) {
+    let tape = Rc::new(Tape::new());
+    let x = tape.watch(&Tensor::new([3.0_f32]));
+    let hooked = Rc::new(RefCell::new(x.clone()));
+    let found = Rc::new(RefCell::new(None));
+    let y = x.inspect_gradient({
+        let (tape, x, hooked, found) = (tape.clone(), x.clone(), hooked.clone(), found.clone());
+        move |_| {
+            let slope = |of: &Tensor| {
+                let slopes = tape.grad(&of.square().sum(), &[&x])?;
+                Ok(slopes[0].to_vec())
+            };
+            let y = hooked.borrow().clone();
+            found.replace(Some((slope(&x), slope(&y))));
+        }
+    });
+    hooked.replace(y.clone());
+    let slope = tape.grad(&y.square().sum(), &[&x]).unwrap().remove(0);
+    assert_eq!(slope.to_vec(), [6.0], "the pass around goes on");
+    found.take().unwrap()
+}
+
+#[test]
+fn inside_a_hook_a_gradient_leads_through_earlier_tensors_alone() {
+    let (through_x, through_y) = gradient_inside_a_hook();
+    assert_eq!(through_x.unwrap(), [6.0]);
+    assert_eq!(
+        through_y.unwrap_err().to_string(),
+        "grad: the way back leads through a tensor of shape [1] whose gradient is being computed; \
+         a hook differentiates through what comes before its tensor alone"
+    );
 }

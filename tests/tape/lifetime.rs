@@ -1,6 +1,9 @@
 //! When a tape ends, and what is left then.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::thread;
 
 use lexigrad::tensor::{
     Cotangents, Op, Result, Saved, Tape, Tensor, apply, copies_on_write, is_recording,
@@ -108,4 +111,49 @@ fn a_panic_inside_a_gradient_leaves_the_thread_usable() {
     assert!(is_recording(), "the outer tape still records");
     let gradients = outer.backward(&weight.value().square().sum()).unwrap();
     assert_eq!(gradient(&gradients, &weight), [6.0]);
+}
+
+thread_local! {
+    static KEPT: RefCell<Option<Tape>> = const { RefCell::new(None) };
+}
+
+#[test]
+fn a_thread_may_end_before_a_tape_that_it_keeps() {
+    // What a thread keeps goes in the reverse of the order in which it came: here the tapes before `KEPT`, and after it.
+    for kept_first in [true, false] {
+        let ended = thread::spawn(move || {
+            if kept_first {
+                KEPT.set(None);
+            }
+            let tape = Tape::new();
+            let _sum = param([3.0]).value().square().sum();
+            KEPT.set(Some(tape));
+        });
+        ended.join().unwrap();
+    }
+}
+
+#[test]
+fn so_it_may_if_a_hook_on_the_tape_holds_it() {
+    let ended = thread::spawn(|| {
+        let kept: Rc<RefCell<Option<Tape>>> = Rc::default();
+        let tape = Tape::new();
+        let own = kept.clone();
+        let _hooked = tape
+            .watch(&Tensor::new([3.0_f32]))
+            .inspect_gradient(move |_| assert!(own.borrow().is_some()));
+        kept.replace(Some(tape));
+    });
+    ended.join().unwrap();
+}
+
+#[test]
+fn many_nested_tapes_end_in_the_order_they_began() {
+    // If ending one took time for each of the others, this would take minutes.
+    let tapes: Vec<Tape> = (0..200_000).map(|_| Tape::new()).collect();
+    for tape in tapes {
+        assert!(is_recording());
+        drop(tape);
+    }
+    assert!(!is_recording());
 }

@@ -1,7 +1,8 @@
 //! Normalisation over a batch (Ioffe and Szegedy 2015).
 
 use lexigrad_tensor::{
-    Buffer, Domain, Element, Error, Module, Param, Result, Shape, Tensor, Visitor, is_training,
+    Buffer, Domain, Element, Error, Module, Param, Result, Shape, Tensor, Visitor, change_state,
+    is_training,
 };
 
 use crate::Layer;
@@ -29,9 +30,8 @@ const NAME: &str = "batch_norm1d";
 /// ```
 ///
 /// PyTorch: `nn.BatchNorm1d`, with the same names and defaults. Differences: the tape decides, not `train()` and `eval()`;
-/// `num_batches_tracked` is of the element type. Shards of `data_parallel` move the running statistics in the order in which they
-/// come. Padding of a sequence counts like any element, as there: a layer norm does
-/// not have that problem.
+/// `num_batches_tracked` is of the element type. Shards of `data_parallel` move the running statistics one after another, in their
+/// order, once all have ended. Padding of a sequence counts like any element, as there: a layer norm does not have that problem.
 #[derive(Clone, Debug)]
 pub struct BatchNorm1d<T: Element = f32> {
     /// w, starting at 1, unless the layer has none.
@@ -170,25 +170,28 @@ impl<T: Element> BatchNorm1d<T> {
         if let Some(statistics) = &self.statistics {
             let unbiased = T::from_f64(count as f64 / (count - 1) as f64);
             let variance = variance.constant().mul_scalar(unbiased);
-            statistics.update(&mean.constant(), &variance, self.config.momentum)?;
+            let (mean, momentum) = (mean.constant(), self.config.momentum);
+            let statistics = statistics.clone();
+            change_state(move || statistics.update(&mean, &variance, momentum));
         }
         Ok((mean, variance))
     }
 }
 
 impl<T: Element> RunningStatistics<T> {
-    fn update(&self, mean: &Tensor<T>, variance: &Tensor<T>, momentum: Option<f64>) -> Result<()> {
-        let batches = self.num_batches_tracked.value().add_scalar(T::one());
-        self.num_batches_tracked.set(&batches)?;
-        let momentum = match momentum {
-            Some(momentum) => T::from_f64(momentum),
-            None => batches.item()?.recip(),
-        };
+    fn update(&self, mean: &Tensor<T>, variance: &Tensor<T>, momentum: Option<f64>) {
+        let batches = self.num_batches_tracked.update(|batches| {
+            batches[0] += T::one();
+            batches[0]
+        });
+        let momentum = momentum.map_or(batches.recip(), T::from_f64);
         for (running, batch) in [(&self.running_mean, mean), (&self.running_var, variance)] {
-            let kept = running.value().mul_scalar(T::one() - momentum);
-            running.set(&kept.add(&batch.mul_scalar(momentum))?)?;
+            running.update(|running| {
+                for (running, &batch) in running.iter_mut().zip(&*batch.values()) {
+                    *running = *running * (T::one() - momentum) + batch * momentum;
+                }
+            });
         }
-        Ok(())
     }
 }
 

@@ -147,7 +147,7 @@ impl<T: Element> Embedding<T> {
     /// # Errors
     /// If an id is not below V; then W is as it was.
     pub fn forward(&self, ids: &Ids) -> Result<Tensor<T>> {
-        let table = self.options.read(&self.weight, ids)?;
-        embedding(&table, ids, &self.options.lookup)
+        let rows = self.options.read(&self.weight, ids)?;
+        embedding(&rows.table, &rows.ids, &rows.lookup)
     }
 }

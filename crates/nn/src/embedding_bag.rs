@@ -145,8 +145,9 @@ impl<T: Element> EmbeddingBag<T> {
     /// # Errors
     /// If an id is not below V; then W is as it was.
     pub fn forward(&self, bags: &Bags) -> Result<Tensor<T>> {
-        let table = self.options.read(&self.weight, bags.ids())?;
-        embedding_bag(&table, bags, self.mode, &self.options.lookup)
+        let rows = self.options.read(&self.weight, bags.ids())?;
+        let bags = Bags::from_offsets_with_last(&rows.ids, bags.offsets())?;
+        embedding_bag(&rows.table, &bags, self.mode, &rows.lookup)
     }
 
     /// One vector for each bag, each entry counting with a factor of its own: `weights: [N]`, `y: [B, D]`.
@@ -158,7 +159,8 @@ impl<T: Element> EmbeddingBag<T> {
     ///
     /// PyTorch: `per_sample_weights`, in mode sum only.
     pub fn forward_weighted(&self, bags: &Bags, weights: &Tensor<T>) -> Result<Tensor<T>> {
-        let table = self.options.read(&self.weight, bags.ids())?;
-        embedding_bag_weighted(&table, bags, weights, self.mode, &self.options.lookup)
+        let rows = self.options.read(&self.weight, bags.ids())?;
+        let bags = Bags::from_offsets_with_last(&rows.ids, bags.offsets())?;
+        embedding_bag_weighted(&rows.table, &bags, weights, self.mode, &rows.lookup)
     }
 }

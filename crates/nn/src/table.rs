@@ -1,6 +1,9 @@
 //! What [`Embedding`](crate::Embedding) and [`EmbeddingBag`](crate::EmbeddingBag) share: the table and its conventions.
 
-use lexigrad_tensor::{Element, EmbeddingOptions, Error, Ids, Param, Result, Shape, Tensor};
+use lexigrad_tensor::{
+    Cotangents, Element, EmbeddingOptions, Error, Ids, Op, Param, Result, Saved, Shape, Tensor,
+    apply, change_state, embedding, is_shard,
+};
 use rand::Rng;
 
 /// The conventions of a table, checked.
@@ -65,6 +68,13 @@ impl TableConfig {
     }
 }
 
+/// What is looked up: a table, in which rows, by which conventions.
+pub(crate) struct Rows<T: Element> {
+    pub(crate) table: Tensor<T>,
+    pub(crate) ids: Ids,
+    pub(crate) lookup: EmbeddingOptions,
+}
+
 impl TableOptions {
     /// No conventions.
     pub(crate) fn plain(operation: &'static str) -> Self {
@@ -110,27 +120,66 @@ impl TableOptions {
         }
     }
 
-    /// The table for reading the rows `ids`, those of too large a norm shortened first.
-    pub(crate) fn read<T: Element>(&self, table: &Param<T>, ids: &Ids) -> Result<Tensor<T>> {
-        if let Some(max_norm) = self.max_norm {
-            self.shorten(table, ids, max_norm)?;
-        }
-        table.rows(self.operation, ids)
-    }
-
-    /// `row ← row · max_norm / (norm + 1e-7)` for each row looked up whose norm is larger; once, in place, not differentiated.
-    fn shorten<T: Element>(&self, table: &Param<T>, ids: &Ids, max_norm: f64) -> Result<()> {
-        let rows = table.shape().first().copied().unwrap_or(0);
-        ids.check_range(self.operation, rows)?;
+    /// The rows `ids` of the table for a lookup, those of too large a norm shortened first.
+    pub(crate) fn read<T: Element>(&self, table: &Param<T>, ids: &Ids) -> Result<Rows<T>> {
+        let whole = |table| Rows {
+            table,
+            ids: ids.clone(),
+            lookup: self.lookup,
+        };
+        let Some(max_norm) = self.max_norm else {
+            return Ok(whole(table.rows(self.operation, ids)?));
+        };
         let mut distinct = ids.as_slice().to_vec();
         distinct.sort_unstable();
         distinct.dedup();
-        let read = table.rows(self.operation, ids)?.constant();
-        let factors = self.factors(&read, &mut distinct, max_norm);
+        let read = table.rows(self.operation, ids)?;
+        let mut long = distinct.clone();
+        let factors = self.factors(&read.constant(), &mut long, max_norm);
+        if long.is_empty() {
+            return Ok(whole(read));
+        }
+        if is_shard() {
+            let (options, table, ids) = (self.clone(), table.clone(), ids.clone());
+            let rows = options.shortened(&read, &ids, distinct, (&long, factors))?;
+            // Another shard may have shortened some of them before; that shortening again changes nothing.
+            change_state(move || drop(options.read(&table, &ids)));
+            return Ok(rows);
+        }
         drop(read);
+        shorten(table, long, &factors)?;
+        Ok(whole(table.rows(self.operation, ids)?))
+    }
+
+    /// The distinct rows alone, the long ones shortened, while the table stays as it is: other shards read it.
+    fn shortened<T: Element>(
+        &self,
+        table: &Tensor<T>,
+        ids: &Ids,
+        distinct: Vec<u32>,
+        (long, factors): (&[u32], Vec<T>),
+    ) -> Result<Rows<T>> {
+        let number = |id: u32| distinct.partition_point(|&other| other < id) as u32;
+        let places = long.iter().map(|&row| number(row) as usize);
+        let places = places.zip(factors).collect();
+        let numbers = ids.as_slice().iter().map(|&id| number(id)).collect();
+        let numbers = Ids::from_vec(numbers, ids.shape().clone())?;
+        let present = |padding: &u32| distinct.binary_search(padding).is_ok();
+        let lookup = EmbeddingOptions {
+            padding: self.lookup.padding.filter(present).map(number),
+            ..self.lookup
+        };
         let count = Shape::from(distinct.len());
-        table.update_rows(&Ids::from_vec(distinct, count)?, |i, row| {
-            row.iter_mut().for_each(|x| *x *= factors[i]);
+        let distinct = Ids::from_vec(distinct, count)?;
+        let rows = EmbeddingOptions {
+            scale_grad_by_freq: false,
+            ..self.lookup
+        };
+        let rows = embedding(table, &distinct, &rows)?;
+        Ok(Rows {
+            table: apply(Shortened { places }, &[&rows])?,
+            ids: numbers,
+            lookup,
         })
     }
 
@@ -159,5 +208,41 @@ impl TableOptions {
             let p = self.norm_type;
             sizes.map(|size| size.powf(p)).sum::<f64>().powf(1.0 / p)
         }
+    }
+}
+
+/// `row ← row · factor` for the long rows; in place, not differentiated.
+fn shorten<T: Element>(table: &Param<T>, long: Vec<u32>, factors: &[T]) -> Result<()> {
+    let count = Shape::from(long.len());
+    table.update_rows(&Ids::from_vec(long, count)?, |i, row| {
+        row.iter_mut().for_each(|x| *x *= factors[i]);
+    })
+}
+
+/// Rows of which some are multiplied by a factor; the gradient is that of the rows before, as if those had been changed in place.
+struct Shortened<T> {
+    places: Vec<(usize, T)>,
+}
+
+impl<T: Element> Op<T> for Shortened<T> {
+    fn name(&self) -> &'static str {
+        "max_norm"
+    }
+
+    fn convention(&self) -> Option<&'static str> {
+        Some("a row's shortening is not differentiated")
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        let (mut values, dim) = (inputs[0].values().to_vec(), inputs[0].shape()[1]);
+        for &(place, factor) in &self.places {
+            let row = &mut values[place * dim..][..dim];
+            row.iter_mut().for_each(|x| *x *= factor);
+        }
+        Tensor::from(values).reshape(inputs[0].shape())
+    }
+
+    fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        Ok(Cotangents::one(cotangent))
     }
 }

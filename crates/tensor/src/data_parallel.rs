@@ -4,11 +4,14 @@ use crate::element::Element;
 use crate::error::Result;
 use crate::gradients::Gradients;
 use crate::kernels::{random, threads};
-use crate::tape::{Tape, apart, next_thread_seed, set_seed};
+use crate::tape::{Tape, change_state, next_thread_seed, run_shard};
 use crate::tensor::Tensor;
 
 /// `Σ loss(shard)` and its gradients: each shard runs under a tape of its own on the thread pool, and the gradients are merged in
 /// the order of the shards.
+///
+/// State that a forward pass moves, such as running statistics, moves after all shards, in their order too, as
+/// [`change_state`] says; tapes that a shard makes draw from a seed of its own.
 ///
 /// How the batch is cut decides the bits, the number of threads never does: cut it by a fixed size, and weigh a mean over a
 /// shard by the shard's part of the batch. The sum of the losses is returned as one number.
@@ -28,7 +31,7 @@ use crate::tensor::Tensor;
 /// ```
 ///
 /// # Errors
-/// The error of the first shard that fails.
+/// The error of the first shard that fails; then no state has moved.
 pub fn data_parallel<S: Sync, T: Element>(
     shards: &[S],
     loss: impl Fn(&S) -> Result<Tensor<T>> + Sync,
@@ -43,21 +46,21 @@ pub fn data_parallel<S: Sync, T: Element>(
     // With a shard for each thread there is nobody left to share the work of a shard with.
     let enough = shards.len() >= threads::count();
     let results = threads::map(shards.len(), |index| {
-        // Apart from the task at hand on whichever thread this runs, with a seed of its own for other tapes that it makes.
-        let shard = || {
-            set_seed(random::mix(seed ^ index as u64));
-            pass(index, &shards[index])
-        };
-        threads::alone_if(enough, || apart(shard))
+        // A seed of its own for other tapes that the shard makes.
+        let seed = random::mix(seed ^ index as u64);
+        threads::alone_if(enough, || run_shard(seed, || pass(index, &shards[index])))
     });
     let mut total = T::zero();
     let mut parts = Vec::with_capacity(results.len());
-    for result in results {
+    let mut changes = Vec::new();
+    for (result, put_off) in results {
         let (value, part) = result?;
         total += value;
         parts.push(part);
+        changes.extend(put_off);
     }
     let mut gradients = Gradients::default();
     gradients.merge_all(parts)?;
+    changes.into_iter().for_each(change_state);
     Ok((total, gradients))
 }

@@ -71,8 +71,8 @@ pub use row_sparse::RowSparse;
 pub use shape::Shape;
 pub use storage::{copies_on_write, trim_pool};
 pub use tape::{
-    Cut, MissingGradient, MissingReason, Pause, StaleUse, Tape, checkpoint, dropout_seed,
-    is_recording, is_training, set_seed,
+    Cut, MissingGradient, MissingReason, Pause, StaleUse, Tape, change_state, checkpoint,
+    dropout_seed, is_recording, is_shard, is_training, set_seed,
 };
 pub use tensor::{Tensor, Values};
 pub use transforms::{Inputs, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp};

@@ -229,6 +229,9 @@ impl<T: Element> Buffer<T> {
     }
 
     /// Changes the value in place; it is copied first if a tensor still shares it.
+    ///
+    /// In a forward pass, let it be changed by [`change_state`](crate::change_state), so that shards of
+    /// [`data_parallel`](crate::data_parallel) move it in their order.
     pub fn update<R>(&self, change: impl FnOnce(&mut [T]) -> R) -> R {
         let mut own = self.write();
         if let Some((shape, number)) = &self.0.reserved

@@ -26,8 +26,8 @@ pub use checkpoint::checkpoint;
 pub use cuts::{Cut, MissingGradient, MissingReason, StaleUse};
 pub(crate) use cuts::{Paths, note_cut};
 pub(crate) use recording::{NodeId, Taped, param_leaf, record};
-pub(crate) use thread::{apart, next_thread_seed};
-pub use thread::{dropout_seed, is_recording, is_training, set_seed};
+pub use thread::{change_state, dropout_seed, is_recording, is_shard, is_training, set_seed};
+pub(crate) use thread::{next_thread_seed, run_shard};
 
 use reverse::Until;
 use thread::{Alive, Frame, FrameGuard, Scope, TapeId};

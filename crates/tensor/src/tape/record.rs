@@ -15,7 +15,7 @@ pub(super) struct Record<T: Element> {
 impl<T: Element> Default for Record<T> {
     #[inline(always)]
     fn default() -> Self {
-        let (shape, source) = (Shape::default(), Source::Taken);
+        let (shape, source) = (Shape::default(), Source::Empty);
         Self { shape, source }
     }
 }
@@ -23,8 +23,10 @@ impl<T: Element> Default for Record<T> {
 pub(super) enum Source<T: Element> {
     Leaf(Leaf),
     Computed(Computed<T>),
-    /// Taken out while a backward pass is at it, or already done with.
-    Taken,
+    /// Taken out while its gradient is computed; what it was computed from.
+    Lent(Indices),
+    /// Not written yet.
+    Empty,
 }
 
 /// An operation that was run: what it needs to pass a gradient on. A leaf's data is not held here.
@@ -40,8 +42,7 @@ pub(super) struct Computed<T: Element> {
 impl<T: Element> Computed<T> {
     /// The records of the inputs that are on the tape.
     pub(super) fn recorded_inputs(&self) -> impl Iterator<Item = usize> {
-        let recorded = self.inputs.iter().filter(|&input| input != CONSTANT);
-        recorded.map(|input| input as usize)
+        self.inputs.recorded()
     }
 }
 
@@ -49,7 +50,7 @@ impl<T: Element> Computed<T> {
 pub(super) const CONSTANT: u32 = u32::MAX;
 
 /// Places of records: up to four of them in place, [`CONSTANT`] where there are fewer, and the rest.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Indices {
     few: [u32; 4],
     more: Box<[u32]>,
@@ -68,5 +69,11 @@ impl Indices {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
         self.few.iter().chain(&self.more).copied()
+    }
+
+    /// Those that are on the tape.
+    pub(super) fn recorded(&self) -> impl Iterator<Item = usize> {
+        let recorded = self.iter().filter(|&index| index != CONSTANT);
+        recorded.map(|index| index as usize)
     }
 }

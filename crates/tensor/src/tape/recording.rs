@@ -340,34 +340,56 @@ pub(super) fn look<T: Element, R: Default>(id: TapeId, look: impl FnOnce(&[Recor
 pub(super) struct Borrowed<T: Element> {
     tape: TapeId,
     index: u32,
-    source: Source<T>,
+    computed: Option<Computed<T>>,
 }
 
-pub(super) fn borrow<T: Element>(tape: TapeId, index: u32) -> Borrowed<T> {
-    let source = with_lane::<T, _>(tape, |lane| {
-        std::mem::replace(&mut lane.records[index as usize].source, Source::Taken)
+/// The operation of a record that is no leaf.
+///
+/// # Errors
+/// If its gradient is being computed already, and `is_needed` says that its inputs are needed.
+pub(super) fn borrow<T: Element>(
+    tape: TapeId,
+    index: u32,
+    is_needed: impl Fn(&Indices) -> bool,
+) -> Result<Option<Borrowed<T>>> {
+    let borrowed = with_lane::<T, _>(tape, |lane| {
+        let Record { shape, source } = &mut lane.records[index as usize];
+        let inputs = match source {
+            Source::Computed(Computed { inputs, .. }) if is_needed(inputs) => inputs.clone(),
+            Source::Lent(inputs) if is_needed(inputs) => {
+                let rule = "a hook differentiates through what comes before its tensor alone";
+                let what = format!(
+                    "the way back leads through a tensor of shape {shape} whose gradient is being computed; {rule}"
+                );
+                return Err(Error::other("grad", what));
+            }
+            _ => return Ok(None),
+        };
+        let Source::Computed(computed) = std::mem::replace(source, Source::Lent(inputs)) else {
+            return Ok(None);
+        };
+        let computed = Some(computed);
+        Ok(Some(Borrowed {
+            tape,
+            index,
+            computed,
+        }))
     });
-    Borrowed {
-        tape,
-        index,
-        source: source.unwrap_or(Source::Taken),
-    }
+    borrowed.unwrap_or(Ok(None))
 }
 
 impl<T: Element> Borrowed<T> {
     pub(super) fn computed(&self) -> Option<&Computed<T>> {
-        match &self.source {
-            Source::Computed(computed) => Some(computed),
-            _ => None,
-        }
+        self.computed.as_ref()
     }
 }
 
 impl<T: Element> Drop for Borrowed<T> {
     fn drop(&mut self) {
-        let source = std::mem::replace(&mut self.source, Source::Taken);
-        with_lane::<T, _>(self.tape, |lane| {
-            lane.records[self.index as usize].source = source;
-        });
+        if let Some(computed) = self.computed.take() {
+            with_lane::<T, _>(self.tape, |lane| {
+                lane.records[self.index as usize].source = Source::Computed(computed);
+            });
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::finite::{self, Incoming};
 use super::record::{CONSTANT, Computed, Indices, Record, Source};
-use super::recording;
+use super::recording::{self, Borrowed};
 use super::thread::{self, TapeId};
 use crate::accumulate::Accumulator;
 use crate::element::Element;
@@ -55,7 +55,7 @@ pub(super) fn consume<T: Element>(
                         }
                     }
                 }
-                Source::Taken => {}
+                Source::Lent(_) | Source::Empty => {}
             }
         }
         records.pop();
@@ -108,13 +108,11 @@ pub(super) fn retrace<T: Element>(
         if until == Until::Targets && targets.contains(&index) {
             continue;
         }
-        let borrowed = recording::borrow::<T>(tape, index);
-        let Some(computed) = borrowed.computed() else {
+        let leads_on = |inputs: &Indices| inputs.recorded().any(|input| on_path[input]);
+        let borrowed = recording::borrow::<T>(tape, index, leads_on)?;
+        let Some(computed) = borrowed.as_ref().and_then(Borrowed::computed) else {
             continue;
         };
-        if !computed.recorded_inputs().any(|input| on_path[input]) {
-            continue;
-        }
         let mut cotangents = pull_back(computed, cotangent);
         let cotangents = cotangents.as_mut().map_err(|error| error.clone())?;
         let gradients = needed(&computed.inputs, cotangents);
@@ -154,8 +152,10 @@ fn depends_on<T: Element>(records: &[Record<T>], output: u32, targets: &[u32]) -
         on_path[target as usize] = true;
     }
     for index in 0..on_path.len() {
-        if let Source::Computed(computed) = &records[index].source {
-            on_path[index] |= computed.recorded_inputs().any(|input| on_path[input]);
+        if let Source::Computed(Computed { inputs, .. }) | Source::Lent(inputs) =
+            &records[index].source
+        {
+            on_path[index] |= inputs.recorded().any(|input| on_path[input]);
         }
     }
     on_path

@@ -55,7 +55,12 @@ struct Thread {
     frames_entered: u64,
     /// The room of a tape that has ended, for the next.
     spare: Lanes,
+    /// In a shard, what it puts off.
+    changes: Option<Vec<Change>>,
 }
+
+/// A change of state that a shard puts off.
+pub(crate) type Change = Box<dyn FnOnce() + Send>;
 
 /// Room for more records than this is not kept.
 const KEPT_RECORDS: usize = 1 << 14;
@@ -179,6 +184,58 @@ impl Drop for Aside {
         CURRENT.set(self.current);
         SEED.set(self.seed);
     }
+}
+
+/// Runs a shard [apart](apart) from the task at hand; beside what it returns, what it put off.
+pub(crate) fn run_shard<R>(seed: u64, shard: impl FnOnce() -> R) -> (R, Vec<Change>) {
+    apart(|| {
+        set_seed(seed);
+        with_thread(|thread| thread.changes = Some(Vec::new()));
+        let result = shard();
+        let changes = with_thread(|thread| thread.changes.take()).flatten();
+        (result, changes.unwrap_or_default())
+    })
+}
+
+/// Runs `change` of some state that a forward pass moves, such as a running mean.
+///
+/// In a shard of [`data_parallel`](crate::data_parallel) it is put off: once all shards have ended well, their changes are run in the
+/// order of the shards, so that the bits never depend on which thread was first. Until then the shards see the state from before
+/// the step. If one of them fails, no change is run.
+///
+/// ```
+/// use lexigrad_tensor::{Buffer, Tensor, change_state, data_parallel};
+/// let last: Buffer = Buffer::new(Tensor::zeros([1]));
+/// let remember = |seen: f32| {
+///     let last = last.clone();
+///     change_state(move || last.update(|value| value[0] = seen));
+/// };
+/// remember(7.0);
+/// assert_eq!(last.value().to_vec(), [7.0]);
+/// # let weight: lexigrad_tensor::Param = lexigrad_tensor::Param::new(Tensor::new([1.0]));
+/// data_parallel(&[1.0, 2.0, 3.0], |&shard| {
+///     remember(shard);
+///     assert_eq!(last.value().to_vec(), [7.0]);
+///     Ok(weight.value().sum())
+/// })?;
+/// assert_eq!(last.value().to_vec(), [3.0]);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
+pub fn change_state(change: impl FnOnce() + Send + 'static) {
+    if !is_shard() {
+        return change();
+    }
+    with_thread(|thread| {
+        thread
+            .changes
+            .get_or_insert_default()
+            .push(Box::new(change))
+    });
+}
+
+/// Whether this thread runs a shard of [`data_parallel`](crate::data_parallel), in which state that is shared must be left as it is.
+pub fn is_shard() -> bool {
+    with_thread(|thread| thread.changes.is_some()).unwrap_or(false)
 }
 
 /// Has this thread put aside what it keeps while it waits for parts of its work, since it may be given another task then.
