@@ -459,6 +459,13 @@ fn names_from_files_are_printed_escaped_and_cut() {
         "{reason}"
     );
     assert!(reason.contains("xxx .. xxx"), "{reason}");
+    let shape = format!("\"{}\"", "x".repeat(5000));
+    let header = of(&[entry("a", "F32", &shape, "[0,4]")]);
+    let reason = Archive::read(&file(header.as_bytes(), &FOUR)).unwrap_err();
+    assert!(
+        reason.contains("a: invalid type") && reason.len() < 400,
+        "{reason}"
+    );
 }
 
 /// A file with a tensor `a` of this type and these bytes, as `f32`: its numbers, or why it was not read.

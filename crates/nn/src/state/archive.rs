@@ -13,6 +13,8 @@ use serde::de::{
 const LENGTH: usize = 8;
 /// The longest header that the format allows.
 const LONGEST_HEADER: u64 = 100_000_000;
+/// How many characters are told of what the JSON parser says.
+const LONGEST_MESSAGE: usize = 300;
 /// The key that is no tensor's name.
 pub(super) const METADATA: &str = "__metadata__";
 
@@ -144,10 +146,10 @@ fn parse(header: &str) -> Result<Header, String> {
         let byte = LENGTH + line + error.column().saturating_sub(1);
         let message = error.to_string();
         let place = format!(" at line {} column {}", error.line(), error.column());
-        format!(
-            "byte {byte}: {}",
-            message.strip_suffix(&place).unwrap_or(&message)
-        )
+        let message = message.strip_suffix(&place).unwrap_or(&message);
+        // A text in the place of a number is told whole.
+        let message: String = message.chars().take(LONGEST_MESSAGE).collect();
+        format!("byte {byte}: {message}")
     })
 }
 

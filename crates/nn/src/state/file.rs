@@ -175,17 +175,19 @@ fn numbers<T: Element, S: Copy + Display, const N: usize>(
     convert: impl Fn(S) -> Option<T>,
 ) -> Result<Vec<T>, String> {
     let (numbers, _) = stored.data.as_chunks::<N>();
-    let convert_at = |(place, bytes): (usize, &[u8; N])| {
+    let mut values = Vec::with_capacity(numbers.len());
+    for (place, bytes) in numbers.iter().enumerate() {
         let number = read(*bytes);
-        convert(number).ok_or_else(|| {
+        let Some(value) = convert(number) else {
             let position = Shape::from(&stored.shape[..]).index_of(place);
             let (dtype, name) = (stored.dtype, T::NAME);
-            format!(
+            return Err(format!(
                 "holds {number} at {position}; {dtype} is read as {name}, which has no such number"
-            )
-        })
-    };
-    numbers.iter().enumerate().map(convert_at).collect()
+            ));
+        };
+        values.push(value);
+    }
+    Ok(values)
 }
 
 /// One sign bit, four of exponent, three of fraction; no infinity.
