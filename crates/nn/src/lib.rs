@@ -110,7 +110,7 @@ pub use recurrent::{
 };
 pub use rms_norm::{RmsNorm, RmsNormConfig};
 pub use sequential::{Layer, Sequential};
-pub use state::{LoadReport, ModuleState, StateDict, describe};
+pub use state::{LoadReport, ModuleState, StateDict, describe, write_whole};
 pub use transformer::{
     DecoderCache, EncoderCache, FeedForwardActivation, TransformerConfig, TransformerDecoder,
     TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod metrics;
 pub mod read;
 pub mod report;
+mod save;
 mod tokenize;
 pub mod train;
 pub mod usage;

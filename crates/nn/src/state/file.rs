@@ -8,27 +8,20 @@ use lexigrad_tensor::{Element, Error, ErrorKind, Result, Tensor};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
 
-use super::StateDict;
+use super::{StateDict, write_whole};
 
 impl<T: Element> StateDict<T> {
-    /// Writes a safetensors file: to a temporary file beside it, which then takes its place.
+    /// Writes a safetensors file, [whole or not at all](write_whole).
     ///
     /// # Errors
     /// If writing fails; then a file that was there is as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let fail = |reason: &dyn std::fmt::Display| file_error("save", path, reason);
-        let tensors = self.0.iter().map(|(name, tensor)| (name, Stored(tensor)));
-        let bytes = safetensors::serialize(tensors, None).map_err(|error| fail(&error))?;
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
-            .map_err(|error| fail(&error))?;
-        file.write_all(&bytes).map_err(|error| fail(&error))?;
-        file.as_file().sync_all().map_err(|error| fail(&error))?;
-        file.persist(path).map_err(|error| fail(&error.error))?;
-        Ok(())
+        let tensors = self.iter().map(|(name, tensor)| (name, Stored(tensor)));
+        let metadata = (!self.metadata.is_empty()).then(|| self.metadata.clone());
+        let bytes = safetensors::serialize(tensors, metadata).map_err(|error| fail(&error))?;
+        write_whole(path, |file| file.write_all(&bytes)).map_err(|error| fail(&error))
     }
 
     /// Reads a safetensors file of `F32`, `F64`, `F16`, `BF16` or `I64` numbers, converting them to T.
@@ -42,6 +35,7 @@ impl<T: Element> StateDict<T> {
         let fail = |reason: &dyn std::fmt::Display| file_error("load", path, reason);
         let bytes = std::fs::read(path).map_err(|error| fail(&error))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|error| fail(&error))?;
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| fail(&error))?;
         let mut tensors = Vec::new();
         for (name, view) in file.tensors() {
             let tensor = read(&view).ok_or_else(|| {
@@ -53,7 +47,8 @@ impl<T: Element> StateDict<T> {
             })?;
             tensors.push((name, tensor));
         }
-        Ok(Self(tensors))
+        let metadata = header.metadata().clone().unwrap_or_default();
+        Ok(Self { tensors, metadata })
     }
 }
 
