@@ -101,7 +101,7 @@ fn what_a_killed_save_left_goes_with_the_next_and_what_is_being_written_stays() 
     write_whole(&path, |file| {
         file.write_all(b"outer")?;
         write(&path, "inner")?;
-        let [hidden, outer, inner] = &names(folder.path())[..] else {
+        let [outer, hidden, inner] = &names(folder.path())[..] else {
             panic!("{:?}", names(folder.path()));
         };
         assert!(outer.starts_with(".file.") && outer.ends_with(".lexigrad-partial"));
