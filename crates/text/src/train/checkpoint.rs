@@ -141,8 +141,12 @@ impl Folder {
         let loaded = everything.load_state_dict(&saved);
         loaded.map_err(|error| fail(error.to_string()))?;
         self.written_best = best.as_ref().map(|best| best.epoch);
-        // A folder that is only read can be resumed from; in any other, the next epoch says what cannot be written.
-        let _ = self.write_for_people(&history, self.written_best);
+        let copied = StateDict::<T>::load(self.file("best.safetensors")).ok();
+        let text = copied.as_ref().and_then(|copied| copied.metadata(HEADER));
+        let uncopied = best.as_ref();
+        let uncopied = uncopied.filter(|best| best.weights.metadata(HEADER) != text);
+        // A folder that is only read can be resumed from, too; where there are more epochs, the next says what cannot be written.
+        let _ = self.write_for_people(&history, uncopied.map(|best| best.epoch));
         self.remove_other_best(self.written_best);
         Ok(Some((history, best)))
     }
@@ -172,11 +176,12 @@ impl Folder {
         Ok(Best { epoch, weights })
     }
 
-    /// Writes what follows from a generation, where it is not there as it should be; `best`, if there is a new best epoch.
+    /// Writes what follows from a generation, where it is not there as it should be: the copy of the best epoch, if it is a new one.
     fn write_for_people(&self, history: &History, best: Option<usize>) -> Result<()> {
         if let Some(epoch) = best {
-            let path = self.file("best.safetensors");
-            self.name_best(&self.best_file(epoch), &path)?;
+            write_whole(&self.file("best.safetensors"), |file| {
+                io::copy(&mut File::open(self.best_file(epoch))?, file).map(drop)
+            })?;
         }
         let texts = [
             ("history.json", history.to_json()?),
@@ -190,21 +195,6 @@ impl Folder {
             write_whole(&path, |file| file.write_all(text.as_bytes()))?;
         }
         Ok(())
-    }
-
-    /// Gives the file of the best epoch a second name, whatever that was before; where files have one name only, it is copied.
-    fn name_best(&self, best: &Path, name: &Path) -> Result<()> {
-        let link = self.file(".best.safetensors.lexigrad-partial");
-        if fs::hard_link(best, &link).is_err() {
-            // This removes a link that is left over, too.
-            return write_whole(name, |file| {
-                io::copy(&mut File::open(best)?, file).map(drop)
-            });
-        }
-        let renamed = fs::rename(&link, name);
-        // If both were names of one file, renaming did nothing.
-        let _ = fs::remove_file(link);
-        renamed.map_err(|cause| Error::io(name, cause))
     }
 
     /// Removes the weights of epochs that no generation names any more, or that none has ever named.

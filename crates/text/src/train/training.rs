@@ -25,7 +25,8 @@ pub struct TrainingOptions {
     ///
     /// `last.safetensors` has the model, the rest of the training's state and the history; it and `best-0007.safetensors`, the weights
     /// of the best epoch, are what a training goes on from. They change together: a training that is killed at any moment goes on
-    /// from the last epoch that was saved. `best.safetensors`, `history.json` and `history.csv` are for people, and written after them.
+    /// from the last epoch that was saved. `best.safetensors`, a copy, and `history.json` and `history.csv` are for people, and written after them.
+    /// One training at a time may have the folder.
     pub folder: Option<PathBuf>,
     /// Whether progress bars are shown.
     pub progress: bool,
