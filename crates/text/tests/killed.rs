@@ -142,12 +142,27 @@ fn folder() -> TempDir {
     }
 }
 
-/// Lets the training go on to its end, and looks whether all is as `whole` and nothing else is there.
-fn goes_on(folder: &Path, epochs: usize, whole: &Outcome, what: &str) {
-    let resumed = train(epochs, Some(folder)).unwrap_or_else(|error| panic!("{what}: {error}"));
-    assert_eq!(resumed, *whole, "{what}");
-    let again = train(epochs, Some(folder)).unwrap();
-    assert_eq!(again, *whole, "{what}: what was written last");
+/// Trainings of 0, 1, 2, .. epochs that were left alone.
+fn left_alone(epochs: usize) -> Vec<Outcome> {
+    let train = |epochs| train(epochs, None).unwrap();
+    (0..=epochs).map(train).collect()
+}
+
+/// Looks whether what is there is a training that was left alone up to some epoch, lets it go on to the end, and looks whether all
+/// is as it would have been and nothing else is there.
+fn goes_on(folder: &Path, left_alone: &[Outcome], what: &str) {
+    let go_on =
+        |epochs| train(epochs, Some(folder)).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let found = go_on(0);
+    assert_eq!(
+        found,
+        left_alone[found.losses.len()],
+        "{what}: what is there"
+    );
+    let epochs = left_alone.len() - 1;
+    let whole = &left_alone[epochs];
+    assert_eq!(go_on(epochs), *whole, "{what}");
+    assert_eq!(go_on(epochs), *whole, "{what}: what was written last");
     let history = History::load(folder.join("history.json")).unwrap();
     let losses: Vec<u64> = history
         .series("loss")
@@ -176,8 +191,11 @@ fn goes_on(folder: &Path, epochs: usize, whole: &Outcome, what: &str) {
 /// Kills trainings at random moments, until so many were killed.
 fn kill(times: usize) {
     let epochs = 100;
-    let whole = train(epochs, None).unwrap();
-    assert!(whole.best < Some(epochs - 1), "the best is not the last");
+    let left_alone = left_alone(epochs);
+    assert!(
+        left_alone[epochs].best < Some(epochs - 1),
+        "the best is not the last"
+    );
     let alone = folder();
     let started = Instant::now();
     assert!(
@@ -187,7 +205,7 @@ fn kill(times: usize) {
             .success()
     );
     let length = started.elapsed();
-    goes_on(alone.path(), epochs, &whole, "left alone");
+    goes_on(alone.path(), &left_alone, "left alone");
 
     let mut rng = StdRng::seed_from_u64(times as u64);
     let mut killed = 0;
@@ -208,8 +226,7 @@ fn kill(times: usize) {
         }
         goes_on(
             folder.path(),
-            epochs,
-            &whole,
+            &left_alone,
             &format!("killed after {moments:?}"),
         );
     }
@@ -270,8 +287,8 @@ fn count_calls(epochs: usize) -> [usize; CALLS.len()] {
 #[test]
 #[ignore = "needs strace"]
 fn a_training_stopped_at_any_call_goes_on_to_the_same_bits() {
-    let epochs = 4;
-    let whole = train(epochs, None).unwrap();
+    let epochs = 6; // of which the fifth is the best
+    let left_alone = left_alone(epochs);
     let mut stopped = 0;
     for (call, count) in CALLS.iter().zip(count_calls(epochs)) {
         let first = if ["openat", "write"].contains(call) {
@@ -295,7 +312,7 @@ fn a_training_stopped_at_any_call_goes_on_to_the_same_bits() {
                     "{inject}: {message}"
                 );
             }
-            goes_on(folder.path(), epochs, &whole, &inject);
+            goes_on(folder.path(), &left_alone, &inject);
         }
     }
     assert!(stopped > 200, "{stopped} trainings were stopped");
@@ -304,7 +321,7 @@ fn a_training_stopped_at_any_call_goes_on_to_the_same_bits() {
 #[test]
 fn a_training_goes_on_after_a_file_could_not_be_written() {
     let epochs = 6;
-    let whole = train(epochs, None).unwrap();
+    let left_alone = left_alone(epochs);
     for name in [
         "last.safetensors",
         "best.safetensors",
@@ -331,11 +348,10 @@ fn a_training_goes_on_after_a_file_could_not_be_written() {
                 }
                 Ok(())
             });
-            assert_eq!(outcome.unwrap(), whole);
+            assert_eq!(outcome.unwrap(), left_alone[epochs]);
             goes_on(
                 folder.path(),
-                epochs,
-                &whole,
+                &left_alone,
                 &format!("{name} failed at {failing}"),
             );
         }
