@@ -145,3 +145,57 @@ pub fn strongest(values: &[f32]) -> Vec<usize> {
     order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
     order
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use lexigrad_text::{HashedFeatures, VocabOptions};
+
+    use super::*;
+    use crate::args::Kind;
+
+    #[test]
+    fn what_is_saved_is_one_file_and_answers_the_same() {
+        let vocab = VocabOptions::default().build(words("a joy to watch"));
+        let vocab = vocab.unwrap();
+        let settings = Settings {
+            kind: Kind::Bag,
+            words: vocab.len(),
+            dim: 3,
+            hidden: 2,
+            labels: 2,
+            features: HashedFeatures {
+                longest_run: 2,
+                beginning: 3,
+                buckets: 50,
+            },
+        };
+        let model = |_| Classifier::new(&settings, None, &mut rand::rng()).unwrap();
+        let models = (0..2).map(model).collect();
+        let description = Description {
+            settings: settings.clone(),
+            labels: vec!["bad".to_owned(), "good".to_owned()],
+            vocab,
+            models: 2,
+        };
+        let trained = Trained {
+            description,
+            models,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        trained.save(&path).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let answer = |trained: &Trained| {
+            let text = trained.description.encode("a dull joy", 0).unwrap();
+            trained.predict(&[text]).unwrap()
+        };
+        assert_eq!(answer(&Trained::load(&path).unwrap()), answer(&trained));
+
+        trained.models.save(&path).unwrap();
+        let message = Trained::load(&path).err().unwrap().to_string();
+        let rule = "its header describes no classifier; --save writes one that does";
+        assert_eq!(message, format!("{}: {rule}", path.display()));
+    }
+}
