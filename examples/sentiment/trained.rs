@@ -1,7 +1,7 @@
 //! A trained classifier with its words and labels: what is saved, loaded and asked.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use lexigrad::prelude::*;
 use lexigrad_text::batch::{Padded, in_order};
@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Classifier, Settings, Texts};
 
+/// Under which name the header of a file has the description.
+const DESCRIPTION: &str = "sentiment";
 /// Texts that are looked at side by side when nothing is learned.
 const SIDE_BY_SIDE: usize = 64;
 
@@ -21,7 +23,7 @@ pub struct Trained {
     pub models: Vec<Classifier>,
 }
 
-/// What is written beside the tensors.
+/// What is written with the tensors.
 #[derive(Serialize, Deserialize)]
 pub struct Description {
     pub settings: Settings,
@@ -109,23 +111,27 @@ impl Trained {
         Ok(confusion)
     }
 
-    /// Writes the tensors to `path`, and the words and labels to `path.json`.
+    /// Writes the tensors, and in the header of their file the words and labels.
     pub fn save(&self, path: &Path) -> Result<(), Box<dyn Error>> {
-        std::fs::write(beside(path), serde_json::to_string(&self.description)?)?;
-        Ok(self.models.save(path)?)
+        let description = serde_json::to_string(&self.description)?;
+        let state = self.models.state_dict();
+        Ok(state.with_metadata(DESCRIPTION, description).save(path)?)
     }
 
     /// Reads what [`save`](Self::save) wrote.
     pub fn load(path: &Path) -> Result<Self, Box<dyn Error>> {
-        let json = beside(path);
-        let fail = |reason: &dyn std::fmt::Display| format!("{}: {reason}", json.display());
-        let text = std::fs::read_to_string(&json).map_err(|error| fail(&error))?;
-        let description: Description = serde_json::from_str(&text).map_err(|error| fail(&error))?;
+        let fail = |reason: &dyn std::fmt::Display| format!("{}: {reason}", path.display());
+        let state = StateDict::load(path)?;
+        let text = state.metadata(DESCRIPTION);
+        let text = text.ok_or_else(|| {
+            fail(&"its header describes no classifier; --save writes one that does")
+        })?;
+        let description: Description = serde_json::from_str(text).map_err(|error| fail(&error))?;
         let fresh = |_| Classifier::new(&description.settings, None, &mut rand::rng());
         let models = (0..description.models)
             .map(fresh)
             .collect::<Result<Vec<_>>>()?;
-        models.load(path)?;
+        models.load_state_dict(&state)?;
         Ok(Self {
             description,
             models,
@@ -133,15 +139,63 @@ impl Trained {
     }
 }
 
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".json");
-    name.into()
-}
-
 /// The places of the values, the largest first.
 pub fn strongest(values: &[f32]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
     order
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use lexigrad_text::{HashedFeatures, VocabOptions};
+
+    use super::*;
+    use crate::args::Kind;
+
+    #[test]
+    fn what_is_saved_is_one_file_and_answers_the_same() {
+        let vocab = VocabOptions::default().build(words("a joy to watch"));
+        let vocab = vocab.unwrap();
+        let settings = Settings {
+            kind: Kind::Bag,
+            words: vocab.len(),
+            dim: 3,
+            hidden: 2,
+            labels: 2,
+            features: HashedFeatures {
+                longest_run: 2,
+                beginning: 3,
+                buckets: 50,
+            },
+        };
+        let model = |_| Classifier::new(&settings, None, &mut rand::rng()).unwrap();
+        let models = (0..2).map(model).collect();
+        let description = Description {
+            settings: settings.clone(),
+            labels: vec!["bad".to_owned(), "good".to_owned()],
+            vocab,
+            models: 2,
+        };
+        let trained = Trained {
+            description,
+            models,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        trained.save(&path).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let answer = |trained: &Trained| {
+            let text = trained.description.encode("a dull joy", 0).unwrap();
+            trained.predict(&[text]).unwrap()
+        };
+        assert_eq!(answer(&Trained::load(&path).unwrap()), answer(&trained));
+
+        trained.models.save(&path).unwrap();
+        let message = Trained::load(&path).err().unwrap().to_string();
+        let rule = "its header describes no classifier; --save writes one that does";
+        assert_eq!(message, format!("{}: {rule}", path.display()));
+    }
 }

@@ -1,8 +1,10 @@
 //! Where the model looks, as a picture.
 
 use std::error::Error;
+use std::io::Write;
 use std::path::Path;
 
+use lexigrad::nn::write_whole;
 use plotters::prelude::*;
 
 /// The side of a square, and how wide a letter is at most.
@@ -26,7 +28,9 @@ pub fn attention(
         (margin + width * across, CELL * down)
     };
     let (right, bottom) = corner(target.len(), source.len());
-    let area = SVGBackend::new(path, (right as u32, bottom as u32)).into_drawing_area();
+    let mut picture = String::new();
+    let area = SVGBackend::with_string(&mut picture, (right as u32, bottom as u32));
+    let area = area.into_drawing_area();
     area.fill(&WHITE)?;
     let write = |token: &str, (x, y): (i32, i32)| {
         let font = ("sans-serif", 16).into_font();
@@ -48,5 +52,9 @@ pub fn attention(
             area.draw(&Rectangle::new(square, colour.filled()))?;
         }
     }
-    Ok(area.present()?)
+    area.present()?;
+    drop(area);
+    Ok(write_whole(path, |file| {
+        file.write_all(picture.as_bytes())
+    })?)
 }

@@ -43,7 +43,8 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let [train, dev, test] = read_parts(args)?;
     if let Some(path) = &args.attention {
         // A name that cannot be written is known before the training, not after it.
-        File::create(path).map_err(|cause| format!("{}: {cause}", path.display()))?;
+        let file = File::options().append(true).create(true).open(path);
+        file.map_err(|cause| format!("{}: {cause}", path.display()))?;
     }
     let trained = learn(args, &train, &dev)?;
     trained.judge("test", &test, args.beam)?;

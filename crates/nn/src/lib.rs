@@ -110,7 +110,7 @@ pub use recurrent::{
 };
 pub use rms_norm::{RmsNorm, RmsNormConfig};
 pub use sequential::{Layer, Sequential};
-pub use state::{Archive, LoadReport, ModuleState, StateDict, StoredTensor, describe};
+pub use state::{Archive, LoadReport, ModuleState, StateDict, StoredTensor, describe, write_whole};
 pub use transformer::{
     DecoderCache, EncoderCache, FeedForwardActivation, TransformerConfig, TransformerDecoder,
     TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,

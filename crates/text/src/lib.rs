@@ -12,6 +12,7 @@ mod foreign;
 pub mod metrics;
 pub mod read;
 pub mod report;
+mod save;
 mod tokenize;
 pub mod train;
 pub mod usage;

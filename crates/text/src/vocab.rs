@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
+use std::io::Write;
 use std::path::Path;
 
 use lexigrad_tensor::message::quoted;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::coverage::Coverage;
 use crate::error::{Error, Place, Result};
 use crate::file;
+use crate::save::write_whole;
 
 /// How a [`Vocab`] is built from tokens.
 ///
@@ -322,13 +324,14 @@ impl Vocab {
         Coverage::new(self, tokens)
     }
 
-    /// Writes the words and counts as JSON.
+    /// Writes the words and counts as JSON, [whole or not at all](lexigrad_nn::write_whole).
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// If the file cannot be written; then a file that was there is as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        std::fs::write(path, self.to_json()).map_err(|cause| Error::io(path, cause))
+        write_whole(path.as_ref(), |file| {
+            file.write_all(self.to_json().as_bytes())
+        })
     }
 
     /// The words and counts as JSON: `{"padding": .., "unknown": .., "words": [["the", 3], ..]}`.

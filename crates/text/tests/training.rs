@@ -102,13 +102,114 @@ fn a_training_goes_on_to_the_same_bits() {
 }
 
 #[test]
-fn a_history_that_is_ahead_of_the_state_is_cut() {
+fn what_stands_beside_a_checkpoint_is_written_anew() {
     let (folder, whole) = (tempfile::tempdir().unwrap(), train(4, None));
     train(2, Some(folder.path()));
-    let second = std::fs::read(folder.path().join("last.safetensors")).unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let names = ["history.json", "history.csv", "best.safetensors"];
+    let before = names.map(|name| std::fs::read(file(name)).unwrap());
+    for are_empty in [false, true] {
+        for name in names {
+            std::fs::remove_file(file(name)).unwrap();
+            if are_empty {
+                std::fs::write(file(name), "").unwrap(); // as writing in place to a full disk leaves it
+            }
+        }
+        train(2, Some(folder.path()));
+        let after = names.map(|name| std::fs::read(file(name)).unwrap());
+        assert_eq!(after, before);
+    }
+    let resumed = train(4, Some(folder.path()));
+    assert_eq!((resumed.0, resumed.1), (whole.0, whole.1));
+    assert_eq!(resumed.2.series("loss"), whole.2.series("loss"));
+}
+
+/// The text of the error with which a training that monitors this refuses to go on; the model stays as it was.
+fn refusal(folder: &Path, monitor: Option<Monitor>) -> String {
+    let model = Classifier::new();
+    let (before, optimizer) = (model.bits(), Adam::new(0.02).build(&model));
+    let average = Average::new(&model, 0.9).unwrap();
+    let options = TrainingOptions {
+        monitor,
+        ..options(4, Some(folder))
+    };
+    let error = Training::start(options, &model, &(&optimizer, &average)).unwrap_err();
+    assert_eq!(model.bits(), before);
+    error.to_string()
+}
+
+#[test]
+fn a_folder_without_the_weights_of_its_best_epoch_is_refused_by_name() {
+    let [folder, other] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let losses = train(3, Some(folder.path())).2;
+    train(3, Some(other.path()));
+    let loss = Monitor::lowest("loss");
+    let epoch = losses.best(&loss).unwrap().0 + 1;
+    let name = format!("best-{epoch:04}.safetensors");
+    let path = folder.path().join(&name);
+    let kept = std::fs::read(&path).unwrap();
+
+    let rule = "but last.safetensors names it as the best epoch; \
+        put the file back, or name another folder to begin anew";
+    std::fs::copy(other.path().join(&name), &path).unwrap();
+    let message = refusal(folder.path(), Some(loss.clone()));
+    let expected = format!(
+        "{}: the weights of another training, {rule}",
+        path.display()
+    );
+    assert_eq!(message, expected);
+    std::fs::remove_file(&path).unwrap();
+    let message = refusal(folder.path(), None);
+    assert_eq!(message, format!("{}: no such file, {rule}", path.display()));
+
+    std::fs::write(&path, kept).unwrap();
+    let last = folder.path().join("last.safetensors");
+    let message = refusal(folder.path(), Some(Monitor::highest("loss")));
+    let rule = "monitor what was monitored, or name another folder to begin anew";
+    let start = format!("{}: by \"loss\" epoch ", last.display());
+    assert!(
+        message.starts_with(&start) && message.ends_with(rule),
+        "{message}"
+    );
+    train(4, Some(folder.path()));
+}
+
+#[test]
+fn a_file_that_is_no_checkpoint_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    train(2, Some(folder.path()));
+    let path = folder.path().join("last.safetensors");
+    let state = StateDict::<f32>::load(&path).unwrap();
+    let text = state.metadata("training.v1").unwrap().to_owned();
+    let plain: StateDict = state
+        .iter()
+        .map(|(name, tensor)| (name.to_owned(), tensor.clone()))
+        .collect();
+    let message = |state: &StateDict| {
+        state.save(&path).unwrap();
+        let message = refusal(folder.path(), None);
+        let place = format!("{}: ", path.display());
+        message.strip_prefix(&place).unwrap().to_owned()
+    };
+    let rule = "name another folder, or move the file away, to begin anew";
+    let expected = format!("no training.v1 in the header, so no checkpoint; {rule}");
+    assert_eq!(message(&plain), expected);
+    let with = |text: &str| plain.clone().with_metadata("training.v1", text);
+    for (of, by, expected) in [
+        ("\"best\":", "\"best\":9", "epoch 9"),
+        ("\"seconds\":", "\"seconds\":-", "not below 0"),
+        ("}", "", "at line 1"),
+    ] {
+        let changed = text.replacen(of, by, 1);
+        let message = message(&with(&changed));
+        assert!(
+            message.starts_with("training.v1 in the header: "),
+            "{message}"
+        );
+        assert!(message.contains(expected), "{message}");
+    }
+    with(&text).save(&path).unwrap();
     train(3, Some(folder.path()));
-    std::fs::write(folder.path().join("last.safetensors"), second).unwrap(); // stopped between the two files
-    assert_eq!(train(4, Some(folder.path())).0, whole.0);
 }
 
 #[test]

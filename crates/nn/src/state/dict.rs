@@ -1,9 +1,11 @@
 //! Tensors by name.
 
+use std::collections::HashMap;
+
 use lexigrad_tensor::{Element, Tensor};
 use safetensors::Dtype;
 
-/// Tensors by name, in order.
+/// Tensors by name, in order, and texts by name that go with them.
 ///
 /// One that was [loaded](Self::load) knows the file, and the types that its tensors have there: integers are not taken for weights.
 /// Tensors that were collected are taken as they are.
@@ -20,6 +22,7 @@ use safetensors::Dtype;
 #[derive(Clone, Debug)]
 pub struct StateDict<T: Element = f32> {
     pub(super) entries: Vec<Named<T>>,
+    pub(super) metadata: HashMap<String, String>,
     /// The file that it was read from.
     pub(super) file: Option<String>,
 }
@@ -73,6 +76,31 @@ impl<T: Element> StateDict<T> {
         self.len() == 0
     }
 
+    /// The text with this name, which a safetensors file keeps in its header.
+    ///
+    /// ```
+    /// use lexigrad_nn::{Linear, ModuleState, StateDict};
+    /// use rand::{SeedableRng, rngs::StdRng};
+    /// let linear = Linear::new(3, 2, &mut StdRng::seed_from_u64(1));
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let path = folder.path().join("linear.safetensors");
+    /// linear.state_dict().with_metadata("labels", "bad good").save(&path)?;
+    /// assert_eq!(StateDict::<f32>::load(&path)?.metadata("labels"), Some("bad good"));
+    /// # Ok::<(), lexigrad_tensor::Error>(())
+    /// ```
+    ///
+    /// PyTorch: `safe_open(..).metadata()`.
+    pub fn metadata(&self, name: &str) -> Option<&str> {
+        self.metadata.get(name).map(String::as_str)
+    }
+
+    /// The same with a text of this name, which takes the place of an earlier one.
+    #[must_use]
+    pub fn with_metadata(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.metadata.insert(name.into(), text.into());
+        self
+    }
+
     /// The same tensors under names in which `from` at the beginning has become `to`; other names stay as they are.
     ///
     /// ```
@@ -109,6 +137,7 @@ impl<T: Element> FromIterator<(String, Tensor<T>)> for StateDict<T> {
         });
         Self {
             entries: entries.collect(),
+            metadata: HashMap::new(),
             file: None,
         }
     }

@@ -10,12 +10,12 @@ use lexigrad_tensor::message::printable_name;
 use lexigrad_tensor::{Element, Error, ErrorKind, Result, Shape, Tensor};
 use safetensors::{Dtype, View};
 
-use super::StateDict;
 use super::archive::{Archive, METADATA, StoredTensor};
 use super::dict::Named;
+use super::{StateDict, write_whole};
 
 impl<T: Element> StateDict<T> {
-    /// Writes a safetensors file: to a temporary file beside it, which then takes its place.
+    /// Writes a safetensors file, [whole or not at all](write_whole).
     ///
     /// # Errors
     /// If a name stands twice or is `__metadata__`, a tensor was not read, or writing fails; then a file that was there is as it was.
@@ -24,16 +24,9 @@ impl<T: Element> StateDict<T> {
         let fail = |reason: &dyn Display| file_error("save", path, reason);
         self.check_writable().map_err(|reason| fail(&reason))?;
         let tensors = self.iter().map(|(name, tensor)| (name, Stored(tensor)));
-        let bytes = safetensors::serialize(tensors, None).map_err(|error| fail(&error))?;
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
-            .map_err(|error| fail(&error))?;
-        file.write_all(&bytes).map_err(|error| fail(&error))?;
-        file.as_file().sync_all().map_err(|error| fail(&error))?;
-        file.persist(path).map_err(|error| fail(&error.error))?;
-        Ok(())
+        let metadata = (!self.metadata.is_empty()).then(|| self.metadata.clone());
+        let bytes = safetensors::serialize(tensors, metadata).map_err(|error| fail(&error))?;
+        write_whole(path, |file| file.write_all(&bytes)).map_err(|error| fail(&error))
     }
 
     /// Whether a file can hold all of it.
@@ -74,6 +67,7 @@ impl<T: Element> StateDict<T> {
         });
         Ok(Self {
             entries: entries.collect(),
+            metadata: archive.metadata.into_iter().collect(),
             file: Some(path.display().to_string()),
         })
     }

@@ -5,8 +5,10 @@ mod describe;
 mod dict;
 mod file;
 mod module;
+mod whole;
 
 pub use archive::{Archive, StoredTensor};
 pub use describe::describe;
 pub use dict::StateDict;
 pub use module::{LoadReport, ModuleState};
+pub use whole::write_whole;

@@ -6,8 +6,9 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::data::{Curve, Explained, Neighbours, Space};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::metrics::Confusion;
+use crate::save::write_whole;
 
 /// One script: what draws, the parts of the page, and what puts them there.
 const SCRIPT: &str = concat!(
@@ -132,26 +133,14 @@ impl Report {
         html + rest
     }
 
-    /// Writes the page to a temporary file beside `path`, which then takes its place.
+    /// Writes the page, [whole or not at all](lexigrad_nn::write_whole).
     ///
     /// # Errors
     /// If writing fails; then a file that was there is as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let fail = |cause| Error::io(path, cause);
-        let mut builder = tempfile::Builder::new();
-        // A report is read by others: the rights of any new file, not those of a temporary one.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder
-            .tempfile_in(folder.unwrap_or(Path::new(".")))
-            .map_err(fail)?;
-        file.write_all(self.to_html().as_bytes()).map_err(fail)?;
-        file.persist(path).map_err(|error| fail(error.error))?;
-        Ok(())
+        write_whole(path.as_ref(), |file| {
+            file.write_all(self.to_html().as_bytes())
+        })
     }
 }
 
@@ -179,18 +168,6 @@ mod tests {
         let data: serde_json::Value = serde_json::from_str(data).unwrap();
         assert_eq!(data["title"], "</script><script>alert(1)</script>");
         assert!(data["metrics"][0][1].is_null());
-    }
-
-    #[test]
-    #[cfg(unix)]
-    fn a_report_has_the_rights_of_any_new_file() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let (report, other) = (folder.path().join("report.html"), folder.path().join("x"));
-        Report::new("one").save(&report).unwrap();
-        std::fs::write(&other, "").unwrap();
-        let rights = |path| std::fs::metadata(path).unwrap().permissions().mode();
-        assert_eq!(rights(&report), rights(&other));
     }
 
     #[test]

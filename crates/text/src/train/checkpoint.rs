@@ -1,109 +1,268 @@
-//! A training's files: `last.safetensors`, `best.safetensors`, `history.json`, `history.csv`.
+//! A training's files.
+//!
+//! `last.safetensors` is a generation: the model, the rest of the training's state, and in its header the history and which epoch is
+//! the best. The weights of that epoch lie in a file of their own, `best-0007.safetensors`, which is there before a generation names
+//! it and stays as long as one does. So one rename makes all of it visible together. `best.safetensors`, `history.json` and
+//! `history.csv` are for people: they follow from the generation and are written after it.
 
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use lexigrad_nn::{ModuleState, StateDict};
-use lexigrad_tensor::{Buffer, Element, Module, Tensor, Visitor};
+use lexigrad_tensor::{Element, Module, Shape, Tensor, Visitor};
+use serde::{Deserialize, Serialize};
 
-use super::history::History;
+use super::history::{History, Record};
+use super::training::Monitor;
 use crate::error::{Error, Place, Result};
+use crate::save::write_whole;
+
+/// The text in the header of a file in which a generation, or a best epoch, says what it is; the last part is the version.
+const HEADER: &str = "training.v1";
 
 /// The folder that a training writes to.
 #[derive(Clone, Debug)]
-pub(super) struct Folder(PathBuf);
-
-/// All that changes in a training, in one file.
-struct Everything<'a, M: ?Sized, S: ?Sized, T: Element> {
-    model: &'a M,
-    state: &'a S,
-    /// How many epochs are done.
-    epochs: Buffer<T>,
+pub(super) struct Folder {
+    path: PathBuf,
+    /// The epoch whose weights have been written as the best.
+    written_best: Option<usize>,
 }
 
-impl<M: Module<T> + ?Sized, S: Module<T> + ?Sized, T: Element> Module<T>
-    for Everything<'_, M, S, T>
-{
+/// The weights of the best epoch.
+#[derive(Clone, Debug)]
+pub(super) struct Best<T: Element> {
+    /// Counted from 0.
+    pub(super) epoch: usize,
+    pub(super) weights: StateDict<T>,
+}
+
+/// What a generation says of itself.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Generation<H> {
+    history: H,
+    /// Counted from 1.
+    best: Option<usize>,
+}
+
+/// What the file of a best epoch says of itself: by its time, no other training has the same.
+#[derive(Serialize)]
+struct BestEpoch<'a> {
+    /// Counted from 1.
+    epoch: usize,
+    record: &'a Record,
+}
+
+/// All that changes in a training.
+struct Everything<'a, M: ?Sized, S: ?Sized> {
+    model: &'a M,
+    state: &'a S,
+}
+
+impl<M: Module<T> + ?Sized, S: Module<T> + ?Sized, T: Element> Module<T> for Everything<'_, M, S> {
     fn visit(&self, visitor: &mut Visitor<'_, T>) {
         visitor.field("model", self.model);
         visitor.field("training", self.state);
-        visitor.field("epochs", &self.epochs);
     }
 }
 
 impl Folder {
     pub(super) fn create(path: &Path) -> Result<Self> {
-        std::fs::create_dir_all(path).map_err(|cause| Error::io(path, cause))?;
-        Ok(Self(path.to_owned()))
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    /// Writes the epochs so far. The history comes first: one that has more epochs than the state can be cut, not the other way.
-    pub(super) fn save_last<T: Element>(
-        &self,
-        model: &(impl Module<T> + ?Sized),
-        state: &(impl Module<T> + ?Sized),
-        history: &History,
-    ) -> Result<()> {
-        history.save(self.file("history.json"))?;
-        history.save_csv(self.file("history.csv"))?;
-        let epochs = Buffer::new(Tensor::full(
-            [1],
-            T::from_f64(history.epochs().len() as f64),
-        ));
-        let everything = Everything {
-            model,
-            state,
-            epochs,
-        };
-        Ok(everything.save(self.file("last.safetensors"))?)
-    }
-
-    pub(super) fn save_best<T: Element>(&self, model: &(impl Module<T> + ?Sized)) -> Result<()> {
-        Ok(model.save(self.file("best.safetensors"))?)
-    }
-
-    /// The best model so far, if there is one.
-    pub(super) fn load_best<T: Element>(&self) -> Result<Option<StateDict<T>>> {
-        let path = self.file("best.safetensors");
-        Ok(if path.exists() {
-            Some(StateDict::load(path)?)
-        } else {
-            None
+        fs::create_dir_all(path).map_err(|cause| Error::io(path, cause))?;
+        Ok(Self {
+            path: path.to_owned(),
+            written_best: None,
         })
     }
 
-    /// Puts the last saved state into the model and the rest, and returns the history up to there; `None` if there is none.
-    /// After an error the model is as it was.
-    pub(super) fn resume<T: Element>(
-        &self,
+    fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Where the weights of a best epoch lie.
+    fn best_file(&self, epoch: usize) -> PathBuf {
+        self.file(&format!("best-{:04}.safetensors", epoch + 1))
+    }
+
+    /// Writes the next generation. After an error the one before is there, or the next one; what is missing beside it, the next call
+    /// writes.
+    pub(super) fn save<T: Element>(
+        &mut self,
         model: &(impl Module<T> + ?Sized),
         state: &(impl Module<T> + ?Sized),
-    ) -> Result<Option<History>> {
+        history: &History,
+        best: Option<&Best<T>>,
+    ) -> Result<()> {
+        let new_best = best.filter(|best| self.written_best != Some(best.epoch));
+        if let Some(best) = new_best {
+            let text = describe_best(best.epoch, history)?;
+            let weights = best.weights.clone().with_metadata(HEADER, text);
+            weights.save(self.best_file(best.epoch))?;
+        }
+        let best = best.map(|best| best.epoch);
+        let text = to_json(&Generation {
+            history,
+            best: best.map(|epoch| epoch + 1),
+        })?;
+        let everything = Everything { model, state }.state_dict();
+        let last = everything.with_metadata(HEADER, text);
+        last.save(self.file("last.safetensors"))?;
+        self.write_for_people(history, best.filter(|_| new_best.is_some()))?;
+        self.written_best = best;
+        self.remove_other_best(best);
+        Ok(())
+    }
+
+    /// Puts the last generation into the model and the rest, and returns its history and best epoch; `None` if there is none.
+    /// After an error the model is as it was.
+    pub(super) fn resume<T: Element>(
+        &mut self,
+        model: &(impl Module<T> + ?Sized),
+        state: &(impl Module<T> + ?Sized),
+        monitor: Option<&Monitor>,
+    ) -> Result<Option<(History, Option<Best<T>>)>> {
         let path = self.file("last.safetensors");
-        if !path.exists() {
+        if !path.try_exists().map_err(|cause| Error::io(&path, cause))? {
             return Ok(None);
         }
-        let mut history = History::load(self.file("history.json"))?;
+        let fail = |reason| Error::format(path.display().to_string(), Place::Whole, reason);
         let saved = StateDict::<T>::load(&path)?;
-        let epochs = saved.get("epochs").and_then(|epochs| epochs.item().ok());
-        let epochs = epochs.map_or(0, |epochs| epochs.as_f64() as usize);
-        if epochs > history.epochs().len() {
-            let known = history.epochs().len();
-            let reason = format!("{known} epochs; the state beside it is after {epochs}");
-            let name = self.file("history.json").display().to_string();
-            return Err(Error::format(name, Place::Whole, reason));
+        let Generation { history, best } = read_generation(&saved).map_err(fail)?;
+        if let Some(monitor) = monitor {
+            check_monitor(monitor, &history, best).map_err(fail)?;
         }
-        let epochs_place = Buffer::new(Tensor::zeros([1]));
-        let everything = Everything {
-            model,
-            state,
-            epochs: epochs_place,
+        let best = match best {
+            Some(epoch) => Some(self.load_best(epoch - 1, &history, &saved)?),
+            None => None,
         };
-        everything.load_state_dict(&saved)?;
-        history.truncate(epochs);
-        Ok(Some(history))
+        let everything = Everything { model, state };
+        let loaded = everything.load_state_dict(&saved);
+        loaded.map_err(|error| fail(error.to_string()))?;
+        self.written_best = best.as_ref().map(|best| best.epoch);
+        let copied = StateDict::<T>::load(self.file("best.safetensors")).ok();
+        let text = copied.as_ref().and_then(|copied| copied.metadata(HEADER));
+        let uncopied = best.as_ref();
+        let uncopied = uncopied.filter(|best| best.weights.metadata(HEADER) != text);
+        // A folder that is only read can be resumed from, too; where there are more epochs, the next says what cannot be written.
+        let _ = self.write_for_people(&history, uncopied.map(|best| best.epoch));
+        self.remove_other_best(self.written_best);
+        Ok(Some((history, best)))
     }
+
+    /// The weights of the epoch that a generation names as the best.
+    fn load_best<T: Element>(
+        &self,
+        epoch: usize,
+        history: &History,
+        saved: &StateDict<T>,
+    ) -> Result<Best<T>> {
+        let path = self.best_file(epoch);
+        let fail = |what: String| {
+            let rule = "put the file back, or name another folder to begin anew";
+            let reason = format!("{what}, but last.safetensors names it as the best epoch; {rule}");
+            Error::format(path.display().to_string(), Place::Whole, reason)
+        };
+        if !path.try_exists().map_err(|cause| Error::io(&path, cause))? {
+            return Err(fail("no such file".to_owned()));
+        }
+        let weights = StateDict::<T>::load(&path)?;
+        let is_its_own = weights.metadata(HEADER) == Some(&describe_best(epoch, history)?)
+            && shapes(&weights, "") == shapes(saved, "model.");
+        if !is_its_own {
+            return Err(fail("the weights of another training".to_owned()));
+        }
+        Ok(Best { epoch, weights })
+    }
+
+    /// Writes what follows from a generation, where it is not there as it should be: the copy of the best epoch, if it is a new one.
+    fn write_for_people(&self, history: &History, best: Option<usize>) -> Result<()> {
+        if let Some(epoch) = best {
+            write_whole(&self.file("best.safetensors"), |file| {
+                io::copy(&mut File::open(self.best_file(epoch))?, file).map(drop)
+            })?;
+        }
+        let texts = [
+            ("history.json", history.to_json()?),
+            ("history.csv", history.to_csv()),
+        ];
+        for (name, text) in texts {
+            let path = self.file(name);
+            if fs::read(&path).is_ok_and(|found| found == text.as_bytes()) {
+                continue;
+            }
+            write_whole(&path, |file| file.write_all(text.as_bytes()))?;
+        }
+        Ok(())
+    }
+
+    /// Removes the weights of epochs that no generation names any more, or that none has ever named.
+    fn remove_other_best(&self, best: Option<usize>) {
+        let kept = best.map(|epoch| self.best_file(epoch));
+        // What cannot be removed is in nobody's way.
+        for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
+            let (name, path) = (entry.file_name(), entry.path());
+            let name = name.to_string_lossy();
+            let number = name.strip_prefix("best-");
+            let number = number.and_then(|name| name.strip_suffix(".safetensors"));
+            let is_best = number.is_some_and(|number| number.parse::<usize>().is_ok());
+            if is_best && kept.as_ref() != Some(&path) {
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+}
+
+fn to_json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|cause| Error::argument("training", cause.to_string()))
+}
+
+fn describe_best(epoch: usize, history: &History) -> Result<String> {
+    let record = &history.epochs()[epoch];
+    let epoch = epoch + 1;
+    to_json(&BestEpoch { epoch, record })
+}
+
+fn read_generation<T: Element>(saved: &StateDict<T>) -> Result<Generation<History>, String> {
+    let Some(text) = saved.metadata(HEADER) else {
+        let rule = "name another folder, or move the file away, to begin anew";
+        return Err(format!(
+            "no {HEADER} in the header, so no checkpoint; {rule}"
+        ));
+    };
+    let generation: Generation<History> =
+        serde_json::from_str(text).map_err(|cause| format!("{HEADER} in the header: {cause}"))?;
+    let epochs = generation.history.epochs().len();
+    match generation.best {
+        Some(best) if !(1..=epochs).contains(&best) => Err(format!(
+            "{HEADER} in the header: epoch {best} is the best of {epochs}"
+        )),
+        _ => Ok(generation),
+    }
+}
+
+/// Only the weights of the epoch that was the best are there.
+fn check_monitor(monitor: &Monitor, history: &History, best: Option<usize>) -> Result<(), String> {
+    let wanted = history.best(monitor).map(|(epoch, _)| epoch + 1);
+    if wanted == best {
+        return Ok(());
+    }
+    let name = |epoch: Option<usize>| match epoch {
+        Some(epoch) => format!("epoch {epoch}"),
+        None => "no epoch".to_owned(),
+    };
+    let (metric, wanted, best) = (&monitor.metric, name(wanted), name(best));
+    let rule = "monitor what was monitored, or name another folder to begin anew";
+    Err(format!(
+        "by {metric:?} {wanted} is the best, but the weights of {best} were kept; {rule}"
+    ))
+}
+
+/// The shapes of the tensors whose names begin with `prefix`, by the rest of the name.
+fn shapes<'a, T: Element>(state: &'a StateDict<T>, prefix: &str) -> BTreeMap<&'a str, &'a Shape> {
+    let own = |(name, tensor): (&'a str, &'a Tensor<T>)| {
+        Some((name.strip_prefix(prefix)?, tensor.shape()))
+    };
+    state.iter().filter_map(own).collect()
 }

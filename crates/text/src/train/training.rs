@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use lexigrad_nn::{ModuleState, StateDict};
+use lexigrad_nn::ModuleState;
 use lexigrad_tensor::{Element, Module, set_seed};
 
-use super::checkpoint::Folder;
+use super::checkpoint::{Best, Folder};
 use super::epoch::Epoch;
 use super::history::History;
 use crate::error::{Error, Result};
@@ -21,7 +21,12 @@ pub struct TrainingOptions {
     pub monitor: Option<Monitor>,
     /// Stop after so many epochs without a better one; never, if `None`.
     pub patience: Option<usize>,
-    /// Write the history and the best and the last state there after every epoch, and go on from what is there.
+    /// Save there after every epoch, and go on from what is there.
+    ///
+    /// `last.safetensors` has the model, the rest of the training's state and the history; it and `best-0007.safetensors`, the weights
+    /// of the best epoch, are what a training goes on from. They change together: a training that is killed at any moment goes on
+    /// from the last epoch that was saved. `best.safetensors`, a copy, and `history.json` and `history.csv` are for people, and written after them.
+    /// One training at a time may have the folder.
     pub folder: Option<PathBuf>,
     /// Whether progress bars are shown.
     pub progress: bool,
@@ -107,7 +112,7 @@ pub struct Training<T: Element = f32> {
     options: TrainingOptions,
     folder: Option<Folder>,
     history: History,
-    best: Option<StateDict<T>>,
+    best: Option<Best<T>>,
     is_over: bool,
 }
 
@@ -116,8 +121,8 @@ impl<T: Element> Training<T> {
     /// changes in the training (the optimizer; a tuple of it and a weight average), are put back as they were.
     ///
     /// # Errors
-    /// If there is a patience and nothing monitored, or the folder cannot be made or holds the state of something else; then
-    /// the model is as it was.
+    /// If there is a patience and nothing monitored, or the folder cannot be made or holds something else: the state of another model,
+    /// a best epoch that is another by what is monitored now, or not the weights of the best epoch. Then the model is as it was.
     pub fn start(
         options: TrainingOptions,
         model: &(impl Module<T> + ?Sized),
@@ -127,13 +132,12 @@ impl<T: Element> Training<T> {
             let reason = "a patience needs a metric to monitor";
             return Err(Error::argument("training", reason));
         }
-        let folder = options.folder.as_deref().map(Folder::create).transpose()?;
-        let (mut history, mut best) = (History::default(), None);
-        if let Some(folder) = &folder
-            && let Some(found) = folder.resume(model, state)?
-        {
-            (history, best) = (found, folder.load_best()?);
-        }
+        let mut folder = options.folder.as_deref().map(Folder::create).transpose()?;
+        let found = match &mut folder {
+            Some(folder) => folder.resume(model, state, options.monitor.as_ref())?,
+            None => None,
+        };
+        let (history, best) = found.unwrap_or_default();
         let mut training = Self {
             options,
             folder,
@@ -161,7 +165,8 @@ impl<T: Element> Training<T> {
     /// Writes the epoch down, keeps the model if it is the best so far, and saves. Returns whether it is the best.
     ///
     /// # Errors
-    /// If the monitored metric was not recorded, or a file cannot be written.
+    /// If the monitored metric was not recorded, or a file cannot be written. In the latter case the epoch counts: the training may go
+    /// on, and the next call writes what is missing; or it starts again from the last epoch that was saved.
     pub fn finish(
         &mut self,
         epoch: Epoch,
@@ -187,15 +192,13 @@ impl<T: Element> Training<T> {
         let best = monitor.and_then(|monitor| self.history.best(monitor));
         let is_best = best.is_some_and(|(best, _)| best == index);
         if is_best {
-            self.best = Some(model.state_dict());
-        }
-        if let Some(folder) = &self.folder {
-            if is_best {
-                folder.save_best(model)?;
-            }
-            folder.save_last(model, state, &self.history)?;
+            let (epoch, weights) = (index, model.state_dict());
+            self.best = Some(Best { epoch, weights });
         }
         self.is_over = asked_to_stop || self.is_patience_over();
+        if let Some(folder) = &mut self.folder {
+            folder.save(model, state, &self.history, self.best.as_ref())?;
+        }
         Ok(is_best)
     }
 
@@ -213,7 +216,7 @@ impl<T: Element> Training<T> {
     /// If it is not the model that was trained.
     pub fn restore_best(&self, model: &(impl Module<T> + ?Sized)) -> Result<()> {
         match &self.best {
-            Some(best) => Ok(model.load_state_dict(best)?),
+            Some(best) => Ok(model.load_state_dict(&best.weights)?),
             None => Ok(()),
         }
     }

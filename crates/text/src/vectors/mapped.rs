@@ -1,6 +1,6 @@
 //! A table of vectors in a file that is mapped into memory.
 
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,9 +9,10 @@ use memmap2::Mmap;
 
 use super::WordVectors;
 use super::source::{Source, append_numbers, not_finite};
-use super::write::{save, write_numbers};
+use super::write::write_numbers;
 use crate::error::{Error, Result};
 use crate::file;
+use crate::save::write_whole;
 
 /// With which the file starts; the last byte is the version of the format.
 const MAGIC: [u8; 8] = *b"lxgrows\x01";
@@ -61,9 +62,9 @@ impl MappedTable {
         if dim == 0 {
             return Err(fail("rows of 0 numbers; there must be one".to_owned()));
         }
-        save(path, |out| {
-            let unwritten = |cause| Error::io(path, cause);
-            out.write_all(&[0; HEADER]).map_err(unwritten)?;
+        let fail = |reason: String| io::Error::other(fail(reason));
+        write_whole(path, |out| {
+            out.write_all(&[0; HEADER])?;
             let (mut len, mut checksum) = (0_u64, Checksum::default());
             for row in rows {
                 let row = row.as_ref();
@@ -78,15 +79,13 @@ impl MappedTable {
                     return Err(fail(format!("row {len}: {reason}")));
                 }
                 checksum.add(row);
-                write_numbers(out, row).map_err(unwritten)?;
+                write_numbers(out, row)?;
                 len += 1;
             }
-            out.seek(SeekFrom::Start(0)).map_err(unwritten)?;
+            out.seek(SeekFrom::Start(0))?;
             let fields = [len, dim as u64, checksum.0].map(u64::to_le_bytes);
             let header = [MAGIC, fields[0], fields[1], fields[2]].concat();
             out.write_all(&header)
-                .and_then(|()| out.flush())
-                .map_err(unwritten)
         })?;
         Self::open(path)
     }

@@ -12,7 +12,7 @@ use safetensors::tensor::TensorView;
 
 use super::table::Overlay;
 use crate::error::{Error, Place, Result};
-use crate::vectors::write::save;
+use crate::save::write_whole;
 
 impl<R: Rule<f32>> Overlay<R> {
     /// Writes the rows that moved, and no other, as a safetensors file: `ids` (`U32`, `[n]`, rising) and `values` (`F32`, `[n, D]`),
@@ -51,10 +51,7 @@ impl<R: Rule<f32>> Overlay<R> {
             ),
         ];
         let bytes = safetensors::serialize(tensors, Some(self.identity())).map_err(fail)?;
-        save(path, |out| {
-            let written = out.write_all(&bytes).and_then(|()| out.flush());
-            written.map_err(|cause| Error::io(path, cause))
-        })
+        write_whole(path, |file| file.write_all(&bytes))
     }
 
     /// Puts back the rows that [`save_delta`](Self::save_delta) wrote; other rows stay as they are. The rule begins anew with them.
