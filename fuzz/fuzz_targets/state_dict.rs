@@ -10,7 +10,7 @@ use rand::{SeedableRng, rngs::StdRng};
 fn bits(model: &(Linear, BatchNorm1d)) -> Vec<(String, Vec<u32>)> {
     let state = model.state_dict();
     let bits = state.iter().map(|(name, tensor)| {
-        let bits = tensor.values().iter().map(|value| value.to_bits());
+        let bits = tensor.to_vec().into_iter().map(f32::to_bits);
         (name.to_owned(), bits.collect())
     });
     bits.collect()
