@@ -348,3 +348,23 @@ fn names_of_tensors_are_escaped_and_cut() {
     assert!(message.starts_with("load: missing: a\\u{1b}[2J; unexpected: bbb"));
     assert!(message.len() < 300);
 }
+
+#[test]
+fn words_in_summaries_move_no_cursor() {
+    let hostile = format!("\u{1b}[2J{}", "x".repeat(10_000));
+    let vocab = Vocab::from_tokens(["a", hostile.as_str()]).unwrap();
+    let (vectors, _) = VectorOptions::default()
+        .read(b"a 1\nb 2\n", "file")
+        .unwrap();
+    let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(1);
+    let missing = lexigrad_text::vectors::MissingRows::Zero;
+    let (_, matching) = vectors.embedding(&vocab, missing, false, &mut rng).unwrap();
+    let known = Vocab::from_tokens(["a"]).unwrap();
+    for summary in [matching.to_string(), known.coverage([hostile]).to_string()] {
+        assert!(
+            !summary.contains('\u{1b}') && summary.len() < 300,
+            "{summary}"
+        );
+        assert!(summary.contains("\\u{1b}[2Jx"), "{summary}");
+    }
+}
