@@ -231,7 +231,7 @@ fn n_grams_without_end_are_refused_by_the_size_of_the_file() {
 
 /// What each reader says of a path.
 fn faults(path: &Path) -> Vec<String> {
-    let mut faults = vec![
+    vec![
         WordVectors::load(path).map(|_| ()).unwrap_err().to_string(),
         MappedTable::open(path).map(|_| ()).unwrap_err().to_string(),
         lines(path).map(|_| ()).unwrap_err().to_string(),
@@ -241,14 +241,11 @@ fn faults(path: &Path) -> Vec<String> {
             .unwrap_err()
             .to_string(),
         Vocab::load(path).map(|_| ()).unwrap_err().to_string(),
-    ];
-    #[cfg(feature = "tokenizers")]
-    faults.push(
+        #[cfg(feature = "tokenizers")]
         lexigrad_text::PretrainedTokenizer::load(path)
             .unwrap_err()
             .to_string(),
-    );
-    faults
+    ]
 }
 
 #[test]
