@@ -1,8 +1,7 @@
 //! A label and a text on each line, in any of the forms that [`LabelledTexts`](super::LabelledTexts) reads.
 
-use std::io::BufRead;
-
 use std::fmt;
+use std::io::BufRead;
 
 use lexigrad_tensor::message::quoted;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};

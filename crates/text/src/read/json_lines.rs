@@ -23,7 +23,8 @@ pub fn json_lines<V: DeserializeOwned>(
 
 /// A JSON value on each line, as any type that serde reads.
 ///
-/// An item is an error if a line is not JSON, or not of that type.
+/// An item is an error if a line is not JSON, or not of that type. What a name twice in an object means, the type decides: a struct
+/// refuses it, [`serde_json::Value`] keeps the last.
 ///
 /// ```
 /// use lexigrad_text::read::{JsonLines, LineOptions, Lines};

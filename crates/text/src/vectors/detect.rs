@@ -52,10 +52,7 @@ fn read_rows<'a>(source: &Source<'_>, options: &VectorOptions<'a>) -> Result<Col
         return Err(fault);
     }
     let rows = binary::read(source, header, source.data.len() - rest.len(), options);
-    rows.or_else(|error| match text_fault(source, header, rest, options) {
-        Some(fault) => Err(fault),
-        None => Err(error),
-    })
+    rows.map_err(|error| text_fault(source, header, rest, options).unwrap_or(error))
 }
 
 /// What is wrong with rows that are not of the binary format, if they seem to be text whose first line is at fault.

@@ -280,8 +280,8 @@ fn text_that_only_seems_to_break_a_rule() {
 
 #[test]
 fn binary_that_breaks_a_rule() {
-    let (one, two): ((&[u8], &[f32]), (&[u8], &[f32])) =
-        ((b"the", &[1.0, 0.3]), (b"of", &[0.1, -2.0]));
+    let one: (&[u8], &[f32]) = (b"the", &[1.0, 0.3]);
+    let two: (&[u8], &[f32]) = (b"of", &[0.1, -2.0]);
     for end in ["", "\n"] {
         let whole = binary("2 2", &[one, two], end);
         assert_eq!(words(&whole).len(), 2);
