@@ -27,8 +27,10 @@ struct Part {
     name: &'static str,
     params: Vec<Param>,
     inputs: Vec<Param>,
-    forward: Box<dyn Fn(&[Tensor]) -> Result<Tensor>>,
+    forward: Box<Run>,
 }
+
+type Run = dyn Fn(&[Tensor]) -> Result<Tensor>;
 
 type Forward<M> = fn(&M, &[Tensor]) -> Result<Tensor>;
 
@@ -120,9 +122,7 @@ fn layers_are_silent() {
     };
     let activations = Sequential::new().with(Linear::new(3, 3, rng)).with(Relu);
     let activations = activations.with(Elu::default()).with(Gelu).with(Silu);
-    let activations = activations
-        .with(LeakyRelu::default())
-        .with(Softplus::default());
+    let activations = activations.with(LeakyRelu::default()).with(Softplus);
     for part in [
         part("embedding", short.build(rng).unwrap(), &[], |m, _| {
             m.forward(&words())
