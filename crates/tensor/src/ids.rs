@@ -204,7 +204,7 @@ fn misfit(found: &Shape, wanted: &Shape) -> Error {
         "they must hold {} ids to become {wanted}",
         wanted.elements()
     );
-    Error::shape("ids", "the numbers", found, rule)
+    Error::shape("ids", "the data", found, rule)
 }
 
 impl fmt::Debug for Ids {
