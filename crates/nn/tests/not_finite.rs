@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use lexigrad_nn::{
-    CrossEntropyOptions, Nonlinearity, RecurrentConfig, Reduction, Rnn, cross_entropy_with,
+    CrossEntropyOptions, Nonlinearity, RecurrentConfig, Reduction, Rnn,
+    cross_entropy_probabilities, cross_entropy_with,
 };
 use lexigrad_tensor::{
     Element, Ids, Norm, PoolOptions, Result, Tape, Tensor, max_pool1d, segment_max,
@@ -122,6 +123,19 @@ fn softmax_and_its_kin<T: Element>(rows: &[Vec<f64>], smoothing: f64) {
     check("logsumexp", -infinite, &|x| x.logsumexp(-1));
     check("cross_entropy", infinite, &|x| {
         cross_entropy_with(x, &targets, &options)
+    });
+    let likely = targets.one_hot(columns).unwrap();
+    check("cross_entropy of probabilities", infinite, &|x| {
+        cross_entropy_probabilities(x, &likely, &options)
+    });
+    // The first class does not count, unless it is the only one.
+    let weight = (0..columns).map(|class| if class > 0 || columns == 1 { 1.0 } else { 0.0 });
+    let weighted = CrossEntropyOptions {
+        weight: Some(Tensor::from(weight.map(T::from_f64).collect::<Vec<T>>())),
+        ..options.clone()
+    };
+    check("weighted cross_entropy", infinite, &|x| {
+        cross_entropy_with(x, &targets, &weighted)
     });
 }
 

@@ -118,7 +118,7 @@ fn what_does_not_fit_is_refused() {
         .to_string();
     assert_eq!(
         message,
-        "param: the new rows has shape [1, 3]; they are to stand below a table of shape [3, 2]"
+        "param: the new rows have shape [1, 3]; they are to stand below a table of shape [3, 2]"
     );
     assert_eq!(*table.shape(), [3, 2]);
 

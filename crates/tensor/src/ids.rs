@@ -204,7 +204,7 @@ fn misfit(found: &Shape, wanted: &Shape) -> Error {
         Ok(count) => format!("they must hold {count} ids to become {wanted}"),
         Err(error) => return error.within("ids"),
     };
-    Error::shape("ids", "the numbers", found, rule)
+    Error::shape("ids", "the data", found, rule)
 }
 
 impl fmt::Debug for Ids {

@@ -20,7 +20,8 @@ use super::{check_same_shape, reduce};
 /// # Errors
 /// If the shapes do not fit, the smoothing is not between 0 and 1, or a label to ignore is given: there are no labels.
 ///
-/// PyTorch: `nn.functional.cross_entropy` with floating-point targets; the classes are the last axis here.
+/// PyTorch: `nn.functional.cross_entropy` with floating-point targets; the classes are the last axis here. Difference: a class of
+/// probability 0 adds nothing where its logit is -inf, instead of NaN.
 pub fn cross_entropy_probabilities<T: Element>(
     x: &Tensor<T>,
     p: &Tensor<T>,
@@ -63,7 +64,14 @@ pub fn cross_entropy_probabilities<T: Element>(
         }
         p = p.mul(weight)?;
     }
-    let losses = x.log_softmax(-1)?.mul(&p)?.sum_axes(&[-1])?.neg();
+    let logs = x.log_softmax(-1)?;
+    let sums = |logs: &Tensor<T>| Ok(logs.mul(&p)?.sum_axes(&[-1])?.neg());
+    let mut losses: Tensor<T> = sums(&logs)?;
+    if losses.values().iter().any(|loss| loss.is_nan()) {
+        // It may be 0 times -inf: a class without probability adds nothing.
+        let without = p.detach().mask(|p| p == T::zero());
+        losses = sums(&logs.masked_fill(&without, T::zero())?)?;
+    }
     Ok(reduce(losses, options.reduction))
 }
 

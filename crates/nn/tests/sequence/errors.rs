@@ -166,7 +166,7 @@ fn of_positions() {
     let learned = LearnedPositions::new(6, 4, &mut rng(0));
     refuses(
         learned.forward(&Tensor::ones([5, 4]), 2),
-        "learned_positions: the input has shape [5, 4]; from position 2 on there are 4",
+        "learned_positions: the input has shape [5, 4]; its length must be at most 4, the positions from 2 on",
     );
 }
 

@@ -262,7 +262,14 @@ fn weighted_and_smoothed<T: Element>(
     })?;
     let ignored = Mask::new(ignored, [targets.len(), 1])?;
     let logs = logits.masked_fill(&ignored, T::zero())?.log_softmax(-1)?;
-    Ok(logs.mul(&shares)?.sum_axes(&[-1])?.neg())
+    let sums = |logs: &Tensor<T>| Ok(logs.mul(&shares)?.sum_axes(&[-1])?.neg());
+    let losses: Tensor<T> = sums(&logs)?;
+    if !losses.values().iter().any(|loss| loss.is_nan()) {
+        return Ok(losses);
+    }
+    // It may be 0 times -inf: a class of weight 0 adds nothing.
+    let without = shares.mask(|share| share == T::zero());
+    sums(&logs.masked_fill(&without, T::zero())?)
 }
 
 /// The weight of each row's target, 0 where it is the ignored one: `[rows]`; none if all are 1.
