@@ -69,7 +69,7 @@ pub fn cross_entropy_probabilities<T: Element>(
     let mut losses: Tensor<T> = sums(&logs)?;
     if losses.values().iter().any(|loss| loss.is_nan()) {
         // It may be 0 times -inf: a class without probability adds nothing.
-        let without = p.detach().mask(|p| p == T::zero());
+        let without = p.constant().mask(|p| p == T::zero());
         losses = sums(&logs.masked_fill(&without, T::zero())?)?;
     }
     Ok(reduce(losses, options.reduction))
