@@ -200,10 +200,7 @@ impl Ids {
 }
 
 fn misfit(found: &Shape, wanted: &Shape) -> Error {
-    let rule = format!(
-        "they must hold {} ids to become {wanted}",
-        wanted.elements()
-    );
+    let rule = format!("it must hold {} ids to become {wanted}", wanted.elements());
     Error::shape("ids", "the data", found, rule)
 }
 
