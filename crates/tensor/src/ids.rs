@@ -201,7 +201,7 @@ impl Ids {
 
 fn misfit(found: &Shape, wanted: &Shape) -> Error {
     let rule = match wanted.count() {
-        Ok(count) => format!("they must hold {count} ids to become {wanted}"),
+        Ok(count) => format!("it must hold {count} ids to become {wanted}"),
         Err(error) => return error.within("ids"),
     };
     Error::shape("ids", "the data", found, rule)

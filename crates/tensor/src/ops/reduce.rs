@@ -379,9 +379,8 @@ impl<T: Element> Tensor<T> {
         let count = Reduction::new("std", self.shape(), axes)?.count();
         let degrees = T::from_f64(count.saturating_sub(correction) as f64);
         let centred = self.sub(&self.mean_keep(axes)?)?;
-        Ok(centred
-            .norm_keep(Norm::L2, axes)?
-            .mul_scalar(degrees.sqrt().recip()))
+        let norm = centred.norm_keep(Norm::L2, axes)?;
+        norm.div(&Tensor::full([], degrees.sqrt()))
     }
 
     /// The index of the largest element along `axis`, the first of equal ones: `[.., n, ..]` to `[.., ..]`. Not differentiable.
