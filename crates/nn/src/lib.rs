@@ -27,6 +27,8 @@
 //! assert!(grads.missing(&model).is_empty());
 //! # Ok::<(), lexigrad_tensor::Error>(())
 //! ```
+//!
+//! A constructor that returns no `Result` panics if there is no memory for its parameters, in the words of the error.
 
 #![warn(unreachable_pub)]
 

@@ -112,7 +112,7 @@ impl MultiheadAttentionConfig {
         };
         let [_, keys, values] = self.input_sizes();
         let in_proj = if (keys, values) == (size, size) {
-            InProjection::Packed(xavier(3 * size, size)?)
+            InProjection::Packed(xavier(size.saturating_mul(3), size)?)
         } else {
             let [q, k, v] = self.input_sizes();
             InProjection::Separate([xavier(size, q)?, xavier(size, k)?, xavier(size, v)?])
@@ -125,7 +125,7 @@ impl MultiheadAttentionConfig {
         };
         Ok(MultiheadAttention {
             in_proj,
-            in_proj_bias: zeros(3 * size),
+            in_proj_bias: zeros(size.saturating_mul(3)),
             out_proj,
             config: self.clone(),
         })

@@ -45,7 +45,7 @@ impl CellConfig {
         rng: &mut (impl Rng + ?Sized),
     ) -> CellParameters<T> {
         let bound = T::from_f64(1.0 / (self.hidden_size.max(1) as f64).sqrt());
-        let rows = gates * self.hidden_size;
+        let rows = self.hidden_size.saturating_mul(gates);
         let mut draw = |shape: &[usize]| Param::new(Tensor::uniform(shape, -bound, bound, rng));
         CellParameters {
             weight_ih: draw(&[rows, self.input_size]),

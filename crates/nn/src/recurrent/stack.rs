@@ -91,11 +91,11 @@ impl<T: Element> Stack<T> {
         rng: &mut (impl Rng + ?Sized),
     ) -> Self {
         let directions = config.directions();
-        let cells = (0..config.num_layers * directions).map(|index| {
+        let cells = (0..config.num_layers.saturating_mul(directions)).map(|index| {
             let input_size = if index < directions {
                 config.input_size
             } else {
-                directions * config.hidden_size
+                config.hidden_size.saturating_mul(directions)
             };
             let cell = CellConfig {
                 input_size,
