@@ -184,7 +184,7 @@ impl<T: Element> Tensor<T> {
         self.constant()
     }
 
-    /// [`detach`](Self::detach) on purpose: [`Tape::record_cuts`](crate::Tape::record_cuts) takes no note of it.
+    /// [`detach`](Self::detach), of which [`Tape::record_cuts`](crate::Tape::record_cuts) takes no note.
     ///
     /// It is for what a layer or a loss computes beside its output, such as the mask of a kink.
     pub fn constant(&self) -> Self {
