@@ -15,6 +15,9 @@ use crate::tape::{NodeId, note_cut};
 ///
 /// While a [`Tape`](crate::Tape) is alive on this thread, what is computed from a watched tensor or a parameter is recorded.
 ///
+/// An operation that returns a `Result` returns an error if there is no memory for what it computes; one that returns a tensor, such as
+/// [`exp`](Self::exp) or an operator, panics with the same text.
+///
 /// ```
 /// use lexigrad_tensor::Tensor;
 /// let x: Tensor = Tensor::new([[1.0, 2.0], [3.0, 4.0]]);
