@@ -142,7 +142,7 @@ impl TableOptions {
         if is_shard() {
             let (options, table, ids) = (self.clone(), table.clone(), ids.clone());
             let rows = options.shortened(&read, &ids, distinct, (&long, factors))?;
-            // Another shard may have shortened some of them before; that shortening again changes nothing.
+            // An earlier shard may have shortened some of these rows already; shortening a row again changes nothing.
             change_state(move || drop(options.read(&table, &ids)));
             return Ok(rows);
         }
@@ -151,7 +151,7 @@ impl TableOptions {
         Ok(whole(table.rows(self.operation, ids)?))
     }
 
-    /// The distinct rows alone, the long ones shortened, while the table stays as it is: other shards read it.
+    /// The distinct rows, the long ones shortened. The table stays as it is, because other shards read it.
     fn shortened<T: Element>(
         &self,
         table: &Tensor<T>,
@@ -219,7 +219,7 @@ fn shorten<T: Element>(table: &Param<T>, long: Vec<u32>, factors: &[T]) -> Resul
     })
 }
 
-/// Rows of which some are multiplied by a factor; the gradient is that of the rows before, as if those had been changed in place.
+/// Multiplies some rows by a factor. The gradient passes unchanged, as if the rows had been changed in place before they were read.
 struct Shortened<T> {
     places: Vec<(usize, T)>,
 }

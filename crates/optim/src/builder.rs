@@ -93,11 +93,11 @@ impl<R: Rule<T>, T: Element> Builder<R, T> {
         self
     }
 
-    /// Has every step refuse a gradient that is not finite, before anything moves; otherwise weights and state take it over.
+    /// Makes every step refuse a gradient that is not finite, before anything moves. Without it weights and state become NaN or infinite.
     ///
-    /// The gradients are read once more for it, unless the tape that made them
+    /// The step reads the gradients once more, unless the tape that made them
     /// [looked at them](lexigrad_tensor::Tape::inspect_gradients) while they were in a cache. After
-    /// [`clip_grad_norm`](crate::clip_grad_norm), which refuses them as well, it is not needed.
+    /// [`clip_grad_norm`](crate::clip_grad_norm), which refuses such gradients as well, it is not needed.
     ///
     /// ```
     /// use lexigrad_optim::{Adam, Rule};

@@ -20,9 +20,9 @@ const FORMAT: &str = "v1";
 ///
 /// An optimizer is a [`Module`] without parameters: its buffers are its state, step counts and learning rates. So a struct of a
 /// model and its optimizer is saved and loaded as one, into one file, and a training that goes on from there has the same bits as
-/// the one that saved it. A state of another model, rule or format is refused by the names that differ, one that no training leaves
-/// (a count that is not whole, a negative square, NaN) by what it holds. A state that was saved before a parameter was thawed can be
-/// loaded after it, and the other way round. The randomness of a step
+/// the one that saved it. A state of another model, rule or format is refused; the error lists the names that differ. A state that no
+/// training leaves (a count that is not whole, a negative square, NaN) is refused too, and the error says what it holds. A state that
+/// was saved before a parameter was thawed can be loaded afterwards, and the other way round. The randomness of a step
 /// belongs to its tape: `Tape::seeded(optimizer.steps())` has it follow from what is saved. To be saved, rows are brought up to
 /// date; in the exact mode, where that may round otherwise than later and at once, a training that saves can differ in its last
 /// bits from one that does not.

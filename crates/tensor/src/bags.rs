@@ -142,6 +142,7 @@ impl Bags {
         ))
     }
 }
+
 /// Checks that offsets into ids of one axis start at 0, never decrease, and do not go beyond the ids.
 fn check_offsets(ids: &Ids, offsets: &[usize]) -> Result<()> {
     if ids.shape().rank() != 1 {

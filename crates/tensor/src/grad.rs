@@ -67,7 +67,7 @@ impl<T: Element> Grad<T> {
     /// # Ok::<(), lexigrad_tensor::Error>(())
     /// ```
     pub fn first_not_finite(&self) -> Option<(T, Shape)> {
-        // A finite sum of squares also bounds every sum over entries of a row, so that only others are looked at one by one.
+        // If the sum of squares is finite, so is every sum over the entries of a row. Otherwise the numbers are looked at one by one.
         if reduce::sum_of_squares(&self.stored().values()).is_finite() {
             return None;
         }

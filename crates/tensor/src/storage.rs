@@ -34,7 +34,7 @@ const SHARED_FROM: usize = 128 << 10;
 const HUGE_PAGES_FROM: usize = 4 << 20;
 const HUGE_PAGE: usize = 2 << 20;
 
-/// A signalling NaN with a payload, which stays through arithmetic and conversion.
+/// A signalling NaN with a payload. Arithmetic and conversion keep the payload, and produce none of their own.
 const UNWRITTEN: u64 = 0x7ff5_5555_5555_5555;
 
 /// Memory that is always initialised: the system hands it out zeroed, and numbers are the only thing ever written to it.
@@ -271,7 +271,8 @@ impl<T: Element> Storage<T> {
         Ok(storage)
     }
 
-    /// [`uninitialised`](Self::uninitialised) for what a kernel works with, which is no larger than its operands.
+    /// [`uninitialised`](Self::uninitialised) for a kernel's own copy of an operand or of its result. (The copy of a view whose windows
+    /// overlap is larger than the operand's memory.)
     ///
     /// # Panics
     /// If the system does not give so much memory.
@@ -320,7 +321,7 @@ impl<T: Element> Storage<T> {
         Some((storage, fresh))
     }
 
-    /// In a debug build, fills the storage with NaNs that no arithmetic makes, so that what a kernel leaves out is seen.
+    /// In a debug build, fills the storage with NaNs that no arithmetic produces: so tests find what a kernel leaves unwritten.
     fn mark_unwritten(&mut self) {
         if cfg!(debug_assertions) {
             self.make_mut().fill(T::from_f64(f64::from_bits(UNWRITTEN)));

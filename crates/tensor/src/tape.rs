@@ -130,8 +130,8 @@ impl Tape {
     /// names the operation, the ranges of its inputs, the nearest parameter of `model`, and for a lookup the ids.
     ///
     /// The operation itself returns the error; one that returns no `Result` leaves it to the next, or to the backward pass.
-    /// An infinity is a fault where a parameter that holds it is read, and where one arises that no input had; one that the user
-    /// gives, as a mask's -inf or in a frozen parameter, is none.
+    /// An infinity is a fault if a trained parameter that holds it is read, or if no input of the operation held one. An infinity that
+    /// the user gives is no fault, such as the -inf of a mask or one in a frozen parameter.
     ///
     /// ```
     /// use lexigrad_tensor::{Param, Tape, Tensor};

@@ -15,6 +15,9 @@ use crate::tape::{NodeId, note_cut};
 ///
 /// While a [`Tape`](crate::Tape) is alive on this thread, what is computed from a watched tensor or a parameter is recorded.
 ///
+/// An operation that returns a `Result` returns an error if there is no memory for what it computes; one that returns a tensor, such as
+/// [`exp`](Self::exp) or an operator, panics with the same text.
+///
 /// ```
 /// use lexigrad_tensor::Tensor;
 /// let x: Tensor = Tensor::new([[1.0, 2.0], [3.0, 4.0]]);
@@ -184,7 +187,7 @@ impl<T: Element> Tensor<T> {
         self.constant()
     }
 
-    /// [`detach`](Self::detach) on purpose: [`Tape::record_cuts`](crate::Tape::record_cuts) takes no note of it.
+    /// [`detach`](Self::detach), of which [`Tape::record_cuts`](crate::Tape::record_cuts) takes no note.
     ///
     /// It is for what a layer or a loss computes beside its output, such as the mask of a kink.
     pub fn constant(&self) -> Self {

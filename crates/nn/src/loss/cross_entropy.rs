@@ -68,7 +68,7 @@ pub fn cross_entropy_probabilities<T: Element>(
     let sums = |logs: &Tensor<T>| Ok(logs.mul(&p)?.sum_axes(&[-1])?.neg());
     let mut losses: Tensor<T> = sums(&logs)?;
     if losses.values().iter().any(|loss| loss.is_nan()) {
-        // It may be 0 times -inf: a class without probability adds nothing.
+        // NaN may come from 0 times -inf, but a class without probability adds nothing.
         let without = p.constant().mask(|p| p == T::zero());
         losses = sums(&logs.masked_fill(&without, T::zero())?)?;
     }

@@ -141,7 +141,7 @@ pub fn kl_div<T: Element>(
 ) -> Result<Tensor<T>> {
     check_same_shape("kl_div", x, p)?;
     let (zero, one) = (T::zero(), T::one());
-    // Not the product is filled, but what may be infinite in it: 0 times that has no gradient.
+    // The factor that may be infinite is filled, not the product: the gradient of 0 times infinity would be NaN.
     let losses = if log_target {
         let never = p.constant().mask(|p| p == T::neg_infinity());
         p.exp().mul(&p.sub(x)?.masked_fill(&never, zero)?)?

@@ -147,7 +147,7 @@ fn parse(header: &str) -> Result<Header, String> {
         let message = error.to_string();
         let place = format!(" at line {} column {}", error.line(), error.column());
         let message = message.strip_suffix(&place).unwrap_or(&message);
-        // A text in the place of a number is told whole.
+        // The parser quotes a text that stands in the place of a number, however long it is.
         let message: String = message.chars().take(LONGEST_MESSAGE).collect();
         format!("byte {byte}: {message}")
     })

@@ -206,9 +206,8 @@ pub trait ModuleState<T: Element = f32>: Module<T> {
 
     /// Sets every parameter and buffer to the value under its path.
     ///
-    /// Parameters must be finite, and stored as floats; a buffer says what it takes ([`Buffer::of`]), as an optimizer's do for steps,
-    /// rates and squares. To load other numbers all the same, collect a [`StateDict`] in which they are mended, or set the
-    /// parameter itself.
+    /// Parameters must be finite and stored as floats. A buffer states what it takes ([`Buffer::of`]); those of an optimizer do so for
+    /// steps, rates and squares. To load other numbers, collect a [`StateDict`] in which they are mended, or set the parameter itself.
     ///
     /// # Errors
     /// If a name is missing or unexpected, a shape differs, or a number or a type cannot stand there, all of them listed; then the

@@ -15,10 +15,10 @@ const LINKS: usize = 40;
 ///
 /// Everything that lexigrad saves is written this way. The file is flushed to the disk (`fsync`) before it is renamed, and on Unix
 /// its folder after that. It has the permissions of the file that it replaces; without one, those that the umask gives. A symbolic
-/// link stays: the file that it leads to is replaced. What is there and is no regular file, such as a device, is written to as it is.
+/// link stays: the file that it leads to is replaced. A target that is not a regular file, such as a device, is written in place.
 ///
-/// A process that is killed leaves its temporary file, `.{name}.{random}.lexigrad-partial`; the next save into the same folder
-/// removes it, and never one that a living process still writes.
+/// A process that is killed leaves its temporary file, `.{name}.{random}.lexigrad-partial`. The next save into the same folder removes
+/// it, but never a file that a living process still writes.
 ///
 /// ```
 /// use std::io::Write;
@@ -105,7 +105,7 @@ fn temporary(path: &Path, old: Option<&Metadata>) -> io::Result<NamedTempFile> {
     }
     loop {
         let file = builder.tempfile_in(folder_of(path))?;
-        // Between its creation and the lock another save may have taken it for left over. Where there are no locks, none is removed.
+        // Between its creation and the lock another save may have removed it. Where the file system has no locks, no save removes any.
         let is_ours = !matches!(file.as_file().try_lock(), Err(fs::TryLockError::WouldBlock))
             && file.path().exists();
         if !is_ours {

@@ -133,7 +133,7 @@ fn for_each_part<T: Send>(
     });
 }
 
-/// How often nested loops of these lengths run: a product of views that repeat their elements can be more than fits a number.
+/// How often nested loops of these lengths run. It saturates: the sizes of views that repeat their elements may overflow a `usize`.
 #[inline]
 fn repetitions(lengths: &[usize]) -> usize {
     lengths

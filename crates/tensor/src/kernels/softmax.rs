@@ -233,7 +233,7 @@ impl<T: Element> PartKernel<T> for LogSoftmaxBackward<'_, T> {
     }
 }
 
-/// Whether a log-softmax is -inf throughout; a row with a number is told by its first element, as a rule.
+/// Whether a log-softmax is -inf throughout. In most rows the first element already says no.
 #[inline(always)]
 pub(crate) fn is_without_distribution<T: Element>(y: &[T]) -> bool {
     y.iter().all(|&y| y == T::neg_infinity())

@@ -1,8 +1,8 @@
 //! The one place where work is shared among threads.
 //!
-//! A thread that waits for the parts of its work may be given other work meanwhile, such as another task of the user. So what the
-//! floor above keeps by thread for the task at hand is put aside for as long as a [`section`] lasts. The mark of [`alone`] need not
-//! be: where it is set no section starts.
+//! While a thread waits for the parts of its work, rayon may run another of the user's tasks on it. So for as long as a [`section`]
+//! lasts, the tapes and the seed that the floor above keeps by thread are put aside. The mark of [`alone`] can stay where it is: no
+//! section starts while it is set.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -15,17 +15,17 @@ thread_local! {
     static ALONE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a section with what is kept by thread for the task at hand put aside, and puts it back, also when the section panics.
+/// Puts aside what the floor above keeps by thread, runs the section, and puts it back, also if the section panics.
 type PutAside = fn(section: &mut dyn FnMut());
 
 static PUT_ASIDE: OnceLock<PutAside> = OnceLock::new();
 
-/// Has every section run by `put_aside`; for the floor above, before it keeps anything by thread.
+/// Makes every section run through `put_aside`. The floor above calls it before it keeps anything by thread.
 pub(crate) fn put_aside_with(put_aside: PutAside) {
     PUT_ASIDE.get_or_init(|| put_aside);
 }
 
-/// Runs what shares work among threads and waits for it.
+/// Runs `share_out`, which shares work among threads and waits for it.
 pub(crate) fn section<R>(share_out: impl FnOnce() -> R) -> R {
     let Some(put_aside) = PUT_ASIDE.get() else {
         return share_out();
@@ -116,8 +116,8 @@ pub fn is_worth_sharing(work: usize) -> bool {
 
 /// Runs `job` on each of some jobs; on the thread pool if `work`, in elements touched by all of them, is worth it.
 ///
-/// What they are must follow from sizes alone, so that the number of threads never changes a bit. A job works on slices: a tape of
-/// this thread may or may not record what it does.
+/// What they are must follow from sizes alone, so that the number of threads never changes a bit. A job must work on slices: whether
+/// this thread's tape would record an operation in it is not defined.
 pub fn share<J: Send>(jobs: impl Iterator<Item = J>, work: usize, job: impl Fn(J) + Send + Sync) {
     if !is_worth_sharing(work) {
         return jobs.for_each(job);

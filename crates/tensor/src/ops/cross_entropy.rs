@@ -267,7 +267,7 @@ fn weighted_and_smoothed<T: Element>(
     if !losses.values().iter().any(|loss| loss.is_nan()) {
         return Ok(losses);
     }
-    // It may be 0 times -inf: a class of weight 0 adds nothing.
+    // NaN may come from 0 times -inf, but a class of weight 0 adds nothing.
     let without = shares.mask(|share| share == T::zero());
     sums(&logs.masked_fill(&without, T::zero())?)
 }

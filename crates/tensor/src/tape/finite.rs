@@ -96,7 +96,7 @@ pub(super) fn check_output<T: Element>(
         let mut operands = summaries.iter().zip(&params);
         operands.any(|(summary, param)| summary.infinite > 0 && param.is_some() == in_param)
     };
-    // An infinity that a user gives is meant, such as that of a mask; one in a parameter is a fault where it is read.
+    // The user means an infinity in an input, such as that of a mask. In a parameter it is a fault.
     let is_fault = infinite(true) || !(infinite(false) || op.writes_infinity());
     let texts: Vec<String> = summaries.iter().map(Summary::to_string).collect();
     let operands = texts.join("; ");

@@ -1,4 +1,4 @@
-//! What begins and ends like brackets, most of the time.
+//! Tapes and pauses by number: mostly the last one ends first, but they may end in any order.
 
 /// Values under ascending numbers. The last one is found at once, any other in O(log n), and taking one out costs no more.
 pub(super) struct Nested<V> {
@@ -47,7 +47,7 @@ impl<V> Nested<V> {
         while self.places.pop_if(|(_, value)| value.is_none()).is_some() {
             self.empty -= 1;
         }
-        // As many have gone as are moved now, so that on average each moves once.
+        // At least as many values were removed since the last time as are moved now, so the cost of a removal stays constant on average.
         if self.empty > self.places.len() / 2 {
             self.places.retain(|(_, value)| value.is_some());
             self.empty = 0;

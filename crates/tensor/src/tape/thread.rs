@@ -55,7 +55,7 @@ struct Thread {
     frames_entered: u64,
     /// The room of a tape that has ended, for the next.
     spare: Lanes,
-    /// In a shard, what it puts off.
+    /// In a shard, the changes of state that it puts off.
     changes: Option<Vec<Change>>,
 }
 
@@ -78,7 +78,7 @@ struct Tapes {
     alive: Nested<()>,
 }
 
-/// Looked at only when a tensor turns up that is not on the recording tape.
+/// Locked when a tape starts or ends, and when a tensor turns up that is not on the recording tape.
 static TAPES: Mutex<Tapes> = Mutex::new(Tapes {
     started: 0,
     alive: Nested::new(),
@@ -95,7 +95,7 @@ fn tapes() -> MutexGuard<'static, Tapes> {
     TAPES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Looks at what this thread keeps; `None` while it ends, when that may be gone already and others still end their tapes.
+/// Looks at what this thread keeps; `None` if that is gone already: while a thread ends, a later thread-local may still drop a tape.
 fn with_thread<R>(use_it: impl FnOnce(&mut Thread) -> R) -> Option<R> {
     THREAD
         .try_with(|thread| use_it(&mut thread.borrow_mut()))
@@ -153,10 +153,10 @@ struct Aside {
     seed: u64,
 }
 
-/// Runs a task of its own on this thread, which sees nothing of the one at hand: no tape, no pause, and the seed of a new thread.
+/// Runs `task` with nothing of the task at hand: no tape, no pause, and the seed of a new thread.
 pub(crate) fn apart<R>(task: impl FnOnce() -> R) -> R {
     let thread = with_thread(|thread| {
-        // Room for records holds nothing of the task at hand.
+        // Spare room is empty, so that both tasks can use it.
         let spare = std::mem::take(&mut thread.spare);
         let empty = Thread {
             spare,
@@ -174,7 +174,7 @@ pub(crate) fn apart<R>(task: impl FnOnce() -> R) -> R {
 
 impl Drop for Aside {
     fn drop(&mut self) {
-        // What the other task has left is dropped outside the borrow: it may hold anything of a user's op.
+        // Dropped outside the borrow: a record may hold anything of a user's op.
         let left = with_thread(|thread| {
             let mut own = std::mem::take(&mut self.thread);
             own.spare = std::mem::take(&mut thread.spare);
@@ -186,7 +186,7 @@ impl Drop for Aside {
     }
 }
 
-/// Runs a shard [apart](apart) from the task at hand; beside what it returns, what it put off.
+/// Runs a shard [apart](apart) from the task at hand; returns its result and the changes that it put off.
 pub(crate) fn run_shard<R>(seed: u64, shard: impl FnOnce() -> R) -> (R, Vec<Change>) {
     apart(|| {
         set_seed(seed);
@@ -199,9 +199,9 @@ pub(crate) fn run_shard<R>(seed: u64, shard: impl FnOnce() -> R) -> (R, Vec<Chan
 
 /// Runs `change` of some state that a forward pass moves, such as a running mean.
 ///
-/// In a shard of [`data_parallel`](crate::data_parallel) it is put off: once all shards have ended well, their changes are run in the
-/// order of the shards, so that the bits never depend on which thread was first. Until then the shards see the state from before
-/// the step. If one of them fails, no change is run.
+/// In a shard of [`data_parallel`](crate::data_parallel) the change waits. Once all shards have ended without an error, the changes run
+/// in the order of the shards, so that the bits never depend on which thread was first. Until then every shard sees the state from
+/// before the step. If a shard fails, no change runs.
 ///
 /// ```
 /// use lexigrad_tensor::{Buffer, Tensor, change_state, data_parallel};
@@ -233,12 +233,12 @@ pub fn change_state(change: impl FnOnce() + Send + 'static) {
     });
 }
 
-/// Whether this thread runs a shard of [`data_parallel`](crate::data_parallel), in which state that is shared must be left as it is.
+/// Whether this thread runs a shard of [`data_parallel`](crate::data_parallel). A shard must not change state that others share.
 pub fn is_shard() -> bool {
     with_thread(|thread| thread.changes.is_some()).unwrap_or(false)
 }
 
-/// Has this thread put aside what it keeps while it waits for parts of its work, since it may be given another task then.
+/// Makes every section put aside what its thread keeps, since rayon may run another task on a thread that waits.
 fn put_aside_in_sections() {
     threads::put_aside_with(|section| apart(section));
 }

@@ -44,9 +44,9 @@ pub struct LabelledText {
 ///
 /// The form is that of the first line: fastText's `__label__NAME text`; a JSON object with the fields `label` and `text`; a
 /// label, a tab and the text, or a label, a tab, a number (which is ignored), a tab and the text; or a label, a comma and the text
-/// in CSV, whose first row may be the names `label` and `text` in any order, large or small, and then among others. Other names of fields are given to
-/// [`load_with`](Self::load_with); a CSV file must have them in its first row. fastText's files may have several labels on a line:
-/// [`FastText`](super::FastText) reads those.
+/// in CSV. Its first row may hold the names `label` and `text` in any order, large or small; then there may be other columns. Other
+/// names of fields are given to [`load_with`](Self::load_with); a CSV file must have them in its first row. fastText's files may have
+/// several labels on a line: [`FastText`](super::FastText) reads those.
 ///
 /// ```
 /// use lexigrad_text::read::LabelledTexts;

@@ -3,8 +3,8 @@
 //! Every reader takes UTF-8, with or without a byte order mark, with Unix or Windows line ends, with or without an end of the last
 //! line, and goes through files and pipes of any size a line at a time. What breaks a rule is an [`Error`](crate::Error) with file,
 //! line and reason, after which the reader ends: a zero byte, bytes that are not UTF-8, no line end but CR. Files in UTF-16 and
-//! compressed ones are named by their first bytes, folders by the system's word. Each opens a file (`tsv("reviews.tsv")`) or reads from whatever is at hand
-//! (`Tsv::new(Lines::new(bytes, "name", options))`).
+//! compressed ones are recognised by their first bytes; a folder is refused. Each reader opens a file (`tsv("reviews.tsv")`) or reads
+//! from whatever is at hand (`Tsv::new(Lines::new(bytes, "name", options))`).
 //!
 //! | reader | lines | items |
 //! |---|---|---|

@@ -10,7 +10,7 @@ thread_local! {
     static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work`; a panic in it is an error like others.
+/// Runs `work` and turns a panic in it into an error.
 ///
 /// What `work` changes must not be used after an error: a panic may have left it half done. A tokenizer that encodes changes
 /// nothing but a cache of words, whose lock a panic poisons; the crate then goes on without the cache.
@@ -28,7 +28,7 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result
     }
 }
 
-/// Puts a hook before the program's that keeps silent while a thread is guarded; it stays, and passes all other panics on.
+/// Installs a panic hook that is silent while a thread is guarded and passes all other panics to the program's hook. It stays installed.
 fn quieten() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -1,4 +1,4 @@
-//! What of a `tokenizer.json` is checked before the `tokenizers` crate reads it, since it would not come back from it.
+//! Checks that a `tokenizer.json` must pass before the `tokenizers` crate reads it: faults that make the crate exhaust the memory.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::foreign::foreign;
 const LARGEST_FILE: usize = 256 << 20;
 /// The longest padding or cutting, in tokens.
 const LONGEST: u64 = 1 << 20;
-/// How many times as long a text may become before it is cut into tokens, or after.
+/// The factor by which steps before or after the cut into tokens may lengthen a text.
 const MOST_GROWTH: f64 = (1 << 20) as f64;
 
 /// What is looked at.
@@ -197,8 +197,8 @@ fn check_ids(outline: &Outline) -> Result<usize, String> {
 /// The lists of steps that a sequence of each kind has.
 const SEQUENCES: [&str; 4] = ["normalizers", "pretokenizers", "processors", "decoders"];
 
-/// How many times as long a normalizer or another step can make a text: a bound for those that say it, and for a `Precompiled`
-/// table that of Unicode's own.
+/// A bound of the factor by which a normalizer or another step lengthens a text. For a `Precompiled` table it is the bound of
+/// Unicode's own tables.
 fn growth(step: &Value) -> f64 {
     let length = |text: &Value| text.as_str().map_or(0, str::len) as f64;
     match step["type"].as_str() {
@@ -235,7 +235,7 @@ fn may_match_nothing(regex: &str) -> bool {
     regex.is_empty() || signs.iter().any(|sign| regex.contains(sign))
 }
 
-/// How often a template has the text in it; without limit if its marks alone are beyond all measure.
+/// How often a template repeats the text; infinite if it has more than [`LONGEST`] marks.
 fn template_growth(template: &Value) -> f64 {
     let pieces = template["single"].as_array().map_or(&[][..], Vec::as_slice);
     let (mut texts, mut marks) = (0_u64, 0_u64);

@@ -47,7 +47,7 @@ struct Generation<H> {
     best: Option<usize>,
 }
 
-/// What the file of a best epoch says of itself: by its time, no other training has the same.
+/// What the file of a best epoch says of itself. The record holds how long the epoch took, so no other training has the same one.
 #[derive(Serialize)]
 struct BestEpoch<'a> {
     /// Counted from 1.
@@ -145,7 +145,7 @@ impl Folder {
         let text = copied.as_ref().and_then(|copied| copied.metadata(HEADER));
         let uncopied = best.as_ref();
         let uncopied = uncopied.filter(|best| best.weights.metadata(HEADER) != text);
-        // A folder that is only read can be resumed from, too; where there are more epochs, the next says what cannot be written.
+        // A training can resume from a read-only folder. If it has more epochs, the next save says what cannot be written.
         let _ = self.write_for_people(&history, uncopied.map(|best| best.epoch));
         self.remove_other_best(self.written_best);
         Ok(Some((history, best)))
@@ -176,7 +176,7 @@ impl Folder {
         Ok(Best { epoch, weights })
     }
 
-    /// Writes what follows from a generation, where it is not there as it should be: the copy of the best epoch, if it is a new one.
+    /// Writes the files that follow from a generation and differ from what is there; `best` is given if its copy is to be written.
     fn write_for_people(&self, history: &History, best: Option<usize>) -> Result<()> {
         if let Some(epoch) = best {
             write_whole(&self.file("best.safetensors"), |file| {
@@ -197,7 +197,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Removes the weights of epochs that no generation names any more, or that none has ever named.
+    /// Removes the weights of every epoch but `best`: no generation names them.
     fn remove_other_best(&self, best: Option<usize>) {
         let kept = best.map(|epoch| self.best_file(epoch));
         // What cannot be removed is in nobody's way.

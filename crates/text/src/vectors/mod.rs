@@ -25,10 +25,10 @@
 //!
 //! What is refused, with the line of text or the byte of a binary file: NaN and infinity; rows of another length; a header that
 //! says other sizes than there are, or that the file could not hold; a file cut short; an empty word, one beyond 1 KiB, one that is
-//! not UTF-8; a zero byte in text; lines that end with CR alone; a quantized fastText model, or one whose fields do not agree. What
-//! is compressed, in UTF-16, a pickle or a numpy array is named by its first bytes. Nothing is allocated on a header's word alone, and the
-//! n-grams of a fastText model's words are no more than a file of its size can ask for. Text that ends inside its last number cannot be
-//! told from text that ends there.
+//! not UTF-8; a zero byte in text; lines that end with CR alone; a quantized fastText model, or one whose fields do not agree, or whose
+//! words have more n-grams than a file of its size can ask for. Compressed files, UTF-16, pickles and numpy arrays are recognised by
+//! their first bytes. Nothing is allocated on a header's word alone. Text that ends inside its last number cannot be told from text
+//! that ends there.
 
 mod binary;
 mod collector;

@@ -18,10 +18,10 @@ pub(in crate::vectors) const MAGIC: i32 = 793_712_314;
 /// The kinds of models are 1 to 3; of version 11 the supervised ones have no subwords.
 const SUPERVISED: usize = 3;
 
-/// The most numbers that are added for a byte of the file, to make the vectors of its words of those of their n-grams.
+/// The limit of work on n-grams: how many numbers are added for each byte of the file when word vectors are summed.
 ///
-/// Real models stay below 8. It is words of hundreds of letters with n-grams as long that reach it: their sums take time that
-/// grows with the square of their length.
+/// Real models stay below 8. Words of hundreds of letters with n-grams as long exceed it: the time of their sums grows with the square
+/// of their length.
 const MOST_ADDED: u128 = 256;
 
 /// What of the options and counts says how the matrices are read.

@@ -60,7 +60,7 @@ impl Subwords {
 }
 
 impl Grams {
-    /// How many n-grams a word has, the two marks alone among them.
+    /// How many n-grams a word has at most, `<` and `>` alone included.
     pub(super) fn count(&self, word: &str) -> u128 {
         if self.maximum == 0
             || self.buckets == 0
