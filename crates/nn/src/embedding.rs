@@ -148,6 +148,6 @@ impl<T: Element> Embedding<T> {
     /// If an id is not below V; then W is as it was.
     pub fn forward(&self, ids: &Ids) -> Result<Tensor<T>> {
         let rows = self.options.read(&self.weight, ids)?;
-        embedding(&rows.table, &rows.ids, &rows.lookup)
+        embedding(&rows.table, rows.ids.as_ref().unwrap_or(ids), &rows.lookup)
     }
 }

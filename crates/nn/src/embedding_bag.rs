@@ -146,7 +146,7 @@ impl<T: Element> EmbeddingBag<T> {
     /// If an id is not below V; then W is as it was.
     pub fn forward(&self, bags: &Bags) -> Result<Tensor<T>> {
         let rows = self.options.read(&self.weight, bags.ids())?;
-        let bags = Bags::from_offsets_with_last(&rows.ids, bags.offsets())?;
+        let bags = rows.bags(bags)?;
         embedding_bag(&rows.table, &bags, self.mode, &rows.lookup)
     }
 
@@ -160,7 +160,7 @@ impl<T: Element> EmbeddingBag<T> {
     /// PyTorch: `per_sample_weights`, in mode sum only.
     pub fn forward_weighted(&self, bags: &Bags, weights: &Tensor<T>) -> Result<Tensor<T>> {
         let rows = self.options.read(&self.weight, bags.ids())?;
-        let bags = Bags::from_offsets_with_last(&rows.ids, bags.offsets())?;
+        let bags = rows.bags(bags)?;
         embedding_bag_weighted(&rows.table, &bags, weights, self.mode, &rows.lookup)
     }
 }

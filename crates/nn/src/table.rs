@@ -1,8 +1,10 @@
 //! What [`Embedding`](crate::Embedding) and [`EmbeddingBag`](crate::EmbeddingBag) share: the table and its conventions.
 
+use std::borrow::Cow;
+
 use lexigrad_tensor::{
-    Cotangents, Element, EmbeddingOptions, Error, Ids, Op, Param, Result, Saved, Shape, Tensor,
-    apply, change_state, embedding, is_shard,
+    Bags, Cotangents, Element, EmbeddingOptions, Error, Ids, Op, Param, Result, Saved, Shape,
+    Tensor, apply, change_state, embedding, is_shard,
 };
 use rand::Rng;
 
@@ -71,8 +73,19 @@ impl TableConfig {
 /// What is looked up: a table, in which rows, by which conventions.
 pub(crate) struct Rows<T: Element> {
     pub(crate) table: Tensor<T>,
-    pub(crate) ids: Ids,
+    /// The rows, if they are not those of the ids that were asked for.
+    pub(crate) ids: Option<Ids>,
     pub(crate) lookup: EmbeddingOptions,
+}
+
+impl<T: Element> Rows<T> {
+    /// Bags of these rows in the place of those that were asked for.
+    pub(crate) fn bags<'a>(&self, asked: &'a Bags) -> Result<Cow<'a, Bags>> {
+        Ok(match &self.ids {
+            None => Cow::Borrowed(asked),
+            Some(ids) => Cow::Owned(Bags::from_offsets_with_last(ids, asked.offsets())?),
+        })
+    }
 }
 
 impl TableOptions {
@@ -124,7 +137,7 @@ impl TableOptions {
     pub(crate) fn read<T: Element>(&self, table: &Param<T>, ids: &Ids) -> Result<Rows<T>> {
         let whole = |table| Rows {
             table,
-            ids: ids.clone(),
+            ids: None,
             lookup: self.lookup,
         };
         let Some(max_norm) = self.max_norm else {
@@ -178,7 +191,7 @@ impl TableOptions {
         let rows = embedding(table, &distinct, &rows)?;
         Ok(Rows {
             table: apply(Shortened { places }, &[&rows])?,
-            ids: numbers,
+            ids: Some(numbers),
             lookup,
         })
     }

@@ -126,7 +126,8 @@ impl<T: Element> Average<T> {
             if slot.layout.rows != RowLayout::new(&slot.param.shape()).rows {
                 let rule = "the parameter has grown since; make a new average";
                 let found = slot.average.shape();
-                return Err(Error::shape("average", &slot.path, &found, rule));
+                let average = format!("the average of {}", slot.path);
+                return Err(Error::shape("average", average, &found, rule));
             }
             if slot.is_empty() {
                 slot.start()?;

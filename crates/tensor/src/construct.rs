@@ -28,7 +28,7 @@ impl<T: Element> Tensor<T> {
     /// A tensor from a flat slice in row-major order.
     ///
     /// # Errors
-    /// If the slice's length is not the shape's.
+    /// If the slice's length is not the shape's, or there is no memory for a copy.
     pub fn from_slice(values: &[T], shape: impl Into<Shape>) -> Result<Self> {
         let shape = shape.into();
         if shape.count().ok() != Some(values.len()) {
@@ -36,7 +36,8 @@ impl<T: Element> Tensor<T> {
             let message = format!("the data holds {} elements; {rule}", values.len());
             return Err(Error::other("from_slice", message));
         }
-        Ok(Self::from_storage(Storage::from_slice(values), shape))
+        let filled = Self::build(shape, |out| out.copy_from_slice(values));
+        filled.map_err(|error| error.within("from_slice"))
     }
 
     /// Zeros.

@@ -235,8 +235,9 @@ impl<T: Element> Buffer<T> {
     pub fn update<R>(&self, change: impl FnOnce(&mut [T]) -> R) -> R {
         let mut own = self.write();
         if let Some((shape, number)) = &self.0.reserved
-            && own.elements() == 0
+            && own.shape() != shape
         {
+            // Zeros come from the system as they are, so that rows which are never touched take no memory.
             *own = if *number == T::zero() {
                 Tensor::zeros(shape.clone())
             } else {

@@ -220,6 +220,12 @@ fn take(class: usize, capacity: usize) -> Option<Arc<Buffer>> {
     })
 }
 
+/// Undoes the count of a buffer that [`take`] found nowhere and the system did not give.
+#[cold]
+fn take_back(class: usize) {
+    let _ = POOL.try_with(|pool| pool.borrow_mut().lent[class] -= 1);
+}
+
 fn let_go(buffer: Arc<Buffer>) {
     let (class, capacity) = size_class(buffer.capacity);
     // While a thread ends, its pool may be gone already; then the buffer goes back to the system.
@@ -229,6 +235,17 @@ fn let_go(buffer: Arc<Buffer>) {
     {
         shared().keep(class, buffer);
     }
+}
+
+/// A vector of `value` for each element of `shape`.
+///
+/// # Errors
+/// As for [`room`].
+pub(crate) fn filled<V: Clone>(shape: impl Into<Shape>, value: V) -> Result<Vec<V>> {
+    let shape = shape.into();
+    let mut values = room(&shape)?;
+    values.resize(shape.elements(), value);
+    Ok(values)
 }
 
 #[cold]
@@ -305,13 +322,21 @@ impl<T: Element> Storage<T> {
 
     /// A storage of `len` elements, and whether it is fresh from the system and so all zero; `None` if there is no memory for it.
     fn pooled(len: usize) -> Option<(Self, bool)> {
-        let bytes = len.checked_mul(size_of::<T>())?;
-        let (class, capacity) = size_class(isize::try_from(bytes).ok()?.unsigned_abs());
+        if len > Shape::MAX_ELEMENTS {
+            return None;
+        }
+        let (class, capacity) = size_class(len * size_of::<T>());
         let kept = take(class, capacity);
         let fresh = kept.is_none();
         let buffer = match kept {
             Some(buffer) => buffer,
-            None => Arc::new(Buffer::zeroed(capacity)?),
+            None => match Buffer::zeroed(capacity) {
+                Some(buffer) => Arc::new(buffer),
+                None => {
+                    take_back(class);
+                    return None;
+                }
+            },
         };
         let storage = Self {
             buffer: ManuallyDrop::new(buffer),

@@ -36,13 +36,15 @@ pub(crate) fn read_text(path: &Path) -> Result<String> {
     if let Some(kind) = foreign(&bytes) {
         return Err(fail(Place::Whole, kind.to_owned()));
     }
-    if bytes.starts_with(BYTE_ORDER_MARK) {
-        bytes.drain(..BYTE_ORDER_MARK.len());
-    }
+    let mark = match bytes.starts_with(BYTE_ORDER_MARK) {
+        true => BYTE_ORDER_MARK.len(),
+        false => 0,
+    };
+    bytes.drain(..mark);
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let reason = format!("0x{:02x} is not UTF-8 there", error.as_bytes()[at]);
-        fail(Place::Byte(at as u64), reason)
+        fail(Place::Byte((mark + at) as u64), reason)
     })
 }
 
@@ -95,9 +97,9 @@ pub(crate) fn mapped(path: &Path) -> Result<Mmap> {
 /// The file must stay as it is as long as it is mapped: cutting it short ends the program at the next look.
 fn map(path: &Path, file: &File) -> Result<Mmap> {
     #[allow(unsafe_code, reason = "files cannot be mapped without")]
-    // SAFETY: a mapping is sound as long as nobody changes the file; nothing in this program writes to a file that it has mapped
-    // (whatever is saved goes to a new file, which then takes the old one's name), and what other programs must not do is said
-    // in the documentation of everything that maps.
+    // SAFETY: a mapping is sound as long as nobody changes the file. Nothing in this library writes to a file that it has mapped:
+    // whatever is saved goes to a new file, which then takes the old one's name. That the program and others leave the file as it is
+    // is the caller's duty; the documentation of everything that maps says so.
     let mapping = unsafe { Mmap::map(file) };
     mapping.map_err(|cause| Error::io(path, cause))
 }

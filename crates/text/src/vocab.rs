@@ -9,7 +9,7 @@ use lexigrad_tensor::message::quoted;
 use serde::{Deserialize, Serialize};
 
 use crate::coverage::Coverage;
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, at_column};
 use crate::file;
 use crate::save::write_whole;
 
@@ -365,12 +365,6 @@ impl Vocab {
         let fail = |cause: serde_json::Error| Error::argument("vocab", cause.to_string());
         serde_json::from_str(json).map_err(fail)
     }
-}
-
-/// What serde says of JSON, without the line that it says it of.
-pub(crate) fn at_column(cause: &serde_json::Error) -> String {
-    let line = format!(" at line {} column", cause.line());
-    cause.to_string().replace(&line, " at column")
 }
 
 #[cfg(test)]

@@ -104,8 +104,15 @@ impl<T: Element> NegativeSampling<T> {
         };
         let batch = check_batch(NAME, hidden, targets, dim, classes)?;
         let mut rng = step_rng();
-        let width = 1 + self.samples;
-        let mut words = Vec::with_capacity(batch * width);
+        let width = self.samples.saturating_add(1);
+        let mut words = Vec::new();
+        if words
+            .try_reserve_exact(batch.saturating_mul(width))
+            .is_err()
+        {
+            let rule = "few enough that the memory holds a word for each of the batch";
+            return Err(Error::value(NAME, "samples", self.samples as f64, rule));
+        }
         for &target in targets.as_slice() {
             words.push(target);
             words.extend((0..self.samples).map(|_| self.noise.draw(&mut rng)));

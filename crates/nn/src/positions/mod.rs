@@ -31,9 +31,11 @@ fn angles(
 ) -> Result<Vec<f64>> {
     let frequencies = dim.div_ceil(2);
     let mut angles = Vec::new();
-    let room = angles.try_reserve_exact(length.saturating_mul(frequencies));
+    let room = angles.try_reserve_exact(length.max(1).saturating_mul(frequencies));
     let Some(end) = first.checked_add(length).filter(|_| room.is_ok()) else {
-        let message = format!("{length} positions from {first} on: they are more than can be held");
+        let message = format!(
+            "{length} positions from {first} on with {dim} numbers each; the memory does not hold them"
+        );
         return Err(Error::other(name, message));
     };
     if frequencies == 0 {

@@ -146,6 +146,14 @@ impl LoadReport {
             && self.refused.is_empty()
     }
 
+    /// The report, if every name of either was loaded.
+    fn complete<T: Element>(self, state: &StateDict<T>) -> Result<Self> {
+        if self.is_complete() {
+            return Ok(self);
+        }
+        Err(self.into_error(state.file.as_ref()))
+    }
+
     /// The same as an error.
     fn into_error(self, file: Option<&String>) -> Error {
         let types: HashMap<String, String> = self.foreign.into_iter().collect();
@@ -204,6 +212,16 @@ pub trait ModuleState<T: Element = f32>: Module<T> {
         places.map(|(path, place)| (path, place.value())).collect()
     }
 
+    /// Checks that [`load_state_dict`](Self::load_state_dict) would take the state; changes nothing.
+    ///
+    /// # Errors
+    /// As there.
+    fn check_state_dict(&self, state: &StateDict<T>) -> Result<()> {
+        LoadReport::new(&places(self), state)
+            .complete(state)
+            .map(drop)
+    }
+
     /// Sets every parameter and buffer to the value under its path.
     ///
     /// Parameters must be finite and stored as floats. A buffer states what it takes ([`Buffer::of`]); those of an optimizer do so for
@@ -214,10 +232,7 @@ pub trait ModuleState<T: Element = f32>: Module<T> {
     /// model is as it was.
     fn load_state_dict(&self, state: &StateDict<T>) -> Result<()> {
         let places = places(self);
-        let found = LoadReport::new(&places, state);
-        if !found.is_complete() {
-            return Err(found.into_error(state.file.as_ref()));
-        }
+        let found = LoadReport::new(&places, state).complete(state)?;
         set(&places, state, &found)
     }
 

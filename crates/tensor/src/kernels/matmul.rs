@@ -102,9 +102,11 @@ pub(crate) fn product<T: Element>(
     multiply([m, k, n], a, b, (out, row), accumulate);
 }
 
-/// Whether the right operand stands in columns and is turned first: `gemm` reads it at half the speed.
+/// Whether the right operand stands in columns and is turned first: `gemm` reads it at half the speed. Columns that overlap are not:
+/// a copy of them would be larger than the operand.
 fn is_turned([m, k, n]: [usize; 3], b: Matrix) -> bool {
-    b.rs == 1 && b.cs > 1 && n > 1 && m >= FEW_ROWS && repetitions(&[m, k, n]) >= TURNED
+    let in_columns = b.rs == 1 && b.cs >= k.max(2) && n > 1;
+    in_columns && m >= FEW_ROWS && repetitions(&[m, k, n]) >= TURNED
 }
 
 /// Whether the transposed product is faster: there a right operand that would be turned is the left one, and it is small what is

@@ -53,9 +53,10 @@ pub(crate) fn alone<R>(part: impl FnOnce() -> R) -> R {
     alone_if(true, part)
 }
 
-/// Runs a part of larger work, whose kernels stay on their thread if `is_alone`.
+/// Runs a part of larger work, whose kernels stay on their thread if `is_alone`, or if the work is such a part itself.
 pub(crate) fn alone_if<R>(is_alone: bool, part: impl FnOnce() -> R) -> R {
-    let _until_the_end = Restore(ALONE.replace(is_alone));
+    let before = ALONE.get();
+    let _until_the_end = Restore(ALONE.replace(is_alone || before));
     part()
 }
 

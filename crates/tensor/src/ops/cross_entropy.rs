@@ -7,6 +7,7 @@ use crate::kernels::cross_entropy as kernels;
 use crate::kernels::reduce;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::ops::select::Mask;
+use crate::storage;
 use crate::tape;
 use crate::tensor::Tensor;
 
@@ -62,7 +63,7 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
             inputs[0].read()?,
             self.weights.as_ref().map(Tensor::read).transpose()?,
         );
-        self.normalisers = vec![(T::zero(), T::zero()); rows];
+        self.normalisers = storage::filled(rows, (T::zero(), T::zero()))?;
         let losses = Tensor::build([rows], |out| {
             let targets = self.targets.as_slice();
             let normalisers = &mut self.normalisers;

@@ -16,6 +16,7 @@ use crate::kernels::threads;
 use crate::op::{Cotangents, Op, Saved, apply};
 use crate::row_sparse::RowSparse;
 use crate::shape::Shape;
+use crate::storage;
 use crate::tape;
 use crate::tensor::Tensor;
 
@@ -139,7 +140,7 @@ impl<T: Element> Op<T> for BagMax {
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let (table, dim) = (inputs[0].read()?, inputs[0].shape()[1]);
-        let mut winners = vec![u32::MAX; self.bags.len() * dim];
+        let mut winners = storage::filled([self.bags.len(), dim], u32::MAX)?;
         let output = Tensor::build([self.bags.len(), dim], |out| {
             let (ids, offsets) = (self.bags.ids().as_slice(), self.bags.offsets());
             kernels::bag_max(&table, dim, ids, offsets, out, &mut winners);

@@ -20,7 +20,9 @@ impl<T: Element> Op<T> for Cat {
 
     fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let mut shape = inputs[0].shape().clone();
-        shape.set(self.axis, self.lengths.iter().sum());
+        let total = self.lengths.iter().copied().fold(0, usize::saturating_add);
+        shape.set(self.axis, total);
+        let shape = shape.checked("cat")?;
         let inner: usize = shape[self.axis + 1..].iter().product();
         let row = shape[self.axis] * inner;
         let parts = inputs.iter().map(|input| input.read());

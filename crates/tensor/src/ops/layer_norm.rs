@@ -4,6 +4,7 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernels::layer_norm as kernels;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::storage;
 use crate::tape;
 use crate::tensor::Tensor;
 
@@ -37,7 +38,7 @@ impl<T: Element> Op<T> for LayerNorm<T> {
             bias: bias.as_deref(),
         };
         let (eps, values) = (self.eps, x.read()?);
-        self.statistics = vec![(T::zero(), T::zero()); x.shape()[0]];
+        self.statistics = storage::filled(x.shape()[0], (T::zero(), T::zero()))?;
         Tensor::build(x.shape(), |out| {
             kernels::layer_norm(&values, affine, eps, &mut self.statistics, out);
         })

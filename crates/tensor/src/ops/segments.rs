@@ -177,8 +177,7 @@ pub fn segment_mean<T: Element>(
     segments: usize,
 ) -> Result<Tensor<T>> {
     let (rows, shape) = segment_rows("segment_mean", values, ids, segments)?;
-    let mut counts = storage::room(&Shape::from(segments))?;
-    counts.resize(segments, 0_u32);
+    let mut counts = storage::filled(segments, 0_u32)?;
     ids.as_slice()
         .iter()
         .for_each(|&id| counts[id as usize] += 1);
@@ -205,8 +204,7 @@ pub fn segment_max<T: Element>(
 ) -> Result<Tensor<T>> {
     let (rows, shape) = segment_rows("segment_max", values, ids, segments)?;
     let dim = rows.shape()[1];
-    let mut entries = storage::room(&Shape::from([segments, dim]))?;
-    entries.resize(segments * dim, u32::MAX);
+    let mut entries = storage::filled([segments, dim], u32::MAX)?;
     kernels::segment_winners(&rows.read()?, dim, ids.as_slice(), &mut entries);
     let winners = Winners {
         entries: entries.into(),

@@ -176,8 +176,7 @@ impl Mask {
         }
         self.check_expands(operation, shape)?;
         let layout = Layout::dense(self.shape.clone()).expand(shape);
-        let mut values = storage::room(shape).map_err(|error| error.within(operation))?;
-        values.resize(shape.elements(), false);
+        let mut values = storage::filled(shape, false).map_err(|error| error.within(operation))?;
         strided::copy_strided(shape, &self.values, 0, &layout.strides(), &mut values);
         Ok(Self {
             values: values.into(),

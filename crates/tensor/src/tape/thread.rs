@@ -96,6 +96,7 @@ fn tapes() -> MutexGuard<'static, Tapes> {
 }
 
 /// Looks at what this thread keeps; `None` if that is gone already: while a thread ends, a later thread-local may still drop a tape.
+#[inline(always)]
 fn with_thread<R>(use_it: impl FnOnce(&mut Thread) -> R) -> Option<R> {
     THREAD
         .try_with(|thread| use_it(&mut thread.borrow_mut()))
@@ -197,7 +198,7 @@ pub(crate) fn run_shard<R>(seed: u64, shard: impl FnOnce() -> R) -> (R, Vec<Chan
     })
 }
 
-/// Runs `change` of some state that a forward pass moves, such as a running mean.
+/// Runs `change` of some state that a forward pass moves, such as a running mean. No tape records it.
 ///
 /// In a shard of [`data_parallel`](crate::data_parallel) the change waits. Once all shards have ended without an error, the changes run
 /// in the order of the shards, so that the bits never depend on which thread was first. Until then every shard sees the state from
@@ -223,6 +224,7 @@ pub(crate) fn run_shard<R>(seed: u64, shard: impl FnOnce() -> R) -> (R, Vec<Chan
 /// ```
 pub fn change_state(change: impl FnOnce() + Send + 'static) {
     if !is_shard() {
+        let _paused = enter(Frame::Paused);
         return change();
     }
     with_thread(|thread| {

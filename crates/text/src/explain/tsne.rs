@@ -59,7 +59,15 @@ pub fn tsne<T: Element>(x: &Tensor<T>, options: &TsneOptions) -> Result<Projecti
     let directions = directions(x);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
     let pool = pool.map_err(|error| Error::other(NAME, error.to_string()))?;
-    Ok(pool.install(|| descend(&directions, &start, options)))
+    // A thread of a pool that waits for another pool takes on other tasks; one that waits for a thread does not.
+    let found = std::thread::scope(|scope| {
+        let run = || pool.install(|| descend(&directions, &start, options));
+        scope.spawn(run).join()
+    });
+    match found {
+        Ok(projection) => Ok(projection),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
 }
 
 /// The rows at length 1.

@@ -8,8 +8,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::lines::{Line, Lines, lines};
-use crate::error::Result;
-use crate::vocab::at_column;
+use crate::error::{Result, at_column};
 
 /// The values of a file of JSON lines; blank lines are left out.
 ///

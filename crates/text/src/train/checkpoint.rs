@@ -95,6 +95,14 @@ impl Folder {
         history: &History,
         best: Option<&Best<T>>,
     ) -> Result<()> {
+        let path = self.file("last.safetensors");
+        let everything = Everything { model, state };
+        let last = everything.state_dict();
+        // What could not be loaded again must not take the place of what can.
+        everything.check_state_dict(&last).map_err(|error| {
+            let reason = format!("not saved: {}", error.kind());
+            Error::format(path.display().to_string(), Place::Whole, reason)
+        })?;
         let new_best = best.filter(|best| self.written_best != Some(best.epoch));
         if let Some(best) = new_best {
             let text = describe_best(best.epoch, history)?;
@@ -106,12 +114,13 @@ impl Folder {
             history,
             best: best.map(|epoch| epoch + 1),
         })?;
-        let everything = Everything { model, state }.state_dict();
-        let last = everything.with_metadata(HEADER, text);
-        last.save(self.file("last.safetensors"))?;
+        last.with_metadata(HEADER, text).save(path)?;
         self.write_for_people(history, best.filter(|_| new_best.is_some()))?;
-        self.written_best = best;
-        self.remove_other_best(best);
+        let earlier = std::mem::replace(&mut self.written_best, best);
+        if let Some(earlier) = earlier.filter(|_| earlier != best) {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_file(self.best_file(earlier));
+        }
         Ok(())
     }
 
@@ -197,7 +206,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Removes the weights of every epoch but `best`: no generation names them.
+    /// Removes the weights of every epoch but `best`, which a killed training has left: no generation names them.
     fn remove_other_best(&self, best: Option<usize>) {
         let kept = best.map(|epoch| self.best_file(epoch));
         // What cannot be removed is in nobody's way.
@@ -226,7 +235,7 @@ fn describe_best(epoch: usize, history: &History) -> Result<String> {
 
 fn read_generation<T: Element>(saved: &StateDict<T>) -> Result<Generation<History>, String> {
     let Some(text) = saved.metadata(HEADER) else {
-        let rule = "name another folder, or move the file away, to begin anew";
+        let rule = "name another folder to begin anew";
         return Err(format!(
             "no {HEADER} in the header, so no checkpoint; {rule}"
         ));

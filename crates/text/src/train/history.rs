@@ -6,7 +6,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::training::{Goal, Monitor};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, at_column};
+use crate::file;
 use crate::save::write_whole;
 
 /// The numbers of each epoch of a training.
@@ -95,7 +96,7 @@ impl History {
         let mut csv = String::from("epoch,seconds");
         for name in &names {
             csv.push(',');
-            csv.push_str(&quoted(name));
+            csv.push_str(&csv_field(name));
         }
         for (epoch, record) in self.epochs.iter().enumerate() {
             csv.push_str(&format!("\n{},{}", epoch + 1, record.seconds));
@@ -146,19 +147,20 @@ impl History {
     /// If the file cannot be read or holds something else; then its line, column and what is expected are named.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let json = std::fs::read(path).map_err(|cause| Error::io(path, cause))?;
-        serde_json::from_slice(&json).map_err(|cause| {
-            let (line, column) = (cause.line(), cause.column());
-            let text = cause.to_string();
-            let reason = text.split(" at line ").next().unwrap_or_default();
-            let reason = format!("not a history: column {column}: {reason}");
-            Error::format(path.display().to_string(), Place::Line(line), reason)
+        let json = file::read_text(path)?;
+        serde_json::from_str(&json).map_err(|cause| {
+            let reason = format!("not a history: {}", at_column(&cause));
+            Error::format(
+                path.display().to_string(),
+                Place::Line(cause.line()),
+                reason,
+            )
         })
     }
 }
 
 /// A field of CSV (RFC 4180).
-fn quoted(field: &str) -> String {
+fn csv_field(field: &str) -> String {
     if field.contains(['"', ',', '\n', '\r']) {
         format!("\"{}\"", field.replace('"', "\"\""))
     } else {
