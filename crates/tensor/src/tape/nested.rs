@@ -30,6 +30,7 @@ impl<V> Nested<V> {
         self.places.last()?.1.as_ref()
     }
 
+    #[inline(always)]
     pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut V> {
         let place = self.place(number)?;
         self.places[place].1.as_mut()
@@ -55,11 +56,17 @@ impl<V> Nested<V> {
         Some(value)
     }
 
+    #[inline(always)]
     fn place(&self, number: u64) -> Option<usize> {
-        let last = self.places.len().checked_sub(1)?;
-        if self.places[last].0 == number {
-            return Some(last);
+        match self.places.last() {
+            Some(&(last, _)) if last == number => Some(self.places.len() - 1),
+            _ => self.earlier_place(number),
         }
+    }
+
+    /// Apart, so that a look at the last value is inlined into each record of a tape.
+    #[cold]
+    fn earlier_place(&self, number: u64) -> Option<usize> {
         let found = self.places.binary_search_by_key(&number, |place| place.0);
         found.ok()
     }

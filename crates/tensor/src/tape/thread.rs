@@ -294,6 +294,7 @@ pub(super) fn with_current<R>(use_it: impl FnOnce(&mut Recording) -> R) -> Optio
 }
 
 /// Looks at the recording of a tape of this thread; `use_it` must not run any operation.
+#[inline(always)]
 pub(super) fn with_recording<R>(id: TapeId, use_it: impl FnOnce(&mut Recording) -> R) -> Option<R> {
     with_thread(|thread| thread.recording(id).map(use_it)).flatten()
 }
