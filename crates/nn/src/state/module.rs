@@ -164,6 +164,16 @@ impl LoadReport {
     }
 }
 
+/// What is found for the places, if that is everything and nothing else.
+fn complete<T: Element>(places: &[(String, Place<T>)], state: &StateDict<T>) -> Result<LoadReport> {
+    let found = LoadReport::new(places, state);
+    if found.is_complete() {
+        Ok(found)
+    } else {
+        Err(found.into_error(state.file.as_ref()))
+    }
+}
+
 /// Sets what was matched.
 fn set<T: Element>(
     places: &[(String, Place<T>)],
@@ -211,15 +221,20 @@ pub trait ModuleState<T: Element = f32>: Module<T> {
     /// parameter itself.
     ///
     /// # Errors
-    /// If a name is missing or unexpected, a shape differs, or a number or a type cannot stand there, all of them listed; then the
-    /// model is as it was.
+    /// If a name is missing or unexpected, a shape differs, or a number or a type cannot stand there; then the model is as it was. The
+    /// message lists the first twenty of each, the [`ErrorKind`] all.
     fn load_state_dict(&self, state: &StateDict<T>) -> Result<()> {
         let places = places(self);
-        let found = LoadReport::new(&places, state);
-        if !found.is_complete() {
-            return Err(found.into_error(state.file.as_ref()));
-        }
+        let found = complete(&places, state)?;
         set(&places, state, &found)
+    }
+
+    /// Whether [`load_state_dict`](Self::load_state_dict) would take `state`; changes nothing.
+    ///
+    /// # Errors
+    /// As there.
+    fn check_state_dict(&self, state: &StateDict<T>) -> Result<()> {
+        complete(&places(self), state).map(drop)
     }
 
     /// Sets those parameters and buffers that `state` has a value for, of the right shape and with numbers that can stand there, and says
