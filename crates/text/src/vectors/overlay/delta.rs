@@ -12,6 +12,7 @@ use safetensors::tensor::TensorView;
 
 use super::table::Overlay;
 use crate::error::{Error, Place, Result};
+use crate::file;
 use crate::save::write_whole;
 
 impl<R: Rule<f32>> Overlay<R> {
@@ -61,7 +62,7 @@ impl<R: Rule<f32>> Overlay<R> {
     /// Then nothing has changed.
     pub fn apply_delta(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|cause| Error::io(path, cause))?;
+        let bytes = file::read(path)?;
         let read = self.read_delta(&bytes);
         let (ids, values) =
             read.map_err(|reason| Error::format(path.display().to_string(), Place::Whole, reason))?;
