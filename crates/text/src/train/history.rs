@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::training::{Goal, Monitor};
 use crate::error::{Error, Place, Result};
+use crate::file;
+use crate::object;
 use crate::save::write_whole;
 
 /// The numbers of each epoch of a training.
@@ -24,6 +26,7 @@ use crate::save::write_whole;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct History {
+    #[serde(deserialize_with = "object::list")]
     epochs: Vec<Record>,
 }
 
@@ -143,11 +146,11 @@ impl History {
     /// Reads what [`save`](Self::save) wrote: the same numbers, to the bit.
     ///
     /// # Errors
-    /// If the file cannot be read or holds something else; then its line, column and what is expected are named.
+    /// If the file cannot be read or holds something else; then its line and column, or its byte, and what is expected are named.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let json = std::fs::read(path).map_err(|cause| Error::io(path, cause))?;
-        serde_json::from_slice(&json).map_err(|cause| {
+        let json = file::read_text(path)?;
+        object::from_json(&json).map_err(|cause| {
             let (line, column) = (cause.line(), cause.column());
             let text = cause.to_string();
             let reason = text.split(" at line ").next().unwrap_or_default();
@@ -395,7 +398,7 @@ mod tests {
             let message = refusal(text.as_bytes());
             assert!(message.contains(expected), "{text}: {message}");
         }
-        assert!(refusal(b"{\"epochs\": [{\"\xff").contains("line 1: not a history"));
+        assert!(refusal(b"{\"epochs\": [{\"\xff").contains("byte 14: 0xff is not UTF-8"));
         assert!(refusal("[".repeat(100_000).as_bytes()).contains("line 1"));
     }
 }
