@@ -468,6 +468,25 @@ fn names_from_files_are_printed_escaped_and_cut() {
     );
 }
 
+#[test]
+fn a_folder_and_a_device_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = folder.path().display();
+    let message = StateDict::<f32>::load(folder.path())
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        message,
+        format!("load: {name}: it is a folder; a file is read")
+    );
+    #[cfg(unix)]
+    {
+        let message = StateDict::<f32>::load("/dev/zero").unwrap_err().to_string();
+        let expected = "load: /dev/zero: it is a device, which may have no end";
+        assert!(message.starts_with(expected), "{message}");
+    }
+}
+
 /// A file with a tensor `a` of this type and these bytes, as `f32`: its numbers, or why it was not read.
 fn of_type(dtype: &str, size: usize, data: &[u8]) -> Result<Vec<f32>, String> {
     let shape = format!("[{size}]");
@@ -518,10 +537,7 @@ fn every_type_is_read_that_f32_can_hold() {
     refused(
         "F64",
         &(-1e300_f64).to_le_bytes(),
-        &format!(
-            "holds {} at [0]; F64 is read as f32, which has no such number",
-            -1e300
-        ),
+        "holds -1e300 at [0]; F64 is read as f32, which has no such number",
     );
     refused(
         "I64",

@@ -43,8 +43,10 @@ impl<T: Element> Register<T> {
     pub(crate) fn rate(rate: f64) -> Self {
         Self::new(rate.to_bits(), |bits| {
             let rate = f64::from_bits(bits);
-            let is_right = rate.is_finite() && rate >= 0.0;
-            let reason = || format!("is {rate}; a learning rate is finite and not negative");
+            let is_right = T::from_f64(rate).is_finite() && rate >= 0.0;
+            let name = T::NAME;
+            let reason =
+                || format!("is {rate:?}; a learning rate is finite in {name} and not negative");
             is_right.then_some(()).ok_or_else(reason)
         })
     }
@@ -141,7 +143,7 @@ mod tests {
         };
         let rate = Register::<f32>::rate(0.1);
         assert!(rate.buffer().check(&Tensor::new(of_bits(0.0))).is_ok());
-        for wrong in [-0.5, f64::NAN, f64::INFINITY] {
+        for wrong in [-0.5, f64::NAN, f64::INFINITY, 1e300] {
             assert!(refusal(&rate, of_bits(wrong)).contains("a learning rate is"));
         }
         let measure = Register::<f32>::measure(f64::INFINITY);

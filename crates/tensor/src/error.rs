@@ -293,6 +293,9 @@ fn describe_axes(rank: usize) -> String {
 /// The longest reason that a message about a file has whole: foreign parsers quote what they find without a limit.
 const LONGEST_REASON: usize = 1000;
 
+/// How many names of each kind a message lists; the [`ErrorKind`] has all.
+const MOST_NAMES: usize = 20;
+
 fn describe_misfit(
     missing: &[String],
     unexpected: &[String],
@@ -300,26 +303,32 @@ fn describe_misfit(
     refused: &[(String, String)],
     file: Option<&str>,
 ) -> String {
-    let list = |names: &[String]| {
-        let names = names.iter().map(|name| printable_name(name).into_owned());
-        names.collect::<Vec<_>>()
+    let name = |name: &String| printable_name(name).into_owned();
+    let shapes = |(name, model, given): &(String, Shape, Shape)| {
+        let (name, given) = (printable_name(name), given.to_string());
+        format!("{name} (model {model}, given {})", printable_name(&given))
     };
-    let shapes = misshapen.iter().map(|(name, model, given)| {
-        let name = printable_name(name);
-        format!("{name} (model {model}, given {given})")
-    });
-    let reasons = refused.iter();
-    let reasons = reasons.map(|(name, reason)| format!("{} {reason}", printable_name(name)));
+    let reason = |(name, reason): &(String, String)| format!("{} {reason}", printable_name(name));
     let lists = [
-        ("missing", list(missing)),
-        ("unexpected", list(unexpected)),
-        ("shapes differ", shapes.collect()),
-        ("refused", reasons.collect()),
+        ("missing", list(missing, name)),
+        ("unexpected", list(unexpected, name)),
+        ("shapes differ", list(misshapen, shapes)),
+        ("refused", list(refused, reason)),
     ];
     let lists = lists.iter().filter(|(_, list)| !list.is_empty());
-    let parts = lists.map(|(what, list)| format!("{what}: {}", list.join(", ")));
+    let parts = lists.map(|(what, list)| format!("{what}: {list}"));
     let file = file.map(|file| format!("file: {file}"));
     parts.chain(file).collect::<Vec<_>>().join("; ")
+}
+
+/// The first of many things, and how many more there are.
+fn list<V>(things: &[V], describe: impl Fn(&V) -> String) -> String {
+    let shown: Vec<String> = things.iter().take(MOST_NAMES).map(describe).collect();
+    let shown = shown.join(", ");
+    match things.len().saturating_sub(MOST_NAMES) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod explain;
 mod file;
 mod foreign;
 pub mod metrics;
+mod object;
 pub mod read;
 pub mod report;
 mod save;

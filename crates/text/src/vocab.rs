@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::coverage::Coverage;
 use crate::error::{Error, Place, Result, at_column};
 use crate::file;
+use crate::object::Object;
 use crate::save::write_whole;
 
 /// How a [`Vocab`] is built from tokens.
@@ -105,7 +106,7 @@ impl VocabOptions {
 /// # Ok::<(), lexigrad_text::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Saved", into = "Saved")]
+#[serde(try_from = "Object<Saved>", into = "Saved")]
 pub struct Vocab {
     padding: Option<u32>,
     unknown: Option<u32>,
@@ -125,10 +126,10 @@ struct Saved {
     words: Vec<(String, u64)>,
 }
 
-impl TryFrom<Saved> for Vocab {
+impl TryFrom<Object<Saved>> for Vocab {
     type Error = String;
 
-    fn try_from(saved: Saved) -> Result<Self, String> {
+    fn try_from(Object(saved): Object<Saved>) -> Result<Self, String> {
         Self::from_parts(saved.padding, saved.unknown, saved.words)
     }
 }

@@ -162,6 +162,22 @@ fn a_folder_without_the_weights_of_its_best_epoch_is_refused_by_name() {
     let message = refusal(folder.path(), None);
     assert_eq!(message, format!("{}: no such file, {rule}", path.display()));
 
+    std::fs::write(&path, &kept).unwrap();
+    let state = StateDict::<f32>::load(&path).unwrap();
+    let text = state.metadata("training.v1").unwrap().to_owned();
+    let broken: StateDict = state
+        .iter()
+        .map(|(name, tensor)| (name.to_owned(), tensor.mul_scalar(f32::NAN)))
+        .collect();
+    broken
+        .with_metadata("training.v1", text)
+        .save(&path)
+        .unwrap();
+    let message = refusal(folder.path(), Some(loss));
+    let start = format!("{}: refused: ", path.display());
+    assert!(message.starts_with(&start), "{message}");
+    assert!(message.contains("numbers must be finite"), "{message}");
+
     std::fs::write(&path, kept).unwrap();
     let last = folder.path().join("last.safetensors");
     let message = refusal(folder.path(), Some(Monitor::highest("loss")));
@@ -199,6 +215,8 @@ fn a_file_that_is_no_checkpoint_is_refused_by_name() {
         ("\"best\":", "\"best\":9", "epoch 9"),
         ("\"seconds\":", "\"seconds\":-", "not below 0"),
         ("}", "", "at line 1"),
+        ("{\"epochs\":", "[", "at line 1"),
+        (&text, "[{\"epochs\":[]},null]", "expected an object"),
     ] {
         let changed = text.replacen(of, by, 1);
         let message = message(&with(&changed));

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fmt::Display;
-use std::io::Write;
+use std::fmt::{Debug, Display};
+use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 
 use lexigrad_tensor::message::printable_name;
@@ -58,7 +59,7 @@ impl<T: Element> StateDict<T> {
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let fail = |reason: &dyn Display| file_error("load", path, reason);
-        let bytes = std::fs::read(path).map_err(|error| fail(&error))?;
+        let bytes = read_bytes(path).map_err(|error| fail(&error))?;
         let archive = Archive::read(&bytes).map_err(|reason| fail(&reason))?;
         let entries = archive.tensors.into_iter().map(|stored| Named {
             value: read(&stored),
@@ -71,6 +72,23 @@ impl<T: Element> StateDict<T> {
             file: Some(path.display().to_string()),
         })
     }
+}
+
+/// The bytes of a file or a pipe: a folder has none, and a device may have them without end.
+fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_dir() {
+        return Err(io::Error::other("it is a folder; a file is read"));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if kind.is_char_device() || kind.is_block_device() {
+            let reason = "it is a device, which may have no end; a file or a pipe is read";
+            return Err(io::Error::other(reason));
+        }
+    }
+    fs::read(path)
 }
 
 fn file_error(operation: &str, path: &Path, reason: &dyn Display) -> Error {
@@ -163,7 +181,7 @@ fn integers<T: Element, const N: usize>(
 }
 
 /// The numbers converted; else the first that cannot be.
-fn numbers<T: Element, S: Copy + Display, const N: usize>(
+fn numbers<T: Element, S: Copy + Debug, const N: usize>(
     stored: &StoredTensor<'_>,
     read: impl Fn([u8; N]) -> S,
     convert: impl Fn(S) -> Option<T>,
@@ -176,7 +194,7 @@ fn numbers<T: Element, S: Copy + Display, const N: usize>(
             let position = Shape::from(&stored.shape[..]).index_of(place);
             let (dtype, name) = (stored.dtype, T::NAME);
             return Err(format!(
-                "holds {number} at {position}; {dtype} is read as {name}, which has no such number"
+                "holds {number:?} at {position}; {dtype} is read as {name}, which has no such number"
             ));
         };
         values.push(value);

@@ -146,14 +146,6 @@ impl LoadReport {
             && self.refused.is_empty()
     }
 
-    /// The report, if every name of either was loaded.
-    fn complete<T: Element>(self, state: &StateDict<T>) -> Result<Self> {
-        if self.is_complete() {
-            return Ok(self);
-        }
-        Err(self.into_error(state.file.as_ref()))
-    }
-
     /// The same as an error.
     fn into_error(self, file: Option<&String>) -> Error {
         let types: HashMap<String, String> = self.foreign.into_iter().collect();
@@ -169,6 +161,16 @@ impl LoadReport {
             file: file.cloned(),
         };
         Error::new("load_state_dict", kind)
+    }
+}
+
+/// What is found for the places, if that is everything and nothing else.
+fn complete<T: Element>(places: &[(String, Place<T>)], state: &StateDict<T>) -> Result<LoadReport> {
+    let found = LoadReport::new(places, state);
+    if found.is_complete() {
+        Ok(found)
+    } else {
+        Err(found.into_error(state.file.as_ref()))
     }
 }
 
@@ -212,28 +214,26 @@ pub trait ModuleState<T: Element = f32>: Module<T> {
         places.map(|(path, place)| (path, place.value())).collect()
     }
 
-    /// Checks that [`load_state_dict`](Self::load_state_dict) would take the state; changes nothing.
-    ///
-    /// # Errors
-    /// As there.
-    fn check_state_dict(&self, state: &StateDict<T>) -> Result<()> {
-        LoadReport::new(&places(self), state)
-            .complete(state)
-            .map(drop)
-    }
-
     /// Sets every parameter and buffer to the value under its path.
     ///
     /// Parameters must be finite and stored as floats. A buffer states what it takes ([`Buffer::of`]); those of an optimizer do so for
     /// steps, rates and squares. To load other numbers, collect a [`StateDict`] in which they are mended, or set the parameter itself.
     ///
     /// # Errors
-    /// If a name is missing or unexpected, a shape differs, or a number or a type cannot stand there, all of them listed; then the
-    /// model is as it was.
+    /// If a name is missing or unexpected, a shape differs, or a number or a type cannot stand there; then the model is as it was. The
+    /// message lists the first twenty of each, the [`ErrorKind`] all.
     fn load_state_dict(&self, state: &StateDict<T>) -> Result<()> {
         let places = places(self);
-        let found = LoadReport::new(&places, state).complete(state)?;
+        let found = complete(&places, state)?;
         set(&places, state, &found)
+    }
+
+    /// Whether [`load_state_dict`](Self::load_state_dict) would take `state`; changes nothing.
+    ///
+    /// # Errors
+    /// As there.
+    fn check_state_dict(&self, state: &StateDict<T>) -> Result<()> {
+        complete(&places(self), state).map(drop)
     }
 
     /// Sets those parameters and buffers that `state` has a value for, of the right shape and with numbers that can stand there, and says

@@ -30,15 +30,35 @@ enum At {
 
 impl At {
     fn after(self, text: &str) -> Self {
-        text.bytes().fold(self, |at, byte| match (at, byte) {
+        text.bytes().fold(self, Self::after_byte)
+    }
+
+    fn after_byte(self, byte: u8) -> Self {
+        match (self, byte) {
             (At::Quoted, b'"') => At::Quote,
             (At::Quoted, _) | (At::FieldStart | At::Quote, b'"') => At::Quoted,
             (At::Beyond, _) => At::Beyond,
             (_, b',') => At::FieldStart,
             (At::Quote, _) => At::Beyond,
             _ => At::Field,
-        })
+        }
     }
+}
+
+/// Whether a first line has commas between its fields rather than tabs; what stands in quotes after a comma is text.
+pub(super) fn has_commas(line: &str) -> bool {
+    if !line.contains('\t') {
+        return line.contains(',');
+    }
+    let (mut at, mut commas) = (At::FieldStart, false);
+    for byte in line.bytes() {
+        if byte == b'\t' && at != At::Quoted {
+            return false;
+        }
+        at = at.after_byte(byte);
+        commas |= at == At::FieldStart;
+    }
+    commas
 }
 
 /// Rows of fields with commas between; a field in double quotes may hold commas, line ends (read as `\n`) and doubled quotes.

@@ -7,7 +7,7 @@ use lexigrad_tensor::message::quoted;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::csv::Csv;
+use super::csv::{Csv, has_commas};
 use super::fasttext::{FastText, PREFIX};
 use super::json_lines::JsonLines;
 use super::labelled::FieldNames;
@@ -31,7 +31,7 @@ pub(super) fn read<R: BufRead>(mut lines: Lines<R>, names: &FieldNames) -> Resul
         from_fasttext(FastText::new(lines), &name)
     } else if first.trim_start().starts_with('{') {
         from_json(JsonLines::new(lines), &name, names)
-    } else if first.contains(',') && !first.contains('\t') {
+    } else if has_commas(first) {
         from_csv(Csv::new(lines), &name, names)
     } else {
         from_columns(lines, &name, names)

@@ -1,6 +1,6 @@
 //! Checks that a `tokenizer.json` must pass before the `tokenizers` crate reads it: faults that make the crate exhaust the memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use lexigrad_tensor::message::quoted;
@@ -94,6 +94,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<usize, String> {
         serde_json::from_slice(bytes).map_err(|cause| format!("not a tokenizer: {cause}"))?;
     check_lengths(&outline)?;
     check_templates(&outline.post_processor)?;
+    check_charsmaps(&outline.normalizer)?;
     let parts = [
         ("normalizer", &outline.normalizer),
         ("pre_tokenizer", &outline.pre_tokenizer),
@@ -159,7 +160,59 @@ fn check_templates(step: &Value) -> Result<(), String> {
     list("processors").iter().try_for_each(check_templates)
 }
 
-/// Checks that each id has one token and is not far beyond the number of tokens; returns one more than the largest.
+/// Checks that no table of normalised characters says that it is longer than the file: memory is taken on its word.
+fn check_charsmaps(step: &Value) -> Result<(), String> {
+    let table = step["precompiled_charsmap"].as_str().unwrap_or_default();
+    if let Some(size) = leading_number(table)
+        && size as usize > table.len()
+    {
+        let characters = table.len();
+        return Err(format!(
+            "precompiled_charsmap begins with a trie of {size} bytes; its {characters} characters cannot hold it"
+        ));
+    }
+    let steps = step["normalizers"].as_array();
+    steps.into_iter().flatten().try_for_each(check_charsmaps)
+}
+
+/// The little-endian number of 32 bits with which base64 begins, if it is such.
+fn leading_number(base64: &str) -> Option<u32> {
+    let digit = |byte: &u8| {
+        let digit = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        Some(u64::from(digit))
+    };
+    let digits = base64.as_bytes().get(..6)?;
+    let bits = digits
+        .iter()
+        .try_fold(0, |bits, byte| Some(bits << 6 | digit(byte)?))?;
+    Some(((bits >> 4) as u32).swap_bytes())
+}
+
+/// The marks that a step puts around texts, with their ids.
+fn marks(step: &Value) -> Vec<(&str, u64)> {
+    let mut found = Vec::new();
+    for name in ["cls", "sep"] {
+        if let (Some(mark), Some(id)) = (step[name][0].as_str(), step[name][1].as_u64()) {
+            found.push((mark, id));
+        }
+    }
+    for (mark, known) in step["special_tokens"].as_object().into_iter().flatten() {
+        let ids = known["ids"].as_array().into_iter().flatten();
+        found.extend(ids.filter_map(|id| Some((mark.as_str(), id.as_u64()?))));
+    }
+    let steps = step["processors"].as_array().into_iter().flatten();
+    found.extend(steps.flat_map(marks));
+    found
+}
+
+/// Checks that each token has one id, and that each id has one token and is not far beyond the number of tokens; returns one more than the largest.
 fn check_ids(outline: &Outline) -> Result<usize, String> {
     let added: &[Value] = outline.added_tokens.as_array().map_or(&[], Vec::as_slice);
     let added = added.iter().filter_map(|token| {
@@ -171,7 +224,12 @@ fn check_ids(outline: &Outline) -> Result<usize, String> {
         Tokens::Listed(count) => (&[], *count),
     };
     let mut ids: HashMap<u64, &str> = HashMap::with_capacity(named.len());
+    let mut tokens: HashSet<&str> = HashSet::with_capacity(named.len());
     for (token, id) in named {
+        if !tokens.insert(token) {
+            let token = quoted(token);
+            return Err(format!("the token {token} stands twice; each has one id"));
+        }
         if let Some(other) = ids.insert(*id, token) {
             let (token, other) = (quoted(token), quoted(other));
             return Err(format!(
@@ -180,7 +238,8 @@ fn check_ids(outline: &Outline) -> Result<usize, String> {
         }
     }
     let named = named.iter().map(|(token, id)| (token.as_str(), *id));
-    let largest = named.chain(added).max_by_key(|&(_, id)| id);
+    let largest = named.chain(added).chain(marks(&outline.post_processor));
+    let largest = largest.max_by_key(|&(_, id)| id);
     let most = (16 * count as u64).max(1 << 20);
     match largest {
         Some((token, id)) if id >= most => {

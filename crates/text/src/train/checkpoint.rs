@@ -5,18 +5,18 @@
 //! it and stays as long as one does. So one rename makes all of it visible together. `best.safetensors`, `history.json` and
 //! `history.csv` are for people: they follow from the generation and are written after it.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use lexigrad_nn::{ModuleState, StateDict};
-use lexigrad_tensor::{Element, Module, Shape, Tensor, Visitor};
+use lexigrad_tensor::{Element, Module, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::history::{History, Record};
 use super::training::Monitor;
 use crate::error::{Error, Place, Result};
+use crate::object;
 use crate::save::write_whole;
 
 /// The text in the header of a file in which a generation, or a best epoch, says what it is; the last part is the version.
@@ -41,7 +41,9 @@ pub(super) struct Best<T: Element> {
 /// What a generation says of itself.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[serde(bound(deserialize = "H: Deserialize<'de>"))]
 struct Generation<H> {
+    #[serde(deserialize_with = "object::one")]
     history: H,
     /// Counted from 1.
     best: Option<usize>,
@@ -142,13 +144,13 @@ impl Folder {
         if let Some(monitor) = monitor {
             check_monitor(monitor, &history, best).map_err(fail)?;
         }
+        let everything = Everything { model, state };
+        everything.check_state_dict(&saved)?;
         let best = match best {
-            Some(epoch) => Some(self.load_best(epoch - 1, &history, &saved)?),
+            Some(epoch) => Some(self.load_best(epoch - 1, &history, model)?),
             None => None,
         };
-        let everything = Everything { model, state };
-        let loaded = everything.load_state_dict(&saved);
-        loaded.map_err(|error| fail(error.to_string()))?;
+        everything.load_state_dict(&saved)?;
         self.written_best = best.as_ref().map(|best| best.epoch);
         let copied = StateDict::<T>::load(self.file("best.safetensors")).ok();
         let text = copied.as_ref().and_then(|copied| copied.metadata(HEADER));
@@ -165,7 +167,7 @@ impl Folder {
         &self,
         epoch: usize,
         history: &History,
-        saved: &StateDict<T>,
+        model: &(impl Module<T> + ?Sized),
     ) -> Result<Best<T>> {
         let path = self.best_file(epoch);
         let fail = |what: String| {
@@ -177,11 +179,12 @@ impl Folder {
             return Err(fail("no such file".to_owned()));
         }
         let weights = StateDict::<T>::load(&path)?;
-        let is_its_own = weights.metadata(HEADER) == Some(&describe_best(epoch, history)?)
-            && shapes(&weights, "") == shapes(saved, "model.");
-        if !is_its_own {
+        if weights.metadata(HEADER) != Some(&describe_best(epoch, history)?) {
             return Err(fail("the weights of another training".to_owned()));
         }
+        model
+            .check_state_dict(&weights)
+            .map_err(|error| fail(error.kind().to_string()))?;
         Ok(Best { epoch, weights })
     }
 
@@ -241,7 +244,7 @@ fn read_generation<T: Element>(saved: &StateDict<T>) -> Result<Generation<Histor
         ));
     };
     let generation: Generation<History> =
-        serde_json::from_str(text).map_err(|cause| format!("{HEADER} in the header: {cause}"))?;
+        object::from_json(text).map_err(|cause| format!("{HEADER} in the header: {cause}"))?;
     let epochs = generation.history.epochs().len();
     match generation.best {
         Some(best) if !(1..=epochs).contains(&best) => Err(format!(
@@ -266,12 +269,4 @@ fn check_monitor(monitor: &Monitor, history: &History, best: Option<usize>) -> R
     Err(format!(
         "by {metric:?} {wanted} is the best, but the weights of {best} were kept; {rule}"
     ))
-}
-
-/// The shapes of the tensors whose names begin with `prefix`, by the rest of the name.
-fn shapes<'a, T: Element>(state: &'a StateDict<T>, prefix: &str) -> BTreeMap<&'a str, &'a Shape> {
-    let own = |(name, tensor): (&'a str, &'a Tensor<T>)| {
-        Some((name.strip_prefix(prefix)?, tensor.shape()))
-    };
-    state.iter().filter_map(own).collect()
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::training::{Goal, Monitor};
 use crate::error::{Error, Place, Result, at_column};
 use crate::file;
+use crate::object;
 use crate::save::write_whole;
 
 /// The numbers of each epoch of a training.
@@ -25,6 +26,7 @@ use crate::save::write_whole;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct History {
+    #[serde(deserialize_with = "object::list")]
     epochs: Vec<Record>,
 }
 
@@ -144,11 +146,11 @@ impl History {
     /// Reads what [`save`](Self::save) wrote: the same numbers, to the bit.
     ///
     /// # Errors
-    /// If the file cannot be read or holds something else; then its line, column and what is expected are named.
+    /// If the file cannot be read or holds something else; then its line and column, or its byte, and what is expected are named.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let json = file::read_text(path)?;
-        serde_json::from_str(&json).map_err(|cause| {
+        object::from_json(&json).map_err(|cause| {
             let reason = format!("not a history: {}", at_column(&cause));
             Error::format(
                 path.display().to_string(),
@@ -397,7 +399,7 @@ mod tests {
             let message = refusal(text.as_bytes());
             assert!(message.contains(expected), "{text}: {message}");
         }
-        assert!(refusal(b"{\"epochs\": [{\"\xff").contains("line 1: not a history"));
+        assert!(refusal(b"{\"epochs\": [{\"\xff").contains("byte 14: 0xff is not UTF-8"));
         assert!(refusal("[".repeat(100_000).as_bytes()).contains("line 1"));
     }
 }

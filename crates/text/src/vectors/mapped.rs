@@ -40,6 +40,8 @@ const HEADER: usize = 64;
 #[derive(Clone, Debug)]
 pub struct MappedTable {
     file: Arc<Mmap>,
+    /// The path of the file.
+    name: Arc<str>,
     len: usize,
     dim: usize,
     checksum: u64,
@@ -122,7 +124,9 @@ impl MappedTable {
             .checked_mul(dim)
             .and_then(|numbers| numbers.checked_mul(4));
         let size = size.and_then(|size| size.checked_add(HEADER as u64));
-        if size != Some(file.len() as u64) || isize::try_from(dim).is_err() {
+        // Where there is no row, the file's size says nothing of its length.
+        let has_shape = Tensor::<f32>::from_slice(&[], [0, dim as usize]).is_ok();
+        if size != Some(file.len() as u64) || usize::try_from(dim).is_err() || !has_shape {
             let found = file.len();
             let reason = format!(
                 "a table [{len}, {dim}] takes {HEADER} bytes and 4 a number; the file has {found}"
@@ -133,6 +137,7 @@ impl MappedTable {
             len: len as usize,
             dim: dim as usize,
             checksum,
+            name: name.into(),
             file: Arc::new(file),
         })
     }
@@ -174,9 +179,14 @@ impl MappedTable {
     /// Appends a row below V to `values`.
     pub(super) fn append_row(&self, row: usize, values: &mut Vec<f32>) -> Result<()> {
         let size = self.dim * 4;
-        let bytes = &self.file[HEADER + row * size..][..size];
-        append_numbers(bytes, values)
-            .map_err(|reason| Error::argument("mapped table", format!("row {row}: {reason}")))
+        let start = HEADER + row * size;
+        append_numbers(&self.file[start..][..size], values).map_err(|reason| {
+            let source = Source {
+                name: &self.name,
+                data: &self.file,
+            };
+            source.byte(start, format!("row {row}: {reason}"))
+        })
     }
 }
 

@@ -385,6 +385,8 @@ fn labelled_texts() {
     taken(labelled, &[
         (b" {\"label\": 1, \"text\": \"a\"}\n\t{\"text\": \"b\", \"label\": 2}\n", &["1|a", "2|b"]),
         (b"id,TEXT, Label\n1,a,x\n2,b,y\n", &["x|a", "y|b"]),
+        (b"x,\"a\tb\"\ny,\"c\"\n", &["x|a\tb", "y|c"]),
+        (b"x\t\"a, b\"\ny\tc\n", &["x|\"a, b\"", "y|c"]),
         (b"{\"label\": 18446744073709551615, \"text\": true}\n{\"label\": 0.5, \"text\": 3}\n", &["18446744073709551615|true", "0.5|3"]),
         (b"{\"label\": 1, \"more\": 1, \"more\": 2, \"text\": \"a\"}\n{\"label\": 2, \"text\": \"b\"}\n", &["1|a", "2|b"]),
     ]);

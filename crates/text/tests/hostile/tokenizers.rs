@@ -92,6 +92,20 @@ fn what_is_told_by_the_file_is_refused() {
             "the post_processor can make a text 1.2e18 times as long",
         ),
         (
+            // A trie of 2 GiB.
+            json!({"normalizer": {"type": "Sequence", "normalizers": [
+                {"type": "Precompiled", "precompiled_charsmap": "////fwAAAAA="},
+            ]}}),
+            "precompiled_charsmap begins with a trie of 2147483647 bytes; its 12 characters cannot hold it",
+        ),
+        (
+            template(
+                json!([{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, a]),
+                json!({"[CLS]": {"id": "[CLS]", "ids": [4_000_000_000_u32], "tokens": ["[CLS]"]}}),
+            ),
+            "\"[CLS]\" has the id 4000000000",
+        ),
+        (
             json!({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}),
             "the tokenizers crate panics: Precompiled",
         ),
@@ -182,6 +196,10 @@ fn what_is_told_by_the_file_is_refused() {
             "x: not a tokenizer: ",
         ),
         (b"[]", "x: not a tokenizer: "),
+        (
+            br#"{"model": {"type": "WordLevel", "unk_token": "a", "vocab": {"a": 0, "\u0061": 1}}}"#,
+            "x: the token \"a\" stands twice; each has one id",
+        ),
     ] {
         let message = PretrainedTokenizer::read(bytes, "x")
             .unwrap_err()
@@ -262,6 +280,16 @@ fn padding_and_cutting_are_left_out() {
         assert_eq!(tokenizer.encode("a film a", true).unwrap(), [1, 2, 1]);
         assert_eq!(tokenizer.len(), 3);
     }
+}
+
+#[test]
+fn ids_of_marks_count_as_rows() {
+    let file = with(
+        json!({"post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 7], "cls": ["[CLS]", 9]}}),
+    );
+    let tokenizer = PretrainedTokenizer::read(file.to_string().as_bytes(), "x").unwrap();
+    assert_eq!(tokenizer.encode("a film", true).unwrap(), [9, 1, 2, 7]);
+    assert_eq!(tokenizer.len(), 10);
 }
 
 #[test]

@@ -25,8 +25,8 @@ fn vocabularies() {
             "file, line 1: not a vocabulary: EOF while parsing a value at column 0",
         ),
         (
-            b"[]",
-            "file, line 1: not a vocabulary: invalid length 0, expected struct Saved with 3 elements",
+            b"[null, null, [[\"a\", 1]]]",
+            "file, line 1: not a vocabulary: invalid type: sequence, expected an object",
         ),
         (
             b"{\"words\": [[\"a\", 1], [\"a\", 2]]}",
@@ -241,6 +241,9 @@ fn faults(path: &Path) -> Vec<String> {
             .unwrap_err()
             .to_string(),
         Vocab::load(path).map(|_| ()).unwrap_err().to_string(),
+        lexigrad_text::train::History::load(path)
+            .unwrap_err()
+            .to_string(),
         #[cfg(feature = "tokenizers")]
         lexigrad_text::PretrainedTokenizer::load(path)
             .unwrap_err()
@@ -346,6 +349,61 @@ fn names_of_tensors_are_escaped_and_cut() {
     let message = Error::new("load", kind).to_string();
     assert!(message.starts_with("load: missing: a\\u{1b}[2J; unexpected: bbb"));
     assert!(message.len() < 300);
+}
+
+#[test]
+fn of_many_names_and_long_shapes_a_message_has_the_first() {
+    use lexigrad_nn::{Archive, Linear, ModuleState, StateDict};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("many.safetensors");
+    let shape = vec!["1"; 10_000].join(",");
+    let weight = format!(r#""weight":{{"dtype":"F32","shape":[{shape}],"data_offsets":[0,4]}}"#);
+    let more = (0..500).map(|place| {
+        format!(r#","more.{place}":{{"dtype":"F32","shape":[0],"data_offsets":[4,4]}}"#)
+    });
+    let header = format!("{{{weight}{}}}", more.collect::<String>());
+    let length = header.len() as u64;
+    let bytes = [&length.to_le_bytes()[..], header.as_bytes(), &[0; 4]].concat();
+    assert_eq!(Archive::read(&bytes).unwrap().tensors.len(), 501);
+    std::fs::write(&path, bytes).unwrap();
+    let state = StateDict::<f32>::load(&path).unwrap();
+    let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(1);
+    let error = Linear::new(3, 2, &mut rng).load_state_dict(&state);
+    let message = error.unwrap_err().to_string();
+    for part in [
+        "more.18, more.19 and 480 more; shapes differ: weight (model [2, 3], given [1, 1, ",
+        "many.safetensors",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+    assert!(message.len() < 1000, "{message}");
+}
+
+#[test]
+fn histories() {
+    use lexigrad_text::train::History;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.json");
+    let is_a_list = "invalid type: sequence, expected an object";
+    let cases: [(&[u8], &str); 4] = [
+        (b"[[]]", is_a_list),
+        (b"{\"epochs\": [[1.5, [[\"loss\", 1]]]]}", is_a_list),
+        (b"\xff\xfe{\0", ": it is UTF-16"),
+        (
+            b"{\"epochs\": [\xe9]}",
+            ", byte 12: 0xe9 is not UTF-8 there",
+        ),
+    ];
+    for (bytes, expected) in cases {
+        std::fs::write(&path, bytes).unwrap();
+        let message = History::load(&path).unwrap_err().to_string();
+        assert!(message.contains("history.json"), "{message}");
+        assert!(message.contains(expected), "{message}; {expected}");
+    }
+    std::fs::write(&path, b"\xef\xbb\xbf{\"epochs\": []}").unwrap();
+    assert!(History::load(&path).unwrap().epochs().is_empty());
 }
 
 #[test]
