@@ -5,9 +5,9 @@
 use lexigrad::nn::{LearnedPositions, RotaryPositions, SinusoidalPositions};
 use lexigrad::prelude::*;
 use lexigrad::tensor::{
-    Attend, Conv1dOptions, Mask, PoolOptions, RowSparse, Shape, attention, avg_pool1d, cat, conv1d,
-    gather_rows, linear, max_pool1d, scatter_rows, segment_max, segment_mean, segment_sum,
-    self_attention, stack,
+    Attend, BagMode, Bags, Conv1dOptions, EmbeddingOptions, Mask, PoolOptions, RowSparse, Shape,
+    attention, avg_pool1d, cat, conv1d, embedding_bag, gather_rows, layer_norm, linear, max_pool1d,
+    scatter_rows, segment_max, segment_mean, segment_sum, self_attention, stack,
 };
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::StdRng};
@@ -63,6 +63,7 @@ proptest! {
         pass(|x| linear(x, &y, None), &x);
         pass(|x| x.outer(&y), &x);
         pass(|x| cat(&[x, &y], last), &x);
+        pass(|x| cat(&[x; 20], axis), &x);
         pass(|x| stack(&[x, x], axis), &x);
         pass(|x| x.softmax(last), &x);
         pass(|x| x.sum_axes(&[last]), &x);
@@ -94,6 +95,15 @@ proptest! {
         pass(|x| segment_max(x, &ids, n), &x);
         pass(|x| x.index_select(-1, &ids), &x);
         pass(|_| ids.one_hot(n), &x);
+        pass(|x| layer_norm(x, 1, None, None, 1e-5), &x);
+        pass(|x| cross_entropy(x, &ids), &x);
+        let none = Ids::from_vec(Vec::new(), [0]).unwrap();
+        pass(|x| cross_entropy(x, &none), &x);
+        let bags = Bags::from_offsets(&none, &[0, 0]).unwrap();
+        pass(|x| embedding_bag(x, &bags, BagMode::Max, &EmbeddingOptions::default()), &x);
+        if let Ok(ids) = none.reshape([n, m]) {
+            let _ = Bags::from_rows(&ids);
+        }
         let _ = RowSparse::new(ids.clone(), x.clone(), n).and_then(|sparse| sparse.to_dense());
         let _ = ids.reshape([n, m]);
     }

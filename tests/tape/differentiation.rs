@@ -97,6 +97,6 @@ fn inside_a_hook_a_gradient_leads_through_earlier_tensors_alone() {
     assert_eq!(
         through_y.unwrap_err().to_string(),
         "grad: the way back leads through a tensor of shape [1] whose gradient is being computed; \
-         a hook differentiates through what comes before its tensor alone"
+         a hook can differentiate only what was computed before its tensor"
     );
 }

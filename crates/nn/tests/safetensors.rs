@@ -477,7 +477,7 @@ fn a_folder_and_a_device_are_refused_by_name() {
         .to_string();
     assert_eq!(
         message,
-        format!("load: {name}: it is a folder; a file is read")
+        format!("load: {name}: it is a folder; it must be a file")
     );
     #[cfg(unix)]
     {

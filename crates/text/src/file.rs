@@ -110,7 +110,7 @@ fn open_with_facts(path: &Path) -> Result<(File, Metadata)> {
     let facts = std::fs::metadata(path).map_err(fail)?;
     let kind = kind(facts.file_type());
     if matches!(kind, FOLDER | SOCKET) {
-        return Err(refused(path, format!("it is {kind}; a file is read")));
+        return Err(refused(path, format!("it is {kind}; it must be a file")));
     }
     let file = File::open(path).map_err(fail)?;
     let facts = file.metadata().map_err(fail)?;

@@ -14,7 +14,7 @@ const NUMPY: &str = "it is a numpy array, which has numbers and no words; in Pyt
 
 /// What is said of a byte 0 in text.
 pub(crate) const ZERO_BYTE: &str =
-    "a zero byte, which text has not; UTF-16 has them (iconv -f UTF-16LE -t UTF-8)";
+    "a zero byte: text has none, UTF-16 has them (iconv -f UTF-16LE -t UTF-8)";
 /// What is said of a text that has no line end but CR.
 pub(crate) const CR_ALONE: &str =
     "its lines end with CR alone; LF or CRLF ends a line (tr '\\r' '\\n')";

@@ -207,7 +207,7 @@ fn a_file_that_is_no_checkpoint_is_refused_by_name() {
         let place = format!("{}: ", path.display());
         message.strip_prefix(&place).unwrap().to_owned()
     };
-    let rule = "name another folder, or move the file away, to begin anew";
+    let rule = "name another folder to begin anew";
     let expected = format!("no training.v1 in the header, so no checkpoint; {rule}");
     assert_eq!(message(&plain), expected);
     let with = |text: &str| plain.clone().with_metadata("training.v1", text);
@@ -250,6 +250,37 @@ fn a_broken_state_is_refused_and_the_model_is_as_it_was() {
         "the average is missing"
     );
     assert_eq!(model.bits(), before);
+}
+
+/// Weights that could not be loaded again do not take the place of those that can.
+#[test]
+fn a_state_that_could_not_be_loaded_is_not_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, mut epochs) = (Classifier::new(), Vec::new());
+    let optimizer = Adam::new(0.02).build(&model);
+    let options = options(3, Some(folder.path()));
+    let mut training = Training::start(options.clone(), &model, &optimizer).unwrap();
+    for weight in [1.0, f32::INFINITY] {
+        model
+            .out
+            .bias
+            .as_ref()
+            .unwrap()
+            .set(&Tensor::full([3], weight))
+            .unwrap();
+        let mut epoch = training.next_epoch().unwrap();
+        epoch.record("loss", 1.0);
+        epochs.push(training.finish(epoch, &model, &optimizer));
+    }
+    let message = epochs.pop().unwrap().unwrap_err().to_string();
+    assert!(
+        message.ends_with(
+            "last.safetensors: not saved: refused: model.out.bias holds inf at [0]; numbers must be finite"
+        ),
+        "{message}"
+    );
+    Training::start(options, &model, &optimizer).unwrap();
+    assert_eq!(model.out.bias.unwrap().value().to_vec(), [1.0; 3]);
 }
 
 #[test]

@@ -78,7 +78,7 @@ impl<T: Element> StateDict<T> {
 fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     let kind = fs::metadata(path)?.file_type();
     if kind.is_dir() {
-        return Err(io::Error::other("it is a folder; a file is read"));
+        return Err(io::Error::other("it is a folder; it must be a file"));
     }
     #[cfg(unix)]
     {

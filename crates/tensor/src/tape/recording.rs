@@ -357,7 +357,7 @@ pub(super) fn borrow<T: Element>(
         let inputs = match source {
             Source::Computed(Computed { inputs, .. }) if is_needed(inputs) => inputs.clone(),
             Source::Lent(inputs) if is_needed(inputs) => {
-                let rule = "a hook differentiates through what comes before its tensor alone";
+                let rule = "a hook can differentiate only what was computed before its tensor";
                 let what = format!(
                     "the way back leads through a tensor of shape {shape} whose gradient is being computed; {rule}"
                 );

@@ -159,12 +159,10 @@ fn places_of(first: &[String], names: &FieldNames) -> Result<Option<(usize, usiz
         }
         (None, None) if first.len() == 2 => Ok(None),
         (None, None) => {
-            let (count, rule) = (
-                first.len(),
-                "the first row then has the names of the columns",
-            );
+            let count = first.len();
+            let rule = "the first row must have the names of the columns";
             Err(format!(
-                "it has {count} columns; label, text are read, or more if {rule} {label} and {text}"
+                "it has {count} columns; label, text are read; for more columns {rule} {label} and {text}"
             ))
         }
         (Some(_), None) => Err(format!("the name {label} stands there and {text} does not")),

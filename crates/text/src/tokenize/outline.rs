@@ -103,7 +103,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<usize, String> {
     ];
     for (name, part) in parts {
         if growth(part) > MOST_GROWTH {
-            let rule = "2^20 times at most is taken";
+            let rule = "at most 2^20 times is allowed";
             return Err(format!(
                 "the {name} can make a text {:.1e} times as long; {rule}",
                 growth(part)

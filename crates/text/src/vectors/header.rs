@@ -34,9 +34,7 @@ impl Header {
             let fail =
                 |rule| source.line(1, format!("the header's {}{rule}", printable(&digits, 40)));
             if !field[0].is_ascii_digit() {
-                return Err(fail(
-                    " has a sign; it says how many, and is written in digits alone",
-                ));
+                return Err(fail(" has a sign; a count has digits only"));
             }
             usize::from_str(&digits).map_err(|_| fail(" is too large; it must be below 2^64"))
         };

@@ -88,7 +88,7 @@ fn taken(read: impl Fn(&[u8]) -> Items, cases: &[(&[u8], &[&str])]) {
 
 #[test]
 fn bytes_that_are_no_text() {
-    let zero = "a zero byte, which text has not; UTF-16 has them (iconv -f UTF-16LE -t UTF-8)";
+    let zero = "a zero byte: text has none, UTF-16 has them (iconv -f UTF-16LE -t UTF-8)";
     let zero_at_2 = format!("file, line 1: byte 2 is {zero}");
     let zero_at_1 = format!("file, line 1: byte 1 is {zero}");
     let zero_in_2 = format!("file, line 2: byte 3 is {zero}");
@@ -344,7 +344,7 @@ fn labelled_texts() {
             ),
             (
                 b"good,a joy, really\nbad,a bore, really\n",
-                "file, line 1: it has 3 columns; label, text are read, or more if the first row then has the names of the columns \"label\" and \"text\"",
+                "file, line 1: it has 3 columns; label, text are read; for more columns the first row must have the names of the columns \"label\" and \"text\"",
             ),
             (b"label,text\na,b\nb,\n", "file, line 3: the text is empty"),
             (b"label,text\na,b\n,c\n", "file, line 3: the label is empty"),

@@ -219,7 +219,7 @@ fn utf_16_is_named_with_a_mark_and_without() {
             );
             let message = read(&utf16(text, b"", bytes_of)).unwrap_err();
             assert!(
-                message.contains("a zero byte, which text has not; UTF-16 has them"),
+                message.contains("a zero byte: text has none, UTF-16 has them"),
                 "{message}"
             );
         }

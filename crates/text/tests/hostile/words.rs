@@ -143,13 +143,13 @@ fn fields_of_a_model() {
         (
             36,
             &[3, 0, 0, 0],
-            "the output matrix is [8, 3]; 0 labels of 3 numbers need another",
+            "the output matrix is [8, 3], which does not fit 0 labels of 3 numbers",
         ),
         (40, &[0xff; 4], "byte 40: the number of buckets is -1"),
         (
             40,
             &[0xff, 0xff, 0xff, 0x7f],
-            "8 words and 2147483647 buckets of 3 numbers need another",
+            "which does not fit 8 words and 2147483647 buckets of 3 numbers",
         ),
         (44, &[0xff; 4], "byte 44: minn is -1"),
         (48, &[0xff; 4], "byte 48: maxn is -1"),
@@ -256,7 +256,10 @@ fn a_folder_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let name = folder.path().display().to_string();
     for message in faults(folder.path()) {
-        assert_eq!(message, format!("{name}: it is a folder; a file is read"));
+        assert_eq!(
+            message,
+            format!("{name}: it is a folder; it must be a file")
+        );
     }
     let hostile = PathBuf::from("no\u{1b}[2Jsuch");
     for message in faults(&hostile) {
@@ -272,7 +275,7 @@ fn a_socket_and_a_device_are_named() {
     let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
     for message in faults(&path) {
         assert!(
-            message.ends_with("socket: it is a socket; a file is read"),
+            message.ends_with("socket: it is a socket; it must be a file"),
             "{message}"
         );
     }

@@ -363,7 +363,7 @@ fn files_that_are_no_tables_are_refused_by_byte() {
 
     let folder_text = MappedTable::open(folder.0.path()).unwrap_err().to_string();
     assert!(
-        folder_text.ends_with(": it is a folder; a file is read"),
+        folder_text.ends_with(": it is a folder; it must be a file"),
         "{folder_text}"
     );
     #[cfg(unix)]

@@ -147,7 +147,7 @@ fn a_broken_model_is_refused_by_byte() {
         (
             8,
             &[4],
-            "file, byte 211: the input matrix is [28, 3]; 8 words and 20 buckets of 4 numbers need another",
+            "file, byte 211: the input matrix is [28, 3], which does not fit 8 words and 20 buckets of 4 numbers",
         ),
         (
             40,
@@ -157,7 +157,7 @@ fn a_broken_model_is_refused_by_byte() {
         (
             64,
             &[9],
-            "file, byte 64: 9 entries; 8 words and 0 labels are others",
+            "file, byte 64: 9 entries, but 8 words and 0 labels",
         ),
         (
             84,

@@ -184,7 +184,7 @@ fn read_dictionary<'a>(cursor: &mut Cursor<'a>) -> Result<Dictionary<'a>> {
     let labels = cursor.count("the number of labels")?;
     cursor.long_count("the number of tokens")?;
     if count.checked_add(labels) != Some(size) {
-        let reason = format!("{size} entries; {count} words and {labels} labels are others");
+        let reason = format!("{size} entries, but {count} words and {labels} labels");
         return Err(cursor.fail(at, reason));
     }
     let pruned_at = cursor.at();
@@ -272,7 +272,7 @@ impl Matrix<'_> {
         }
         let (name, rows, dim) = (self.name, self.rows, self.dim);
         let reason = format!(
-            "{name} is [{rows}, {dim}]; {things} of {} numbers need another",
+            "{name} is [{rows}, {dim}], which does not fit {things} of {} numbers",
             needed.1
         );
         Err(cursor.fail(self.at, reason))
