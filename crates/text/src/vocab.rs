@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::coverage::Coverage;
 use crate::error::{Error, Place, Result};
 use crate::file;
-use crate::object::Object;
+use crate::object::{Object, place_of};
 use crate::save::write_whole;
 
 /// How a [`Vocab`] is built from tokens.
@@ -349,11 +349,13 @@ impl Vocab {
         let json = file::read_text(path)?;
         serde_json::from_str(&json).map_err(|cause| {
             // What is wrong with the words as a whole stands on no line.
-            let place = match cause.line() {
-                0 => Place::Whole,
-                line => Place::Line(line),
+            let (place, at) = match place_of(&json, &cause) {
+                (0, _, reason) => (Place::Whole, reason),
+                (line, column, reason) => {
+                    (Place::Line(line), format!("{reason} at column {column}"))
+                }
             };
-            let reason = format!("not a vocabulary: {}", at_column(&cause));
+            let reason = format!("not a vocabulary: {at}");
             Error::format(path.display().to_string(), place, reason)
         })
     }
@@ -366,12 +368,6 @@ impl Vocab {
         let fail = |cause: serde_json::Error| Error::argument("vocab", cause.to_string());
         serde_json::from_str(json).map_err(fail)
     }
-}
-
-/// What serde says of JSON, without the line that it says it of.
-pub(crate) fn at_column(cause: &serde_json::Error) -> String {
-    let line = format!(" at line {} column", cause.line());
-    cause.to_string().replace(&line, " at column")
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use serde::de::DeserializeOwned;
 
 use super::lines::{Line, Lines, lines};
 use crate::error::Result;
-use crate::vocab::at_column;
 
 /// The values of a file of JSON lines; blank lines are left out.
 ///
@@ -74,6 +73,12 @@ impl<R: BufRead, V: DeserializeOwned> Iterator for JsonLines<R, V> {
         self.is_over = value.is_err();
         Some(value)
     }
+}
+
+/// What serde says of JSON, without the line that it says it of.
+fn at_column(cause: &serde_json::Error) -> String {
+    let line = format!(" at line {} column", cause.line());
+    cause.to_string().replace(&line, " at column")
 }
 
 #[cfg(test)]

@@ -151,9 +151,7 @@ impl History {
         let path = path.as_ref();
         let json = file::read_text(path)?;
         object::from_json(&json).map_err(|cause| {
-            let (line, column) = (cause.line(), cause.column());
-            let text = cause.to_string();
-            let reason = text.split(" at line ").next().unwrap_or_default();
+            let (line, column, reason) = object::place_of(&json, &cause);
             let reason = format!("not a history: column {column}: {reason}");
             Error::format(path.display().to_string(), Place::Line(line), reason)
         })
