@@ -437,6 +437,12 @@ fn records_that_are_none_are_refused_by_name() {
             "__metadata__: invalid type",
         ),
         (
+            "a line end in a name",
+            "{\"a\n\":{}}".to_owned(),
+            0,
+            "byte 11: control character",
+        ),
+        (
             "notes that are a tensor",
             of(&[entry("__metadata__", "F32", "[1]", "[0,4]")]),
             4,

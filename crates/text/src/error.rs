@@ -105,9 +105,3 @@ impl Error {
         }
     }
 }
-
-/// What serde says of JSON, without the line that it says it of.
-pub(crate) fn at_column(cause: &serde_json::Error) -> String {
-    let line = format!(" at line {} column", cause.line());
-    cause.to_string().replace(&line, " at column")
-}

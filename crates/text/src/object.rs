@@ -38,6 +38,22 @@ pub(crate) fn from_json<V: DeserializeOwned>(json: &str) -> serde_json::Result<V
     serde_json::from_str(json).map(|Object(value)| value)
 }
 
+/// The line and the column, both from 1, at which `json` is at fault, and the fault; line 0 for one that stands nowhere.
+pub(crate) fn place_of(json: &str, cause: &serde_json::Error) -> (usize, usize, String) {
+    let (line, column) = match (cause.line(), cause.column()) {
+        // serde counts a line end as column 0 of the line after it.
+        (line, 0) if line > 1 => {
+            let before = json.split('\n').nth(line - 2);
+            (line - 1, before.map_or(0, str::len) + 1)
+        }
+        place => place,
+    };
+    let text = cause.to_string();
+    let place = format!(" at line {} column {}", cause.line(), cause.column());
+    let reason = text.strip_suffix(&place).unwrap_or(&text);
+    (line, column, reason.to_owned())
+}
+
 /// For a field that holds a struct.
 pub(crate) fn one<'de, D: Deserializer<'de>, V: Deserialize<'de>>(
     deserializer: D,

@@ -9,9 +9,9 @@ use lexigrad_tensor::message::quoted;
 use serde::{Deserialize, Serialize};
 
 use crate::coverage::Coverage;
-use crate::error::{Error, Place, Result, at_column};
+use crate::error::{Error, Place, Result};
 use crate::file;
-use crate::object::Object;
+use crate::object::{Object, place_of};
 use crate::save::write_whole;
 
 /// How a [`Vocab`] is built from tokens.
@@ -349,11 +349,13 @@ impl Vocab {
         let json = file::read_text(path)?;
         serde_json::from_str(&json).map_err(|cause| {
             // What is wrong with the words as a whole stands on no line.
-            let place = match cause.line() {
-                0 => Place::Whole,
-                line => Place::Line(line),
+            let (place, at) = match place_of(&json, &cause) {
+                (0, _, reason) => (Place::Whole, reason),
+                (line, column, reason) => {
+                    (Place::Line(line), format!("{reason} at column {column}"))
+                }
             };
-            let reason = format!("not a vocabulary: {}", at_column(&cause));
+            let reason = format!("not a vocabulary: {at}");
             Error::format(path.display().to_string(), place, reason)
         })
     }

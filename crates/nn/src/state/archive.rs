@@ -143,7 +143,8 @@ fn parse(header: &str) -> Result<Header, String> {
             .split_inclusive('\n')
             .take(error.line().saturating_sub(1));
         let line = before.map(str::len).sum::<usize>();
-        let byte = LENGTH + line + error.column().saturating_sub(1);
+        // A line end is column 0 of the line after it.
+        let byte = LENGTH + (line + error.column()).saturating_sub(1);
         let message = error.to_string();
         let place = format!(" at line {} column {}", error.line(), error.column());
         let message = message.strip_suffix(&place).unwrap_or(&message);

@@ -8,7 +8,8 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::lines::{Line, Lines, lines};
-use crate::error::{Result, at_column};
+use crate::error::Result;
+use crate::object::place_of;
 
 /// The values of a file of JSON lines; blank lines are left out.
 ///
@@ -55,7 +56,9 @@ impl<R: BufRead, V: DeserializeOwned> JsonLines<R, V> {
         let value = serde_json::from_str(&line.text);
         let value = value.map_err(|error| {
             // The line is that of the file, not the first.
-            self.lines.fault(line.number, at_column(&error))
+            let (_, column, reason) = place_of(&line.text, &error);
+            self.lines
+                .fault(line.number, format!("{reason} at column {column}"))
         })?;
         Ok((line.number, value))
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::training::{Goal, Monitor};
-use crate::error::{Error, Place, Result, at_column};
+use crate::error::{Error, Place, Result};
 use crate::file;
 use crate::object;
 use crate::save::write_whole;
@@ -151,12 +151,9 @@ impl History {
         let path = path.as_ref();
         let json = file::read_text(path)?;
         object::from_json(&json).map_err(|cause| {
-            let reason = format!("not a history: {}", at_column(&cause));
-            Error::format(
-                path.display().to_string(),
-                Place::Line(cause.line()),
-                reason,
-            )
+            let (line, column, reason) = object::place_of(&json, &cause);
+            let reason = format!("not a history: column {column}: {reason}");
+            Error::format(path.display().to_string(), Place::Line(line), reason)
         })
     }
 }

@@ -69,6 +69,10 @@ fn vocabularies() {
             "file, line 1: not a vocabulary: missing field `words`",
         ),
         (
+            b"{\"words\": [[\"a\nb\", 1]]}",
+            "file, line 1: not a vocabulary: control character (\\u0000-\\u001F) found while parsing a string at column 15",
+        ),
+        (
             b"{\"words\": []} x",
             "file, line 1: not a vocabulary: trailing characters",
         ),
@@ -390,7 +394,11 @@ fn histories() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.json");
     let is_a_list = "invalid type: sequence, expected an object";
-    let cases: [(&[u8], &str); 4] = [
+    let cases: [(&[u8], &str); 5] = [
+        (
+            b"{\"epochs\": [\n{\"\n\"",
+            ", line 2: not a history: column 3: ",
+        ),
         (b"[[]]", is_a_list),
         (b"{\"epochs\": [[1.5, [[\"loss\", 1]]]]}", is_a_list),
         (b"\xff\xfe{\0", ": it is UTF-16"),
