@@ -15,7 +15,8 @@ use rand::{SeedableRng, rngs::StdRng};
 /// Small sizes, and sizes of which one alone is more than the address space holds.
 fn size() -> impl Strategy<Value = usize> {
     let huge = [1 << 48, (1 << 60) + 1, 1 << 62, (1 << 62) + 100];
-    let largest = [usize::MAX / 2, usize::MAX];
+    // As shifts and diagonals they are the largest `isize`, the smallest, and -1.
+    let largest = [usize::MAX / 2, usize::MAX / 2 + 1, usize::MAX];
     let small = [0, 1, 2, 3];
     prop::sample::select([&small[..], &huge, &largest].concat())
 }

@@ -138,13 +138,14 @@ impl<T: Element> Tensor<T> {
     /// # Errors
     /// If the number of elements differs, or it is copied and there is no memory for the copy.
     pub fn reshape(&self, shape: impl Into<Shape>) -> Result<Self> {
-        let (from, to) = (self.shape().clone(), shape.into().checked("reshape")?);
+        let to = shape.into();
+        if *self.shape() == to {
+            return Ok(self.clone());
+        }
+        let (from, to) = (self.shape().clone(), to.checked("reshape")?);
         if from.elements() != to.elements() {
             let rule = format!("it must hold {} elements to become {to}", to.elements());
             return Err(Error::shape("reshape", "the tensor", &from, rule));
-        }
-        if from == to {
-            return Ok(self.clone());
         }
         apply(Reshape { from, to }, &[self])
     }

@@ -101,12 +101,16 @@ impl Folder {
         let everything = Everything { model, state };
         let last = everything.state_dict();
         // What could not be loaded again must not take the place of what can.
-        everything.check_state_dict(&last).map_err(|error| {
+        let unsaved = |path: &Path, error: lexigrad_tensor::Error| {
             let reason = format!("not saved: {}", error.kind());
             Error::format(path.display().to_string(), Place::Whole, reason)
-        })?;
+        };
+        let checked = everything.check_state_dict(&last);
+        checked.map_err(|error| unsaved(&path, error))?;
         let new_best = best.filter(|best| self.written_best != Some(best.epoch));
         if let Some(best) = new_best {
+            let checked = model.check_state_dict(&best.weights);
+            checked.map_err(|error| unsaved(&self.best_file(best.epoch), error))?;
             let text = describe_best(best.epoch, history)?;
             let weights = best.weights.clone().with_metadata(HEADER, text);
             weights.save(self.best_file(best.epoch))?;
