@@ -44,9 +44,7 @@ impl<T: Element> Register<T> {
         Self::new(rate.to_bits(), |bits| {
             let rate = f64::from_bits(bits);
             let is_right = T::from_f64(rate).is_finite() && rate >= 0.0;
-            let name = T::NAME;
-            let reason =
-                || format!("is {rate:?}; a learning rate is finite in {name} and not negative");
+            let reason = || format!("is {rate:?}; a learning rate is finite and not negative");
             is_right.then_some(()).ok_or_else(reason)
         })
     }
