@@ -345,10 +345,20 @@ impl<T: Element> Tensor<T> {
     /// # Errors
     /// If an axis does not exist or is named twice.
     pub fn var_keep(&self, axes: &[isize], correction: usize) -> Result<Self> {
-        let count = Reduction::new("var", self.shape(), axes)?.count();
-        let degrees = T::from_f64(count.saturating_sub(correction) as f64);
-        let centred = self.sub(&self.mean_keep(axes)?)?;
+        let (centred, degrees) = self.centred("var", axes, correction)?;
         Ok(centred.square().sum_keep(axes)?.mul_scalar(degrees.recip()))
+    }
+
+    /// `x - mean` over `axes`, and the degrees of freedom, `n - correction`.
+    fn centred(
+        &self,
+        operation: &'static str,
+        axes: &[isize],
+        correction: usize,
+    ) -> Result<(Self, T)> {
+        let count = Reduction::new(operation, self.shape(), axes)?.count();
+        let degrees = T::from_f64(count.saturating_sub(correction) as f64);
+        Ok((self.sub(&self.mean_keep(axes)?)?, degrees))
     }
 
     /// `y = √(Σ (x - mean)² / (n - correction))` over the n elements of `axes`, which are taken away.
@@ -376,9 +386,7 @@ impl<T: Element> Tensor<T> {
     /// # Errors
     /// If an axis does not exist or is named twice.
     pub fn std_keep(&self, axes: &[isize], correction: usize) -> Result<Self> {
-        let count = Reduction::new("std", self.shape(), axes)?.count();
-        let degrees = T::from_f64(count.saturating_sub(correction) as f64);
-        let centred = self.sub(&self.mean_keep(axes)?)?;
+        let (centred, degrees) = self.centred("std", axes, correction)?;
         let norm = centred.norm_keep(Norm::L2, axes)?;
         norm.div(&Tensor::full([], degrees.sqrt()))
     }
