@@ -30,8 +30,9 @@ const NAME: &str = "batch_norm1d";
 /// ```
 ///
 /// PyTorch: `nn.BatchNorm1d`, with the same names and defaults. Differences: the tape decides, not `train()` and `eval()`;
-/// `num_batches_tracked` is of the element type. Shards of `data_parallel` move the running statistics one after another, in their
-/// order, once all have ended. Padding of a sequence counts like any element, as there: a layer norm does not have that problem.
+/// `num_batches_tracked` is of the element type. Each shard of `data_parallel` is normalised by its own mean and variance; the running
+/// statistics move by one shard after another, in their order, once all have ended. Padding of a sequence counts like any element,
+/// as there: a layer norm does not have that problem.
 #[derive(Clone, Debug)]
 pub struct BatchNorm1d<T: Element = f32> {
     /// w, starting at 1, unless the layer has none.

@@ -28,7 +28,7 @@
 //! # Ok::<(), lexigrad_tensor::Error>(())
 //! ```
 //!
-//! A constructor that returns no `Result` panics if there is no memory for its parameters, in the words of the error.
+//! A constructor panics if there is no memory for its parameters, also one that returns a `Result` for its options.
 
 #![warn(unreachable_pub)]
 

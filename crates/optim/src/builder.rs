@@ -79,7 +79,8 @@ impl<R: Rule<T>, T: Element> Builder<R, T> {
 
     /// Freezes the parameters that fit `pattern`: no gradient is worked out for them, and no state is kept, until they are thawed by
     /// [`set_requires_grad(true)`](lexigrad_tensor::Param::set_requires_grad). Then they move by the rule of the first group that
-    /// they fit.
+    /// they fit. Whether a parameter is frozen is not saved: a training that goes on builds its optimizer anew, which freezes it again.
+    /// So thaw from an epoch on, not in that epoch alone.
     #[must_use]
     pub fn freeze(mut self, pattern: impl Into<String>) -> Self {
         self.groups.push((pattern.into(), None));
@@ -97,7 +98,8 @@ impl<R: Rule<T>, T: Element> Builder<R, T> {
     ///
     /// The step reads the gradients once more, unless the tape that made them
     /// [looked at them](lexigrad_tensor::Tape::inspect_gradients) while they were in a cache. After
-    /// [`clip_grad_norm`](crate::clip_grad_norm), which refuses such gradients as well, it is not needed.
+    /// [`clip_grad_norm`](crate::clip_grad_norm), which refuses such gradients as well, it is not needed. Running statistics move in the
+    /// forward pass, before any check: after such an error a model that has them goes on from its last saved state.
     ///
     /// ```
     /// use lexigrad_optim::{Adam, Rule};

@@ -30,8 +30,11 @@ use crate::tensor::Tensor;
 /// # Ok::<(), lexigrad_tensor::Error>(())
 /// ```
 ///
+/// A shard does not see a tape of the caller, nor what that checks. To find where a NaN arose, run the shard alone under
+/// [`Tape::check_finite`].
+///
 /// # Errors
-/// The error of the first shard that fails; then no state has moved.
+/// The error of the first shard that fails; places in it are those of the shard. Then no state has moved.
 pub fn data_parallel<S: Sync, T: Element>(
     shards: &[S],
     loss: impl Fn(&S) -> Result<Tensor<T>> + Sync,

@@ -278,7 +278,12 @@ fn check_coverage(tensors: &[(String, Info)], data: usize) -> Result<(), String>
     for (name, info) in in_order {
         let name = printable_name(name);
         let (shape, dtype, [begin, end]) = (&info.shape, info.dtype, info.offsets);
-        if begin != covered || end < begin || end > data {
+        if begin == covered && end > data {
+            return Err(format!(
+                "{name}: data_offsets [{begin}, {end}]; the file holds {data} bytes of data, so it is cut short or damaged"
+            ));
+        }
+        if begin != covered || end < begin {
             return Err(format!(
                 "{name}: data_offsets [{begin}, {end}]; the tensors must cover the {data} bytes of data without holes and overlaps, and this one begin at {covered}"
             ));

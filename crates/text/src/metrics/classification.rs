@@ -29,11 +29,18 @@ pub struct Confusion {
 
 impl Confusion {
     /// Nothing seen of so many classes.
+    ///
+    /// # Panics
+    /// If there is no memory for a count of each pair of classes.
+    #[track_caller]
     pub fn new(classes: usize) -> Self {
-        Self {
-            classes,
-            counts: vec![0; classes * classes],
+        let pairs = classes.saturating_mul(classes);
+        let mut counts = Vec::new();
+        if let Err(cause) = counts.try_reserve_exact(pairs) {
+            panic!("confusion: counts of {classes} by {classes} classes: {cause}");
         }
+        counts.resize(pairs, 0);
+        Self { classes, counts }
     }
 
     /// Counts predictions in; both are of one shape.

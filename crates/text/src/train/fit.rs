@@ -39,8 +39,8 @@ use crate::metrics::Mean;
 /// ```
 ///
 /// # Errors
-/// If a batch's loss or a gradient of it is not finite; then model and optimizer are as they were before its step. Else what a closure
-/// or [`Training`] returns.
+/// If a batch's loss or a gradient of it is not finite. Then no parameter and no state of the optimizer has moved; what a forward pass
+/// moves, such as running statistics, has. Else what a closure or [`Training`] returns.
 pub fn fit<T: Element, R: Rule<T>, B: IntoIterator>(
     options: TrainingOptions,
     model: &(impl Module<T> + ?Sized),

@@ -26,7 +26,8 @@ pub struct TrainingOptions {
     /// `last.safetensors` has the model, the rest of the training's state and the history; it and `best-0007.safetensors`, the weights
     /// of the best epoch, are what a training goes on from. They change together: a training that is killed at any moment goes on
     /// from the last epoch that was saved. `best.safetensors`, a copy, and `history.json` and `history.csv` are for people; they are
-    /// written afterwards. One training at a time may use the folder: other files named `best-`, a number, `.safetensors` are removed.
+    /// written afterwards. Without `last.safetensors` a training begins anew and overwrites the rest. One training at a time may use the
+    /// folder: other files named `best-`, a number, `.safetensors` are removed.
     pub folder: Option<PathBuf>,
     /// Whether progress bars are shown.
     pub progress: bool,
