@@ -10,6 +10,7 @@ use lexigrad::tensor::{
     scatter_rows, segment_max, segment_mean, segment_sum, self_attention, stack,
 };
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use rand::{SeedableRng, rngs::StdRng};
 
 /// Small sizes, and sizes of which one alone is more than the address space holds.
@@ -38,8 +39,18 @@ fn pass(f: impl Fn(&Tensor) -> Result<Tensor>, x: &Tensor) {
     }
 }
 
+/// The same cases each time: a fault would end the test program.
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: 2_000,
+        max_local_rejects: 1 << 20,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(config())]
 
     #[test]
     fn shapes_are_taken_or_refused(sizes in prop::collection::vec(size(), 0..=4)) {
@@ -58,10 +69,14 @@ proptest! {
     #[test]
     fn operations_refuse_what_does_not_fit(x in view(), y in view(), n in size(), m in size()) {
         let (axis, last) = (0, -1);
-        pass(|x| x.matmul(&y), &x);
+        // A product over 2⁴⁸ numbers of a view fits, and takes years.
+        let is_short = x.shape().last().is_none_or(|&size| size < 1 << 20);
+        if is_short {
+            pass(|x| x.matmul(&y), &x);
+            pass(|x| linear(x, &y, None), &x);
+        }
         pass(|x| x.add(&y), &x);
         pass(|x| x.maximum(&y), &x);
-        pass(|x| linear(x, &y, None), &x);
         pass(|x| x.outer(&y), &x);
         pass(|x| cat(&[x, &y], last), &x);
         pass(|x| cat(&[x; 20], axis), &x);

@@ -39,8 +39,11 @@ struct ExtremumBackward<'a, T> {
 impl<T: Element> PartKernel<T> for ExtremumBackward<'_, T> {
     #[inline(always)]
     fn run(&self, first: usize, out: &mut [T]) {
+        if out.is_empty() {
+            return;
+        }
         let &Self { axis, inner, .. } = self;
-        let block = (axis * inner).max(1);
+        let block = axis * inner;
         let mut share = vec![T::zero(); inner];
         for (o, out) in (first..).zip(out.chunks_exact_mut(block)) {
             let x = &self.x[o * block..][..block];

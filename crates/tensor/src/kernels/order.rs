@@ -37,7 +37,10 @@ pub(crate) fn argsort_axis<T: Element>(
     count: usize,
     descending: bool,
 ) -> Vec<u32> {
-    let outer = x.len().checked_div(size * inner).unwrap_or(0);
+    if x.is_empty() {
+        return Vec::new();
+    }
+    let outer = x.len() / (size * inner);
     let mut out = vec![0; outer * count * inner];
     let mut places: Vec<u32> = Vec::with_capacity(size);
     for lane in 0..outer * inner {
