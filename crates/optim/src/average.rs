@@ -7,6 +7,7 @@ use lexigrad_tensor::{
     Buffer, Domain, Element, Error, Gradients, Ids, Module, Param, Result, Tensor, Visitor,
 };
 
+use crate::exact::no_steps;
 use crate::layout::RowLayout;
 use crate::optimizer::Optimizer;
 use crate::register::Register;
@@ -100,7 +101,10 @@ impl<T: Element> Average<T> {
         let slots: Vec<Slot<T>> = first.map(|(path, param)| Slot::new(path, param)).collect();
         let mut trained = slots.iter().filter(|slot| slot.param.requires_grad());
         trained.try_for_each(Slot::start)?;
-        let had = slots.iter().map(|slot| vec![0; slot.layout.rows]).collect();
+        let had = slots
+            .iter()
+            .map(|slot| no_steps(slot.layout.rows))
+            .collect();
         Ok(Self {
             decay,
             slots,

@@ -16,4 +16,4 @@ pub use linear::LinearMissed;
 pub(crate) use linear::LinearStep;
 pub use missed::{Missed, Replay};
 pub use rms_prop::RmsPropMissed;
-pub(crate) use rows::ExactRows;
+pub(crate) use rows::{ExactRows, no_steps};

@@ -31,12 +31,25 @@ struct Debts<R: Rule<T>, T: Element> {
     fixed_row: Option<usize>,
 }
 
+/// For each row, that it has had no step.
+///
+/// # Panics
+/// If there is no memory for so many rows, which a table without columns may have.
+pub(crate) fn no_steps(rows: usize) -> Vec<u32> {
+    let mut had = Vec::new();
+    if let Err(cause) = had.try_reserve_exact(rows) {
+        panic!("the steps of {rows} rows: {cause}");
+    }
+    had.resize(rows, 0);
+    had
+}
+
 impl<R: Rule<T>, T: Element> ExactRows<R, T> {
     pub(crate) fn new(rule: R, layout: RowLayout, state: Buffer<T>) -> Arc<Self> {
         let debts = Mutex::new(Debts {
             missed: R::Missed::new(&rule),
             rule,
-            had: vec![0; layout.rows],
+            had: no_steps(layout.rows),
             fixed_row: None,
         });
         Arc::new(Self {
