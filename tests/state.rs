@@ -459,7 +459,7 @@ fn a_file_that_lies_about_itself_is_refused_and_allocates_nothing_of_what_it_cla
         error
     };
     let huge = refused(&entry("[1000000000000]", "[0,4000000000000]"), &[0; 8]);
-    assert!(huge.contains("the 8 bytes of data"), "{huge}");
+    assert!(huge.contains("the file holds 8 bytes of data"), "{huge}");
     refused(&entry("[4294967296,4294967296]", "[0,8]"), &[0; 8]);
     refused(&entry("[3]", "[0,8]"), &[0; 8]);
     refused(&entry("[2]", "[8,0]"), &[0; 8]);
