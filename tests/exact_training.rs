@@ -27,7 +27,7 @@ fn classifier<T: Element>(sparse: bool) -> Classifier<T> {
     };
     let embed = config.from_pretrained(&table).unwrap();
     embed.weight.set_requires_grad(true);
-    let out = LinearConfig::new(8, 2).build(&mut rng);
+    let out = LinearConfig::new(8, 2).build(&mut rng).unwrap();
     Classifier { embed, out }
 }
 

@@ -90,7 +90,9 @@ fn what_is_saved_is_loaded() {
 
 #[test]
 fn an_f64_file_is_read_into_f32() {
-    let wide: Linear<f64> = LinearConfig::new(2, 1).build(&mut StdRng::seed_from_u64(1));
+    let wide: Linear<f64> = LinearConfig::new(2, 1)
+        .build(&mut StdRng::seed_from_u64(1))
+        .unwrap();
     let narrow = Linear::new(2, 1, &mut StdRng::seed_from_u64(2));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("linear.safetensors");
@@ -260,7 +262,7 @@ fn out() -> Out {
         ..LinearConfig::new(2, 2)
     };
     Out {
-        out: config.build(&mut StdRng::seed_from_u64(1)),
+        out: config.build(&mut StdRng::seed_from_u64(1)).unwrap(),
     }
 }
 

@@ -67,7 +67,9 @@ fn embedding() -> Result<Embedding<f64>> {
 }
 
 fn out(inputs: usize, outputs: usize) -> Linear<f64> {
-    LinearConfig::new(inputs, outputs).build(&mut rng())
+    LinearConfig::new(inputs, outputs)
+        .build(&mut rng())
+        .unwrap()
 }
 
 /// A transformer whose outputs are averaged over each text.
@@ -94,7 +96,7 @@ impl Encoder {
         };
         Ok(Self {
             embed: embedding()?,
-            positions: positions.build(&mut rng()),
+            positions: positions.build(&mut rng())?,
             encoder: config.encoder(2, false, &mut rng())?,
             out: out(DIM, CLASSES),
         })
@@ -218,7 +220,7 @@ impl Tagger {
             embed: embedding()?,
             lstm: config.lstm(&mut rng())?,
             out: out(8, CLASSES),
-            crf: LinearChainCrf::build(CLASSES, &mut rng()),
+            crf: LinearChainCrf::build(CLASSES, &mut rng())?,
         })
     }
 

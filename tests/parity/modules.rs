@@ -34,7 +34,7 @@ fn check_rms_norm<T: Element>(case: &Case, tolerance: f64) {
         elementwise_affine: case.flag("elementwise_affine"),
         ..RmsNormConfig::new(case.list("normalized_shape"))
     };
-    check_layer(case, &config.build::<T>(), tolerance);
+    check_layer(case, &config.build::<T>().unwrap(), tolerance);
 }
 
 /// A layer of one input.
@@ -56,7 +56,7 @@ fn check_batch_norm<T: Element>(case: &Case, tolerance: f64) {
         track_running_stats: case.flag_or("track_running_stats", true),
         ..default
     };
-    let norm = config.build::<T>();
+    let norm = config.build::<T>().unwrap();
     if let Some(statistics) = &norm.statistics {
         let recorded = |name| case.input::<T>(name);
         statistics
@@ -139,7 +139,7 @@ fn check_bilinear<T: Element>(case: &Case, tolerance: f64) {
         bias: case.flag("bias"),
         ..BilinearConfig::new(3, 4, 2)
     };
-    let layer = config.build::<T>(&mut rng());
+    let layer = config.build::<T>(&mut rng()).unwrap();
     check_module(case, &layer, &["x1", "x2"], tolerance, |inputs| {
         let (x1, x2) = (given(&inputs[0]), given(&inputs[1]));
         layer.forward(x1, x2).map(output)

@@ -84,21 +84,21 @@ fn check_cell<T: Element>(case: &Case, tolerance: f64) {
     let inputs = ["x", "hidden", "cell"];
     match case.text("kind") {
         "LSTM" => {
-            let cell: LstmCell<T> = config.lstm(&mut rng());
+            let cell: LstmCell<T> = config.lstm(&mut rng()).unwrap();
             check_module(case, &cell, &inputs, tolerance, |inputs| {
                 let last = cell.forward(given(&inputs[0]), state(inputs).as_ref())?;
                 Ok(vec![("last_hidden", last.hidden), ("last_cell", last.cell)])
             });
         }
         "GRU" => {
-            let cell: GruCell<T> = config.gru(&mut rng());
+            let cell: GruCell<T> = config.gru(&mut rng()).unwrap();
             check_module(case, &cell, &inputs[..2], tolerance, |inputs| {
                 let last = cell.forward(given(&inputs[0]), inputs[1].as_ref())?;
                 Ok(vec![("last_hidden", last)])
             });
         }
         _ => {
-            let cell: RnnCell<T> = config.rnn(nonlinearity(case), &mut rng());
+            let cell: RnnCell<T> = config.rnn(nonlinearity(case), &mut rng()).unwrap();
             check_module(case, &cell, &inputs[..2], tolerance, |inputs| {
                 let last = cell.forward(given(&inputs[0]), inputs[1].as_ref())?;
                 Ok(vec![("last_hidden", last)])

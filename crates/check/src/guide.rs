@@ -44,7 +44,7 @@
 //! }
 //!
 //! let mut rng = StdRng::seed_from_u64(1);
-//! let model = Model { embed: EmbeddingConfig::new(5, 3).build(&mut rng)?, out: LinearConfig::new(3, 2).build(&mut rng) };
+//! let model = Model { embed: EmbeddingConfig::new(5, 3).build(&mut rng)?, out: LinearConfig::new(3, 2).build(&mut rng)? };
 //! let ids = Ids::new([4, 0, 4])?;
 //! let report = gradcheck_module("model", &model, |_| model.forward(&ids), &[], &Options::default())?;
 //! println!("{report}"); // model: 276 derivatives agree, the largest difference is ...

@@ -33,9 +33,9 @@ impl Model {
         Self {
             embed: padded.build(rng).unwrap(),
             bags: EmbeddingBagConfig::new(4, 3).build(rng).unwrap(),
-            norm: LayerNormConfig::new([3]).build(),
+            norm: LayerNormConfig::new([3]).build().unwrap(),
             dropout: Dropout::new(0.4).unwrap(),
-            out: LinearConfig::new(3, 2).build(rng),
+            out: LinearConfig::new(3, 2).build(rng).unwrap(),
         }
     }
 
@@ -84,7 +84,7 @@ fn a_model_with_sparse_tables_dropout_and_a_loss() {
 fn a_tied_table_and_a_frozen_layer() {
     let rng = &mut StdRng::seed_from_u64(4);
     let embed: Embedding<f64> = EmbeddingConfig::new(4, 3).build(rng).unwrap();
-    let frozen: Linear<f64> = LinearConfig::new(3, 3).build(rng);
+    let frozen: Linear<f64> = LinearConfig::new(3, 3).build(rng).unwrap();
     frozen
         .parameters()
         .iter()

@@ -6,6 +6,7 @@ use lexigrad_tensor::{
 };
 
 use crate::Layer;
+use crate::start;
 
 const NAME: &str = "batch_norm1d";
 
@@ -83,29 +84,39 @@ impl BatchNorm1dConfig {
     }
 
     /// The layer, w being 1 and b 0.
-    pub fn build<T: Element>(&self) -> BatchNorm1d<T> {
-        let (zeros, ones) = (
-            || Tensor::zeros([self.num_features]),
-            || Tensor::ones([self.num_features]),
-        );
-        let statistics = self.track_running_stats.then(|| RunningStatistics {
-            running_mean: Buffer::of(Domain::Finite, zeros()),
-            running_var: Buffer::of(Domain::NotNegative, ones()),
-            num_batches_tracked: Buffer::of(Domain::Count, Tensor::zeros([])),
+    ///
+    /// # Errors
+    /// If there is no memory for the parameters.
+    pub fn build<T: Element>(&self) -> Result<BatchNorm1d<T>> {
+        let shape = [self.num_features];
+        let weight = self.affine.then(|| start::ones(NAME, shape));
+        let bias = self.affine.then(|| start::zeros(NAME, shape));
+        let statistics = self.track_running_stats.then(|| {
+            Ok(RunningStatistics {
+                running_mean: Buffer::of(Domain::Finite, Tensor::try_zeros(shape)?),
+                running_var: Buffer::of(Domain::NotNegative, Tensor::try_full(shape, T::one())?),
+                num_batches_tracked: Buffer::of(Domain::Count, Tensor::zeros([])),
+            })
         });
-        BatchNorm1d {
-            weight: self.affine.then(|| Param::new(ones())),
-            bias: self.affine.then(|| Param::new(zeros())),
-            statistics,
+        Ok(BatchNorm1d {
+            weight: weight.transpose()?,
+            bias: bias.transpose()?,
+            statistics: statistics
+                .transpose()
+                .map_err(|error: Error| error.within(NAME))?,
             config: self.clone(),
-        }
+        })
     }
 }
 
 impl BatchNorm1d {
     /// Normalisation of `num_features` channels, in `f32`.
+    ///
+    /// # Panics
+    /// If there is no memory for the parameters.
+    #[track_caller]
     pub fn new(num_features: usize) -> Self {
-        BatchNorm1dConfig::new(num_features).build()
+        start::or_panic(BatchNorm1dConfig::new(num_features).build())
     }
 }
 

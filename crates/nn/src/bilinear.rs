@@ -3,6 +3,8 @@
 use lexigrad_tensor::{Element, Error, Param, Result, Tensor, linear};
 use rand::Rng;
 
+use crate::start;
+
 /// `y_o = x1ᵀ W_o x2 + b_o`, `x1: [.., in1]`, `x2: [.., in2]`, `W: [out, in1, in2]`, `b: [out]`, `y: [.., out]`.
 ///
 /// W and b start evenly drawn between ±1/√in1.
@@ -50,29 +52,33 @@ impl BilinearConfig {
     }
 
     /// The layer, with parameters drawn from `rng`.
-    pub fn build<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Bilinear<T> {
-        let bound = T::from_f64(1.0 / (self.in1_features.max(1) as f64).sqrt());
-        let shape = [self.out_features, self.in1_features, self.in2_features];
-        let weight = Tensor::uniform(shape, -bound, bound, rng);
-        let bias = self
-            .bias
-            .then(|| Tensor::uniform([self.out_features], -bound, bound, rng));
-        Bilinear {
-            weight: Param::new(weight),
-            bias: bias.map(Param::new),
-        }
+    ///
+    /// # Errors
+    /// If there is no memory for the parameters.
+    pub fn build<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Result<Bilinear<T>> {
+        let (out, in1, in2) = (self.out_features, self.in1_features, self.in2_features);
+        let mut draw = |shape: &[usize]| start::uniform("bilinear", shape, in1, rng);
+        Ok(Bilinear {
+            weight: draw(&[out, in1, in2])?,
+            bias: self.bias.then(|| draw(&[out])).transpose()?,
+        })
     }
 }
 
 impl Bilinear {
     /// A layer from pairs of `in1_features` and `in2_features` numbers to `out_features`, with a bias, in `f32`.
+    ///
+    /// # Panics
+    /// If there is no memory for the parameters.
+    #[track_caller]
     pub fn new(
         in1_features: usize,
         in2_features: usize,
         out_features: usize,
         rng: &mut (impl Rng + ?Sized),
     ) -> Self {
-        BilinearConfig::new(in1_features, in2_features, out_features).build(rng)
+        let config = BilinearConfig::new(in1_features, in2_features, out_features);
+        start::or_panic(config.build(rng))
     }
 }
 

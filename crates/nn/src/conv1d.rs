@@ -4,6 +4,7 @@ use lexigrad_tensor::{Conv1dOptions, Element, Error, Param, Result, Tensor, conv
 use rand::Rng;
 
 use crate::Layer;
+use crate::start;
 
 /// `y[b, o, t] = bias[o] + Σ weight[o, c, k] x[b, c, t stride + k dilation - padding]`, `x: [B, C, L]`,
 /// `weight: [O, C / groups, K]`, `y: [B, O, (L + 2 padding - dilation (K - 1) - 1) / stride + 1]`.
@@ -62,41 +63,38 @@ impl Conv1dConfig {
     /// The layer, with parameters drawn from `rng`.
     ///
     /// # Errors
-    /// If the groups do not divide the channels.
+    /// If the groups do not divide the channels, or there is no memory for the parameters.
     pub fn build<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Result<Conv1d<T>> {
         let (inputs, outputs, groups) = (self.in_channels, self.out_channels, self.options.groups);
         if groups == 0 || !inputs.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
             let rule = format!("a divisor of in_channels, {inputs}, and out_channels, {outputs}");
             return Err(Error::value("conv1d", "groups", groups as f64, rule));
         }
-        Ok(self.draw(rng))
-    }
-
-    fn draw<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Conv1d<T> {
-        let inputs = self.in_channels / self.options.groups;
-        let bound = T::from_f64(1.0 / ((inputs * self.kernel_size).max(1) as f64).sqrt());
-        let shape = [self.out_channels, inputs, self.kernel_size];
-        let weight = Tensor::uniform(shape, -bound, bound, rng);
-        let bias = self
-            .bias
-            .then(|| Tensor::uniform([self.out_channels], -bound, bound, rng));
-        Conv1d {
-            weight: Param::new(weight),
-            bias: bias.map(Param::new),
+        let inputs = inputs / groups;
+        let read = inputs.saturating_mul(self.kernel_size);
+        let mut draw = |shape: &[usize]| start::uniform("conv1d", shape, read, rng);
+        Ok(Conv1d {
+            weight: draw(&[outputs, inputs, self.kernel_size])?,
+            bias: self.bias.then(|| draw(&[outputs])).transpose()?,
             options: self.options,
-        }
+        })
     }
 }
 
 impl Conv1d {
     /// Windows of `kernel_size` neighbours, with a bias, in `f32`.
+    ///
+    /// # Panics
+    /// If there is no memory for the parameters.
+    #[track_caller]
     pub fn new(
         in_channels: usize,
         out_channels: usize,
         kernel_size: usize,
         rng: &mut (impl Rng + ?Sized),
     ) -> Self {
-        Conv1dConfig::new(in_channels, out_channels, kernel_size).draw(rng)
+        let config = Conv1dConfig::new(in_channels, out_channels, kernel_size);
+        start::or_panic(config.build(rng))
     }
 }
 

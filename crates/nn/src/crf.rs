@@ -4,6 +4,7 @@ use lexigrad_tensor::{Element, Error, Ids, Mask, Param, Result, Tensor};
 use rand::Rng;
 
 use crate::sequence::check_lengths;
+use crate::start;
 
 const NAME: &str = "linear_chain_crf";
 
@@ -47,21 +48,27 @@ pub struct Tagging<T: Element = f32> {
 
 impl LinearChainCrf {
     /// A field over `tags` tags in `f32`, scores evenly drawn between ±0.1.
+    ///
+    /// # Panics
+    /// If there is no memory for the parameters.
+    #[track_caller]
     pub fn new(tags: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
-        Self::build(tags, rng)
+        start::or_panic(Self::build(tags, rng))
     }
 }
 
 impl<T: Element> LinearChainCrf<T> {
     /// A field over `tags` tags, scores evenly drawn between ±0.1.
-    pub fn build(tags: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
-        let bound = T::from_f64(0.1);
-        let mut draw = |shape: &[usize]| Param::new(Tensor::uniform(shape, -bound, bound, rng));
-        Self {
-            start_transitions: draw(&[tags]),
-            end_transitions: draw(&[tags]),
-            transitions: draw(&[tags, tags]),
-        }
+    ///
+    /// # Errors
+    /// If there is no memory for the parameters.
+    pub fn build(tags: usize, rng: &mut (impl Rng + ?Sized)) -> Result<Self> {
+        let mut draw = |shape: &[usize]| start::uniform_within(NAME, shape, 0.1, rng);
+        Ok(Self {
+            start_transitions: draw(&[tags])?,
+            end_transitions: draw(&[tags])?,
+            transitions: draw(&[tags, tags])?,
+        })
     }
 
     /// `ln p(tags | emissions): [B]`, `emissions: [B, L, K]`, `tags: [B, L]`, one length for each sequence; its mean, negated, is the loss.
@@ -137,7 +144,7 @@ impl<T: Element> LinearChainCrf<T> {
     fn log_partition(&self, emissions: &Tensor<T>, lengths: &[usize]) -> Result<Tensor<T>> {
         let (batch, length) = (emissions.shape()[0], emissions.shape()[1]);
         if length == 0 {
-            return Ok(Tensor::zeros([batch]));
+            return Tensor::try_zeros([batch]);
         }
         let places = emissions.split(&vec![1; length], 1)?;
         // By the tag that is moved to, so that what is summed over stands side by side.

@@ -111,7 +111,7 @@ impl LockedDropout {
         let shape: Shape = sizes
             .map(|(index, &size)| if index == axis { 1 } else { size })
             .collect();
-        x.mul(&dropout(&Tensor::ones(shape), self.p)?)
+        x.mul(&dropout(&Tensor::try_full(shape, T::one())?, self.p)?)
     }
 }
 
@@ -175,7 +175,7 @@ impl WordDropout {
             *words.entry(*id).or_insert(next)
         };
         let numbers: Vec<u32> = ids.as_slice().iter().map(&mut number).collect();
-        let kept = dropout(&Tensor::ones([words.len()]), self.p)?;
+        let kept = dropout(&Tensor::try_full([words.len()], T::one())?, self.p)?;
         let kept = kept.index_select(0, &Ids::new(numbers)?)?;
         x.mul(&kept.reshape(ids.shape())?.unsqueeze(-1)?)
     }

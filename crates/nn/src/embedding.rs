@@ -3,6 +3,7 @@
 use lexigrad_tensor::{Element, Ids, Param, Result, Tensor, embedding};
 use rand::Rng;
 
+use crate::start;
 use crate::table::{TableConfig, TableOptions};
 
 /// `y[i..] = W[ids[i..]]`, `W: [V, D]`, `ids: [..]`, `y: [.., D]`.
@@ -83,7 +84,7 @@ impl EmbeddingConfig {
     /// The layer, with W drawn from `rng`.
     ///
     /// # Errors
-    /// If an option is out of its range.
+    /// If an option is out of its range, or there is no memory for W.
     pub fn build<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Result<Embedding<T>> {
         let options = self.table(self.num_embeddings).check()?;
         let weight = options.draw([self.num_embeddings, self.embedding_dim], rng)?;
@@ -119,9 +120,12 @@ impl EmbeddingConfig {
 
 impl Embedding {
     /// A table of `num_embeddings` rows of `embedding_dim` numbers in `f32`, drawn from N(0, 1), without padding.
+    ///
+    /// # Panics
+    /// If there is no memory for the parameters.
+    #[track_caller]
     pub fn new(num_embeddings: usize, embedding_dim: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
-        let table = Tensor::normal([num_embeddings, embedding_dim], 0.0, 1.0, rng);
-        Self::with_weight(Param::new(table))
+        start::or_panic(EmbeddingConfig::new(num_embeddings, embedding_dim).build(rng))
     }
 }
 

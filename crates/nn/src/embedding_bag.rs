@@ -5,6 +5,7 @@ use lexigrad_tensor::{
 };
 use rand::Rng;
 
+use crate::start;
 use crate::table::{TableConfig, TableOptions};
 
 /// `y[b] = mean of W[ids[t]]` over bag b (or sum, or maximum), `W: [V, D]`, `y: [B, D]`; zeros for an empty bag.
@@ -75,7 +76,7 @@ impl EmbeddingBagConfig {
     /// The layer, with W drawn from `rng`.
     ///
     /// # Errors
-    /// If an option is out of its range.
+    /// If an option is out of its range, or there is no memory for W.
     pub fn build<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Result<EmbeddingBag<T>> {
         let options = self.table(self.num_embeddings).check()?;
         let weight = options.draw([self.num_embeddings, self.embedding_dim], rng)?;
@@ -119,13 +120,12 @@ impl EmbeddingBagConfig {
 
 impl EmbeddingBag {
     /// A table of `num_embeddings` rows of `embedding_dim` numbers in `f32`, drawn from N(0, 1), in mode mean.
+    ///
+    /// # Panics
+    /// If there is no memory for the parameters.
+    #[track_caller]
     pub fn new(num_embeddings: usize, embedding_dim: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
-        let table = Tensor::normal([num_embeddings, embedding_dim], 0.0, 1.0, rng);
-        Self {
-            weight: Param::new(table),
-            mode: BagMode::Mean,
-            options: TableOptions::plain("embedding_bag"),
-        }
+        start::or_panic(EmbeddingBagConfig::new(num_embeddings, embedding_dim).build(rng))
     }
 }
 

@@ -67,7 +67,7 @@
 //! let config = TransformerConfig { dim_feedforward: 16, batch_first: true, norm_first: true, ..TransformerConfig::new(8, 2) };
 //! let model = Encoder {
 //!     embed: Embedding::new(50, 8, rng),
-//!     positions: LearnedPositionsConfig { longest: 32, dim: 8 }.build(rng),
+//!     positions: LearnedPositionsConfig { longest: 32, dim: 8 }.build(rng)?,
 //!     encoder: config.encoder(2, true, rng)?,
 //!     out: Linear::new(8, 2, rng),
 //! };

@@ -1,6 +1,6 @@
 //! First values of parameters. Each function draws a tensor; `param.set(&init::xavier_uniform(&param.shape(), 1.0, &mut rng))` uses it.
 
-use lexigrad_tensor::{Element, Error, Result, Shape, Tensor};
+use lexigrad_tensor::{Element, Error, Result, Shape, Tensor, room};
 use rand::{Rng, RngExt};
 
 /// What follows a layer, for [`calculate_gain`].
@@ -48,8 +48,8 @@ pub enum FanMode {
 fn fans(operation: &'static str, shape: &Shape) -> Result<(usize, usize)> {
     match shape[..] {
         [outputs, inputs, ref rest @ ..] => {
-            let field: usize = rest.iter().product();
-            Ok((inputs * field, outputs * field))
+            let field = |size: usize| rest.iter().copied().fold(size, usize::saturating_mul);
+            Ok((field(inputs), field(outputs)))
         }
         _ => Err(Error::shape(
             operation,
@@ -60,30 +60,40 @@ fn fans(operation: &'static str, shape: &Shape) -> Result<(usize, usize)> {
     }
 }
 
-/// Numbers drawn evenly from `low` (included) to `high` (excluded). PyTorch: `nn.init.uniform_`.
+/// Numbers drawn evenly from `low` (included) to `high` (excluded).
+///
+/// # Errors
+/// If there is no memory for them.
+///
+/// PyTorch: `nn.init.uniform_`.
 pub fn uniform<T: Element>(
     shape: &Shape,
     low: f64,
     high: f64,
     rng: &mut (impl Rng + ?Sized),
-) -> Tensor<T> {
-    Tensor::uniform(shape, T::from_f64(low), T::from_f64(high), rng)
+) -> Result<Tensor<T>> {
+    Tensor::try_uniform(shape, T::from_f64(low), T::from_f64(high), rng)
 }
 
-/// Numbers of the normal distribution. PyTorch: `nn.init.normal_`.
+/// Numbers of the normal distribution.
+///
+/// # Errors
+/// If there is no memory for them.
+///
+/// PyTorch: `nn.init.normal_`.
 pub fn normal<T: Element>(
     shape: &Shape,
     mean: f64,
     std: f64,
     rng: &mut (impl Rng + ?Sized),
-) -> Tensor<T> {
-    Tensor::normal(shape, T::from_f64(mean), T::from_f64(std), rng)
+) -> Result<Tensor<T>> {
+    Tensor::try_normal(shape, T::from_f64(mean), T::from_f64(std), rng)
 }
 
 /// Numbers of the normal distribution that lie between `low` and `high`; others are drawn again.
 ///
 /// # Errors
-/// If `low` is not below `high`, or the bounds leave less than one draw in a thousand.
+/// If `low` is not below `high`, the bounds leave less than one draw in a thousand, or there is no memory for the numbers.
 ///
 /// PyTorch: `nn.init.trunc_normal_`.
 pub fn truncated_normal<T: Element>(
@@ -108,14 +118,21 @@ pub fn truncated_normal<T: Element>(
             .find(|x| bounds.contains(x))
             .ok_or_else(message)
     };
-    let numbers = (0..shape.elements()).map(|_| draw().map(T::from_f64));
-    let numbers = numbers.collect::<Result<Vec<T>>>()?;
-    Tensor::from(numbers).reshape(shape)
+    let mut numbers = room(shape).map_err(|error| error.within("truncated_normal"))?;
+    for _ in 0..shape.elements() {
+        numbers.push(T::from_f64(draw()?));
+    }
+    Tensor::from_slice(&numbers, shape)
 }
 
-/// The same number everywhere. PyTorch: `nn.init.constant_`.
-pub fn constant<T: Element>(shape: &Shape, value: f64) -> Tensor<T> {
-    Tensor::full(shape, T::from_f64(value))
+/// The same number everywhere.
+///
+/// # Errors
+/// If there is no memory for them.
+///
+/// PyTorch: `nn.init.constant_`.
+pub fn constant<T: Element>(shape: &Shape, value: f64) -> Result<Tensor<T>> {
+    Tensor::try_full(shape, T::from_f64(value)).map_err(|error| error.within("constant"))
 }
 
 /// Evenly drawn between `±gain √(6 / (fan_in + fan_out))`, `weight: [out, in, ..]` (Glorot and Bengio 2010).
@@ -130,7 +147,7 @@ pub fn constant<T: Element>(shape: &Shape, value: f64) -> Tensor<T> {
 /// ```
 ///
 /// # Errors
-/// If the weight has fewer than two axes.
+/// If the weight has fewer than two axes, or there is no memory for it.
 ///
 /// PyTorch: `nn.init.xavier_uniform_`.
 pub fn xavier_uniform<T: Element>(
@@ -139,14 +156,14 @@ pub fn xavier_uniform<T: Element>(
     rng: &mut (impl Rng + ?Sized),
 ) -> Result<Tensor<T>> {
     let (inputs, outputs) = fans("xavier_uniform", shape)?;
-    let bound = gain * (6.0 / (inputs + outputs).max(1) as f64).sqrt();
-    Ok(uniform(shape, -bound, bound, rng))
+    let bound = gain * (6.0 / (inputs.saturating_add(outputs)).max(1) as f64).sqrt();
+    uniform(shape, -bound, bound, rng).map_err(|error| error.within("xavier_uniform"))
 }
 
 /// Normal with deviation `gain √(2 / (fan_in + fan_out))`, `weight: [out, in, ..]` (Glorot and Bengio 2010).
 ///
 /// # Errors
-/// If the weight has fewer than two axes.
+/// If the weight has fewer than two axes, or there is no memory for it.
 ///
 /// PyTorch: `nn.init.xavier_normal_`.
 pub fn xavier_normal<T: Element>(
@@ -155,14 +172,14 @@ pub fn xavier_normal<T: Element>(
     rng: &mut (impl Rng + ?Sized),
 ) -> Result<Tensor<T>> {
     let (inputs, outputs) = fans("xavier_normal", shape)?;
-    let std = gain * (2.0 / (inputs + outputs).max(1) as f64).sqrt();
-    Ok(normal(shape, 0.0, std, rng))
+    let std = gain * (2.0 / (inputs.saturating_add(outputs)).max(1) as f64).sqrt();
+    normal(shape, 0.0, std, rng).map_err(|error| error.within("xavier_normal"))
 }
 
 /// Evenly drawn between `±gain √(3 / fan)`, the gain that of what follows, `weight: [out, in, ..]` (He et al. 2015).
 ///
 /// # Errors
-/// If the weight has fewer than two axes.
+/// If the weight has fewer than two axes, or there is no memory for it.
 ///
 /// PyTorch: `nn.init.kaiming_uniform_`.
 pub fn kaiming_uniform<T: Element>(
@@ -172,13 +189,13 @@ pub fn kaiming_uniform<T: Element>(
     rng: &mut (impl Rng + ?Sized),
 ) -> Result<Tensor<T>> {
     let bound = 3.0_f64.sqrt() * kaiming_std("kaiming_uniform", shape, mode, nonlinearity)?;
-    Ok(uniform(shape, -bound, bound, rng))
+    uniform(shape, -bound, bound, rng).map_err(|error| error.within("kaiming_uniform"))
 }
 
 /// Normal with deviation `gain / √fan`, the gain that of what follows, `weight: [out, in, ..]` (He et al. 2015).
 ///
 /// # Errors
-/// If the weight has fewer than two axes.
+/// If the weight has fewer than two axes, or there is no memory for it.
 ///
 /// PyTorch: `nn.init.kaiming_normal_`.
 pub fn kaiming_normal<T: Element>(
@@ -188,7 +205,7 @@ pub fn kaiming_normal<T: Element>(
     rng: &mut (impl Rng + ?Sized),
 ) -> Result<Tensor<T>> {
     let std = kaiming_std("kaiming_normal", shape, mode, nonlinearity)?;
-    Ok(normal(shape, 0.0, std, rng))
+    normal(shape, 0.0, std, rng).map_err(|error| error.within("kaiming_normal"))
 }
 
 fn kaiming_std(
@@ -220,7 +237,7 @@ fn kaiming_std(
 /// ```
 ///
 /// # Errors
-/// If the weight has fewer than two axes.
+/// If the weight has fewer than two axes, or there is no memory for it.
 ///
 /// PyTorch: `nn.init.orthogonal_`.
 pub fn orthogonal<T: Element>(
@@ -230,12 +247,13 @@ pub fn orthogonal<T: Element>(
 ) -> Result<Tensor<T>> {
     fans("orthogonal", shape)?;
     let rows = shape[0];
-    let columns: usize = shape[1..].iter().product();
+    let columns = shape[1..].iter().copied().fold(1, usize::saturating_mul);
     // The smaller side as vectors in the space of the larger one.
     let (count, size) = (rows.min(columns), rows.max(columns));
-    let mut vectors: Vec<Vec<f64>> = Vec::with_capacity(count);
+    let mut flat: Vec<T> = room(shape).map_err(|error| error.within("orthogonal"))?;
+    let mut vectors: Vec<Vec<f64>> = Vec::new();
     while vectors.len() < count {
-        let mut vector = Tensor::<f64>::normal([size], 0.0, 1.0, rng).to_vec();
+        let mut vector = Tensor::<f64>::try_normal([size], 0.0, 1.0, rng)?.to_vec();
         // Twice, since once leaves the rounding of what was taken away.
         for other in vectors.iter().chain(&vectors) {
             let part: f64 = vector.iter().zip(other).map(|(x, y)| x * y).sum();
@@ -250,12 +268,8 @@ pub fn orthogonal<T: Element>(
             vectors.push(vector);
         }
     }
-    let flat: Vec<T> = vectors
-        .concat()
-        .into_iter()
-        .map(|x| T::from_f64(gain * x))
-        .collect();
-    let matrix = Tensor::from(flat).reshape([count, size])?;
+    flat.extend(vectors.iter().flatten().map(|x| T::from_f64(gain * x)));
+    let matrix = Tensor::from_slice(&flat, [count, size])?;
     let matrix = if rows <= columns {
         matrix
     } else {
@@ -267,7 +281,7 @@ pub fn orthogonal<T: Element>(
 /// Normal numbers of deviation `std`, of which `sparsity` of each column are 0, `weight: [out, in]` (Martens 2010).
 ///
 /// # Errors
-/// If the weight is not a matrix, or the sparsity not between 0 and 1.
+/// If the weight is not a matrix, the sparsity not between 0 and 1, or there is no memory for the weight.
 ///
 /// PyTorch: `nn.init.sparse_`.
 pub fn sparse<T: Element>(
@@ -292,7 +306,9 @@ pub fn sparse<T: Element>(
             "between 0 and 1",
         ));
     }
-    let mut values = normal::<T>(shape, 0.0, std, rng).to_vec();
+    let mut values = normal::<T>(shape, 0.0, std, rng)
+        .map_err(|error| error.within("sparse"))?
+        .to_vec();
     let zeros = (sparsity * rows as f64).ceil() as usize;
     for column in 0..columns {
         // The first places of a shuffle (Fisher and Yates).

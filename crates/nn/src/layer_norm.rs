@@ -3,6 +3,7 @@
 use lexigrad_tensor::{Element, Param, Result, Shape, Tensor, layer_norm};
 
 use crate::Layer;
+use crate::start;
 
 /// `y = (x - mean) / √(var + eps) w + b` over the last axes, `x: [.., n1, ..]`, `w` and `b: [n1, ..]`, the variance biased.
 ///
@@ -51,21 +52,30 @@ impl LayerNormConfig {
     }
 
     /// The layer, w being 1 and b 0.
-    pub fn build<T: Element>(&self) -> LayerNorm<T> {
+    ///
+    /// # Errors
+    /// If there is no memory for the parameters.
+    pub fn build<T: Element>(&self) -> Result<LayerNorm<T>> {
         let (shape, affine) = (&self.normalized_shape, self.elementwise_affine);
-        LayerNorm {
-            weight: affine.then(|| Param::new(Tensor::ones(shape))),
-            bias: (affine && self.bias).then(|| Param::new(Tensor::zeros(shape))),
+        let weight = affine.then(|| start::ones("layer_norm", shape));
+        let bias = (affine && self.bias).then(|| start::zeros("layer_norm", shape));
+        Ok(LayerNorm {
+            weight: weight.transpose()?,
+            bias: bias.transpose()?,
             axes: shape.rank(),
             eps: self.eps,
-        }
+        })
     }
 }
 
 impl LayerNorm {
     /// Normalisation over the last axes, of these sizes, in `f32`.
+    ///
+    /// # Panics
+    /// If there is no memory for the parameters.
+    #[track_caller]
     pub fn new(normalized_shape: impl Into<Shape>) -> Self {
-        LayerNormConfig::new(normalized_shape).build()
+        start::or_panic(LayerNormConfig::new(normalized_shape).build())
     }
 }
 

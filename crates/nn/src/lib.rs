@@ -28,7 +28,7 @@
 //! # Ok::<(), lexigrad_tensor::Error>(())
 //! ```
 //!
-//! A constructor panics if there is no memory for its parameters, also one that returns a `Result` for its options.
+//! The `new` of a layer panics if there is no memory for its parameters; the `build` of its config returns an error.
 
 #![warn(unreachable_pub)]
 
@@ -55,6 +55,7 @@ mod recurrent;
 mod rms_norm;
 mod sequence;
 mod sequential;
+mod start;
 mod state;
 mod table;
 mod transformer;

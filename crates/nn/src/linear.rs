@@ -3,7 +3,7 @@
 use lexigrad_tensor::{Element, Param, Result, Tensor, linear};
 use rand::Rng;
 
-use crate::Layer;
+use crate::{Layer, start};
 
 /// `y = x Wᵀ + b`, `x: [.., in]`, `W: [out, in]`, `b: [out]`, `y: [.., out]`.
 ///
@@ -49,24 +49,27 @@ impl LinearConfig {
     }
 
     /// The layer, with parameters drawn from `rng`.
-    pub fn build<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Linear<T> {
+    ///
+    /// # Errors
+    /// If there is no memory for the parameters.
+    pub fn build<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Result<Linear<T>> {
         let (inputs, outputs) = (self.in_features, self.out_features);
-        let bound = T::from_f64(1.0 / (inputs.max(1) as f64).sqrt());
-        let weight = Tensor::uniform([outputs, inputs], -bound, bound, rng);
-        let bias = self
-            .bias
-            .then(|| Tensor::uniform([outputs], -bound, bound, rng));
-        Linear {
-            weight: Param::new(weight),
-            bias: bias.map(Param::new),
-        }
+        let mut draw = |shape: &[usize]| start::uniform("linear", shape, inputs, rng);
+        Ok(Linear {
+            weight: draw(&[outputs, inputs])?,
+            bias: self.bias.then(|| draw(&[outputs])).transpose()?,
+        })
     }
 }
 
 impl Linear {
     /// A layer from `in_features` to `out_features` numbers with a bias, in `f32`.
+    ///
+    /// # Panics
+    /// If there is no memory for the parameters.
+    #[track_caller]
     pub fn new(in_features: usize, out_features: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
-        LinearConfig::new(in_features, out_features).build(rng)
+        start::or_panic(LinearConfig::new(in_features, out_features).build(rng))
     }
 }
 

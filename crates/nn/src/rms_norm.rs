@@ -3,6 +3,7 @@
 use lexigrad_tensor::{Element, Error, Param, Result, Shape, Tensor};
 
 use crate::Layer;
+use crate::start;
 
 /// `y = x / √(mean(x²) + eps) w` over the last axes, `x: [.., n1, ..]`, `w: [n1, ..]`.
 ///
@@ -48,23 +49,27 @@ impl RmsNormConfig {
     }
 
     /// The layer, w being 1.
-    pub fn build<T: Element>(&self) -> RmsNorm<T> {
-        let shape = &self.normalized_shape;
-        let weight = self
-            .elementwise_affine
-            .then(|| Param::new(Tensor::ones(shape)));
-        RmsNorm {
-            weight,
+    ///
+    /// # Errors
+    /// If there is no memory for the parameters.
+    pub fn build<T: Element>(&self) -> Result<RmsNorm<T>> {
+        let (shape, affine) = (&self.normalized_shape, self.elementwise_affine);
+        Ok(RmsNorm {
+            weight: affine.then(|| start::ones("rms_norm", shape)).transpose()?,
             normalized_shape: shape.clone(),
             eps: self.eps.map_or_else(T::epsilon, T::from_f64),
-        }
+        })
     }
 }
 
 impl RmsNorm {
     /// Normalisation over the last axes, of these sizes, in `f32`.
+    ///
+    /// # Panics
+    /// If there is no memory for the parameters.
+    #[track_caller]
     pub fn new(normalized_shape: impl Into<Shape>) -> Self {
-        RmsNormConfig::new(normalized_shape).build()
+        start::or_panic(RmsNormConfig::new(normalized_shape).build())
     }
 }
 

@@ -8,6 +8,8 @@ use lexigrad_tensor::{
 };
 use rand::Rng;
 
+use crate::start;
+
 /// The conventions of a table, checked.
 #[derive(Clone, Debug)]
 pub(crate) struct TableOptions {
@@ -105,7 +107,7 @@ impl TableOptions {
         shape: [usize; 2],
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<Param<T>> {
-        let table = Param::new(Tensor::normal(shape, T::zero(), T::one(), rng));
+        let table = start::normal(self.operation, shape, 1.0, rng)?;
         if let Some(padding) = self.lookup.padding {
             table.update_rows(&Ids::new([padding])?, |_, row| row.fill(T::zero()))?;
         }

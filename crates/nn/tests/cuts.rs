@@ -144,7 +144,7 @@ fn layers_are_silent() {
         }),
         part(
             "bilinear",
-            BilinearConfig::new(2, 3, 2).build(rng),
+            BilinearConfig::new(2, 3, 2).build(rng).unwrap(),
             &[&[2, 2], &[2, 3]],
             |m, x| m.forward(&x[0], &x[1]),
         ),
@@ -153,7 +153,7 @@ fn layers_are_silent() {
         }),
         part(
             "rms norm",
-            RmsNormConfig::new([3]).build(),
+            RmsNormConfig::new([3]).build().unwrap(),
             &[&[2, 3]],
             |m, x| m.forward(&x[0]),
         ),
@@ -230,7 +230,7 @@ fn layers_over_sequences_are_silent() {
             sequences,
             |m, x| Ok(m.forward_with(&x[0], Some(&[3, 1]), None)?.0),
         ),
-        part("lstm cell", cell.lstm(rng), &[&[2, 2]], |m, x| {
+        part("lstm cell", cell.lstm(rng).unwrap(), &[&[2, 2]], |m, x| {
             Ok(m.forward(&x[0], None)?.hidden)
         }),
         part(
@@ -367,9 +367,12 @@ fn heads_are_silent() {
             let pairs = Bags::from_lists(&[vec![0_u32, 1], vec![1]])?;
             m.forward(&x[0], &labels(), &pairs)
         }),
-        part("sampled softmax", sampled.build(rng), HIDDEN, |m, x| {
-            m.forward(&x[0], &labels())
-        }),
+        part(
+            "sampled softmax",
+            sampled.build(rng).unwrap(),
+            HIDDEN,
+            |m, x| m.forward(&x[0], &labels()),
+        ),
         part(
             "hierarchical softmax",
             HierarchicalSoftmax::new(3, &counts).unwrap(),

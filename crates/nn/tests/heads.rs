@@ -74,7 +74,7 @@ fn every_head_has_right_derivatives() {
         samples: 4,
         ..SampledSoftmaxConfig::new(6, 3)
     };
-    let sampled: SampledSoftmax<f64> = config.build(&mut rng());
+    let sampled: SampledSoftmax<f64> = config.build(&mut rng()).unwrap();
     check("sampled softmax", &sampled, hidden(), |x| {
         sampled.forward(x, &targets())
     });
@@ -100,7 +100,7 @@ fn a_step_touches_only_the_rows_of_its_targets_and_draws() {
         samples: 16,
         ..SampledSoftmaxConfig::new(100_000, 3)
     };
-    let sampled: SampledSoftmax = config.build(&mut rng());
+    let sampled: SampledSoftmax = config.build(&mut rng()).unwrap();
     let tree: HierarchicalSoftmax = HierarchicalSoftmax::new(3, &[1; 100_000]).unwrap();
     let (hidden, targets) = (Tensor::ones([2, 3]), Ids::new([4, 99_999]).unwrap());
     let rows = |loss: &dyn Fn() -> Tensor, model: &dyn Module| {
@@ -285,7 +285,7 @@ fn sampled_softmax_comes_near_the_whole_one_with_many_draws() {
         samples: 20_000,
         ..SampledSoftmaxConfig::new(12, 3)
     };
-    let head: SampledSoftmax<f64> = config.build(&mut rng());
+    let head: SampledSoftmax<f64> = config.build(&mut rng()).unwrap();
     redraw(&head);
     let whole = cross_entropy(&head.logits(&hidden()).unwrap(), &targets()).unwrap();
     let sampled = head.forward(&hidden(), &targets()).unwrap();
@@ -316,7 +316,7 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let mut rng = StdRng::seed_from_u64(seed);
-        let crf: LinearChainCrf<f64> = LinearChainCrf::build(3, &mut rng);
+        let crf: LinearChainCrf<f64> = LinearChainCrf::build(3, &mut rng).unwrap();
         redraw(&crf);
         let emissions = Tensor::uniform([lengths.len(), 4, 3], -2.0, 2.0, &mut rng);
         let best = crf.viterbi(&emissions, &lengths).unwrap();
@@ -338,7 +338,7 @@ proptest! {
     #[test]
     fn padding_changes_nothing_of_a_field(seed in any::<u64>(), padding in 0..3usize) {
         let mut rng = StdRng::seed_from_u64(seed);
-        let crf: LinearChainCrf<f64> = LinearChainCrf::build(3, &mut rng);
+        let crf: LinearChainCrf<f64> = LinearChainCrf::build(3, &mut rng).unwrap();
         let short = Tensor::uniform([2, 3, 3], -2.0, 2.0, &mut rng);
         let long = short.pad(1, 0, padding, f64::NAN).unwrap();
         let tags = [vec![0, 2, 1], vec![1, 0, 0]];
@@ -358,7 +358,7 @@ proptest! {
 
 #[test]
 fn a_field_has_right_derivatives() {
-    let crf: LinearChainCrf<f64> = LinearChainCrf::build(2, &mut rng());
+    let crf: LinearChainCrf<f64> = LinearChainCrf::build(2, &mut rng()).unwrap();
     let emissions = Tensor::uniform([3, 3, 2], -2.0, 2.0, &mut rng());
     let tags = Ids::new([[0, 1, 1], [1, 0, 0], [0, 0, 0]]).unwrap();
     check("crf", &crf, emissions, |x| {

@@ -192,7 +192,11 @@ fn a_derived_module_of_another_element_type() {
     struct Generic<T: lexigrad_tensor::Element> {
         inner: [Linear<T>; 2],
     }
-    let wide = || lexigrad_nn::LinearConfig::new(2, 2).build::<f64>(&mut rng());
+    let wide = || {
+        lexigrad_nn::LinearConfig::new(2, 2)
+            .build::<f64>(&mut rng())
+            .unwrap()
+    };
     assert_eq!(Wide { inner: wide() }.named_parameters()[1].0, "inner.bias");
     let generic = Generic {
         inner: [wide(), wide()],

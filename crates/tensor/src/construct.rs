@@ -46,7 +46,15 @@ impl<T: Element> Tensor<T> {
     /// If the shape is larger than the memory.
     #[track_caller]
     pub fn zeros(shape: impl Into<Shape>) -> Self {
-        or_panic("zeros", Self::build_zeros(shape))
+        or_panic("zeros", Self::try_zeros(shape))
+    }
+
+    /// Zeros, of a shape that the memory may not hold.
+    ///
+    /// # Errors
+    /// If the shape is larger than the memory.
+    pub fn try_zeros(shape: impl Into<Shape>) -> Result<Self> {
+        Self::build_zeros(shape).map_err(|error| error.within("zeros"))
     }
 
     /// Ones.
@@ -64,7 +72,15 @@ impl<T: Element> Tensor<T> {
     /// If the shape is larger than the memory.
     #[track_caller]
     pub fn full(shape: impl Into<Shape>, value: T) -> Self {
-        or_panic("full", Self::build(shape, |out| out.fill(value)))
+        or_panic("full", Self::try_full(shape, value))
+    }
+
+    /// `value` everywhere, of a shape that the memory may not hold.
+    ///
+    /// # Errors
+    /// If the shape is larger than the memory.
+    pub fn try_full(shape: impl Into<Shape>, value: T) -> Result<Self> {
+        Self::build(shape, |out| out.fill(value)).map_err(|error| error.within("full"))
     }
 
     /// The identity matrix `[n, n]`.
@@ -127,12 +143,25 @@ impl<T: Element> Tensor<T> {
     /// If the shape is larger than the memory.
     #[track_caller]
     pub fn uniform<R: Rng + ?Sized>(shape: impl Into<Shape>, low: T, high: T, rng: &mut R) -> Self {
+        or_panic("uniform", Self::try_uniform(shape, low, high, rng))
+    }
+
+    /// [`uniform`](Self::uniform), of a shape that the memory may not hold; then nothing is drawn.
+    ///
+    /// # Errors
+    /// If the shape is larger than the memory.
+    pub fn try_uniform<R: Rng + ?Sized>(
+        shape: impl Into<Shape>,
+        low: T,
+        high: T,
+        rng: &mut R,
+    ) -> Result<Self> {
         let numbers = Self::build(shape, |out| {
             for value in out {
                 *value = low + (high - low) * T::from_f64(rng.random::<f64>());
             }
         });
-        or_panic("uniform", numbers)
+        numbers.map_err(|error| error.within("uniform"))
     }
 
     /// Numbers drawn from the normal distribution of this mean and standard deviation.
@@ -141,13 +170,26 @@ impl<T: Element> Tensor<T> {
     /// If the shape is larger than the memory.
     #[track_caller]
     pub fn normal<R: Rng + ?Sized>(shape: impl Into<Shape>, mean: T, std: T, rng: &mut R) -> Self {
+        or_panic("normal", Self::try_normal(shape, mean, std, rng))
+    }
+
+    /// [`normal`](Self::normal), of a shape that the memory may not hold; then nothing is drawn.
+    ///
+    /// # Errors
+    /// If the shape is larger than the memory.
+    pub fn try_normal<R: Rng + ?Sized>(
+        shape: impl Into<Shape>,
+        mean: T,
+        std: T,
+        rng: &mut R,
+    ) -> Result<Self> {
         let numbers = Self::build(shape, |out| {
             for value in out {
                 let standard: f64 = rng.sample(StandardNormal);
                 *value = mean + std * T::from_f64(standard);
             }
         });
-        or_panic("normal", numbers)
+        numbers.map_err(|error| error.within("normal"))
     }
 
     /// The elements as nested arrays of the tensor's shape.

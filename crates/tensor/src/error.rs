@@ -238,9 +238,9 @@ impl Error {
         Self::new("tensor", ErrorKind::TooLarge { shape, rule })
     }
 
-    /// The same error as one of `operation`, if it is about a size: who allocates does not know for whom.
+    /// The same error as one of `operation`, if it is [`ErrorKind::TooLarge`]: who allocates does not know for whom.
     #[cold]
-    pub(crate) fn within(mut self, operation: &'static str) -> Self {
+    pub fn within(mut self, operation: &'static str) -> Self {
         if matches!(self.0.kind, ErrorKind::TooLarge { .. }) {
             self.0.operation = operation.to_owned();
         }

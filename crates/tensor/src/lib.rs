@@ -69,7 +69,7 @@ pub use ops::*;
 pub use param::{Param, ParamId};
 pub use row_sparse::RowSparse;
 pub use shape::Shape;
-pub use storage::{copies_on_write, trim_pool};
+pub use storage::{copies_on_write, room, trim_pool};
 pub use tape::{
     Cut, MissingGradient, MissingReason, Pause, StaleUse, Tape, change_state, checkpoint,
     dropout_seed, is_recording, is_shard, is_training, set_seed,

@@ -259,7 +259,7 @@ fn out_of_memory<T>(shape: &Shape) -> Error {
 ///
 /// # Errors
 /// If the shape is too large, or the system does not give so much memory.
-pub(crate) fn room<V>(shape: &Shape) -> Result<Vec<V>> {
+pub fn room<V>(shape: &Shape) -> Result<Vec<V>> {
     let mut values = Vec::new();
     match values.try_reserve_exact(shape.count()?) {
         Ok(()) => Ok(values),

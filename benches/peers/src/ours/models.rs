@@ -194,7 +194,7 @@ impl Attention {
                 longest: sizes.time,
                 dim: sizes.dim,
             }
-            .build(rng),
+            .build(rng)?,
             encoder: config.encoder(sizes.layers, true, rng)?,
             out: Linear::new(sizes.dim, classes, rng),
             causal,

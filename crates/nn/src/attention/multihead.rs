@@ -12,6 +12,7 @@ use crate::Linear;
 use crate::dropout::check_probability;
 use crate::init::xavier_uniform;
 use crate::sequence::axes;
+use crate::start;
 
 const NAME: &str = "multihead_attention";
 
@@ -95,7 +96,7 @@ impl MultiheadAttentionConfig {
     /// The layer; its weights are evenly drawn between ±√(6 / (rows + columns)), those of the output between ±1/√E; biases are 0.
     ///
     /// # Errors
-    /// If the heads do not divide E, or `dropout` is not between 0 and 1.
+    /// If the heads do not divide E, `dropout` is not between 0 and 1, or there is no memory for the parameters.
     pub fn build<T: Element>(
         &self,
         rng: &mut (impl Rng + ?Sized),
@@ -108,7 +109,8 @@ impl MultiheadAttentionConfig {
         check_probability(NAME, "dropout", self.dropout)?;
         let mut xavier = |rows: usize, columns: usize| -> Result<Param<T>> {
             let shape = Shape::from([rows, columns]);
-            Ok(Param::new(xavier_uniform(&shape, 1.0, rng)?))
+            let weight = xavier_uniform(&shape, 1.0, rng);
+            weight.map(Param::new).map_err(|error| error.within(NAME))
         };
         let [_, keys, values] = self.input_sizes();
         let in_proj = if (keys, values) == (size, size) {
@@ -117,15 +119,14 @@ impl MultiheadAttentionConfig {
             let [q, k, v] = self.input_sizes();
             InProjection::Separate([xavier(size, q)?, xavier(size, k)?, xavier(size, v)?])
         };
-        let bound = T::from_f64(1.0 / (size.max(1) as f64).sqrt());
-        let zeros = |size: usize| self.bias.then(|| Param::new(Tensor::zeros([size])));
+        let zeros = |size: usize| self.bias.then(|| start::zeros(NAME, [size])).transpose();
         let out_proj = Linear {
-            weight: Param::new(Tensor::uniform([size, size], -bound, bound, rng)),
-            bias: zeros(size),
+            weight: start::uniform(NAME, [size, size], size, rng)?,
+            bias: zeros(size)?,
         };
         Ok(MultiheadAttention {
             in_proj,
-            in_proj_bias: zeros(size.saturating_mul(3)),
+            in_proj_bias: zeros(size.saturating_mul(3))?,
             out_proj,
             config: self.clone(),
         })

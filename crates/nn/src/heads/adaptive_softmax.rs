@@ -73,7 +73,8 @@ impl AdaptiveSoftmaxConfig {
     /// The layer, with parameters drawn from `rng`.
     ///
     /// # Errors
-    /// If the cutoffs are none, do not ascend, or do not lie between 1 and V - 1; if `div_value` is below 1.
+    /// If the cutoffs are none, do not ascend, or do not lie between 1 and V - 1; if `div_value` is below 1; if there is no
+    /// memory for the parameters.
     pub fn build<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Result<AdaptiveSoftmax<T>> {
         let mut borders = vec![0];
         borders.extend(&self.cutoffs);
@@ -101,14 +102,14 @@ impl AdaptiveSoftmaxConfig {
             .build(rng)
         };
         let (size, clusters) = (self.in_features, self.cutoffs.len());
-        let head = linear(size, self.cutoffs[0] + clusters, self.head_bias, &mut *rng);
+        let head = linear(size, self.cutoffs[0] + clusters, self.head_bias, &mut *rng)?;
         let mut tail = Vec::with_capacity(clusters);
         for (index, cluster) in borders[1..].windows(2).enumerate() {
             let inner = (size as f64 / self.div_value.powi(index as i32 + 1)) as usize;
-            let projection = linear(size, inner, false, &mut *rng);
+            let projection = linear(size, inner, false, &mut *rng)?;
             tail.push([
                 projection,
-                linear(inner, cluster[1] - cluster[0], false, &mut *rng),
+                linear(inner, cluster[1] - cluster[0], false, &mut *rng)?,
             ]);
         }
         Ok(AdaptiveSoftmax {

@@ -10,6 +10,7 @@ use lexigrad_tensor::{
 
 use super::check_batch;
 use crate::loss::reduce;
+use crate::start;
 
 const NAME: &str = "hierarchical_softmax";
 
@@ -89,7 +90,7 @@ impl<T: Element> HierarchicalSoftmax<T> {
     /// The layer for inputs of `dim` numbers and classes with these counts, w being 0.
     ///
     /// # Errors
-    /// If there are fewer than two classes.
+    /// If there are fewer than two classes, or there is no memory for the parameters.
     pub fn new(dim: usize, counts: &[u64]) -> Result<Self> {
         if counts.len() < 2 {
             return Err(Error::value(
@@ -100,7 +101,7 @@ impl<T: Element> HierarchicalSoftmax<T> {
             ));
         }
         Ok(Self {
-            weight: Param::new(Tensor::zeros([counts.len() - 1, dim])),
+            weight: start::zeros(NAME, [counts.len() - 1, dim])?,
             tree: Tree::new(counts),
         })
     }

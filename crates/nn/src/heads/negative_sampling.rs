@@ -6,6 +6,7 @@ use lexigrad_tensor::{
 
 use super::{AliasTable, check_batch, noise_table, step_rng};
 use crate::loss::reduce;
+use crate::start;
 
 const NAME: &str = "negative_sampling";
 
@@ -60,10 +61,9 @@ impl NegativeSamplingConfig {
     /// The layer for a vocabulary with these counts, w being 0.
     ///
     /// # Errors
-    /// If no word has a count, or the power is not finite.
+    /// If no word has a count, the power is not finite, or there is no memory for the parameters.
     pub fn build<T: Element>(&self, counts: &[u64]) -> Result<NegativeSampling<T>> {
-        let weight = Param::new(Tensor::zeros([counts.len(), self.dim]));
-        self.with_weight(weight, counts)
+        self.with_weight(start::zeros(NAME, [counts.len(), self.dim])?, counts)
     }
 
     /// The layer on a table `[V, D]` that is shared with whoever holds it.

@@ -8,6 +8,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 
 use super::{check_batch, step_rng};
+use crate::start;
 
 const NAME: &str = "sampled_softmax";
 
@@ -26,7 +27,7 @@ const NAME: &str = "sampled_softmax";
 /// use lexigrad_tensor::{Ids, Tape, Tensor};
 /// use rand::{SeedableRng, rngs::StdRng};
 /// let config = SampledSoftmaxConfig { samples: 8, ..SampledSoftmaxConfig::new(1000, 4) };
-/// let head: SampledSoftmax = config.build(&mut StdRng::seed_from_u64(1));
+/// let head: SampledSoftmax = config.build(&mut StdRng::seed_from_u64(1))?;
 /// let tape = Tape::new();
 /// let loss = head.forward(&Tensor::ones([2, 4]), &Ids::new([0, 700])?)?;
 /// let grads = tape.backward(&loss)?;
@@ -68,18 +69,16 @@ impl SampledSoftmaxConfig {
     }
 
     /// The layer, w evenly drawn between ±1/√D, b being 0.
-    pub fn build<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> SampledSoftmax<T> {
-        let bound = T::from_f64(1.0 / (self.dim.max(1) as f64).sqrt());
-        SampledSoftmax {
-            weight: Param::new(Tensor::uniform(
-                [self.classes, self.dim],
-                -bound,
-                bound,
-                rng,
-            )),
-            bias: Param::new(Tensor::zeros([self.classes, 1])),
+    ///
+    /// # Errors
+    /// If there is no memory for the parameters.
+    pub fn build<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Result<SampledSoftmax<T>> {
+        let (classes, dim) = (self.classes, self.dim);
+        Ok(SampledSoftmax {
+            weight: start::uniform(NAME, [classes, dim], dim, rng)?,
+            bias: start::zeros(NAME, [classes, 1])?,
             samples: self.samples,
-        }
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use lexigrad_tensor::{
 };
 
 use super::{AliasTable, noise_table, step_rng};
+use crate::start;
 
 const NAME: &str = "shared_negatives";
 
@@ -72,14 +73,14 @@ impl SharedNegativesConfig {
     /// The layer for a vocabulary with these counts, w being 0.
     ///
     /// # Errors
-    /// If no word has a count, the power is not finite, or no word is to be drawn.
+    /// If no word has a count, the power is not finite, no word is to be drawn, or there is no memory for the parameters.
     pub fn build<T: Element>(&self, counts: &[u64]) -> Result<SharedNegatives<T>> {
         if self.samples == 0 {
             let message = "the number of samples is 0; it must be at least 1";
             return Err(Error::other(NAME, message));
         }
         Ok(SharedNegatives {
-            weight: Param::new(Tensor::zeros([counts.len(), self.dim])),
+            weight: start::zeros(NAME, [counts.len(), self.dim])?,
             noise: noise_table(counts, self.power)?,
             samples: self.samples,
             share: self.negatives / self.samples as f64,

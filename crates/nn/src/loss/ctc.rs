@@ -162,7 +162,7 @@ impl Labels {
     fn start<T: Element>(&self) -> Result<Tensor<T>> {
         let later = (0..self.batch * self.width).map(|place| !place.is_multiple_of(self.width));
         let later = Mask::new(later.collect(), [self.batch, self.width])?;
-        Tensor::zeros([self.batch, self.width]).masked_fill(&later, T::neg_infinity())
+        Tensor::try_zeros([self.batch, self.width])?.masked_fill(&later, T::neg_infinity())
     }
 
     /// The paths that come to each place with one more step, before its label is emitted.

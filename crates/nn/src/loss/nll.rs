@@ -71,7 +71,7 @@ pub fn nll<T: Element>(x: &Tensor<T>, targets: &Ids, options: &NllOptions<T>) ->
             let flat = counted.reshape([counted.len()])?;
             weight.index_select(0, &flat)?.reshape(targets.shape())?
         }
-        None => Tensor::ones(targets.shape()),
+        None => Tensor::try_full(targets.shape(), T::one())?,
     };
     weights = weights.masked_fill(&ignored, T::zero())?;
     let mut places = targets.shape().to_vec();

@@ -4,6 +4,7 @@ use lexigrad_tensor::{Element, Error, Param, Result, Tensor};
 use rand::Rng;
 
 use super::length_of;
+use crate::start;
 
 const NAME: &str = "learned_positions";
 
@@ -39,19 +40,23 @@ pub struct LearnedPositionsConfig {
 
 impl LearnedPositionsConfig {
     /// The positions, their vectors drawn from `rng`.
-    pub fn build<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> LearnedPositions<T> {
-        let std = T::from_f64(0.02);
-        let weight = Tensor::normal([self.longest, self.dim], T::zero(), std, rng);
-        LearnedPositions {
-            weight: Param::new(weight),
-        }
+    ///
+    /// # Errors
+    /// If there is no memory for the parameters.
+    pub fn build<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Result<LearnedPositions<T>> {
+        let weight = start::normal(NAME, [self.longest, self.dim], 0.02, rng)?;
+        Ok(LearnedPositions { weight })
     }
 }
 
 impl LearnedPositions {
     /// Up to `longest` positions in D dimensions, in `f32`.
+    ///
+    /// # Panics
+    /// If there is no memory for the parameters.
+    #[track_caller]
     pub fn new(longest: usize, dim: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
-        LearnedPositionsConfig { longest, dim }.build(rng)
+        start::or_panic(LearnedPositionsConfig { longest, dim }.build(rng))
     }
 }
 

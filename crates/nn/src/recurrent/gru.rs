@@ -8,6 +8,7 @@ use rand::Rng;
 use super::RecurrentConfig;
 use super::parameters::{CellConfig, CellParameters};
 use super::stack::{Recurrence, Stack};
+use crate::start;
 
 /// The recurrence of a [`Gru`].
 struct Gates;
@@ -58,21 +59,23 @@ impl RecurrentConfig {
     /// A [`Gru`], with parameters drawn from `rng`.
     ///
     /// # Errors
-    /// If there is no layer, or `dropout` is not between 0 and 1.
+    /// If there is no layer, `dropout` is not between 0 and 1, or there is no memory for the parameters.
     pub fn gru<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Result<Gru<T>> {
         self.check("gru")?;
-        let stack = Stack::new(self, GATES, rng);
+        let stack = Stack::new("gru", self, GATES, rng)?;
         Ok(Gru { stack })
     }
 }
 
 impl Gru {
     /// One layer in one direction, time first, in `f32`.
+    ///
+    /// # Panics
+    /// If there is no memory for the parameters.
+    #[track_caller]
     pub fn new(input_size: usize, hidden_size: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         let config = RecurrentConfig::new(input_size, hidden_size);
-        Self {
-            stack: Stack::new(&config, GATES, rng),
-        }
+        start::or_panic(config.gru(rng))
     }
 }
 
@@ -126,7 +129,7 @@ impl<T: Element> Module<T> for Gru<T> {
 /// use lexigrad_nn::{CellConfig, GruCell};
 /// use lexigrad_tensor::Tensor;
 /// use rand::{SeedableRng, rngs::StdRng};
-/// let cell: GruCell = CellConfig::new(3, 4).gru(&mut StdRng::seed_from_u64(1));
+/// let cell: GruCell = CellConfig::new(3, 4).gru(&mut StdRng::seed_from_u64(1))?;
 /// let mut state = None;
 /// for _word in 0..5 {
 ///     state = Some(cell.forward(&Tensor::ones([2, 3]), state.as_ref())?);
@@ -144,9 +147,9 @@ pub struct GruCell<T: Element = f32> {
 
 impl CellConfig {
     /// A [`GruCell`], with parameters drawn from `rng`.
-    pub fn gru<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> GruCell<T> {
-        let parameters = self.parameters(GATES, rng);
-        GruCell { parameters }
+    pub fn gru<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Result<GruCell<T>> {
+        let parameters = self.parameters("gru_cell", GATES, rng)?;
+        Ok(GruCell { parameters })
     }
 }
 

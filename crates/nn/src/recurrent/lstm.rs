@@ -8,6 +8,7 @@ use rand::Rng;
 use super::RecurrentConfig;
 use super::parameters::{CellConfig, CellParameters};
 use super::stack::{Recurrence, Stack};
+use crate::start;
 
 /// The recurrence of an [`Lstm`].
 struct Gates;
@@ -86,21 +87,23 @@ impl RecurrentConfig {
     /// An [`Lstm`], with parameters drawn from `rng`.
     ///
     /// # Errors
-    /// If there is no layer, or `dropout` is not between 0 and 1.
+    /// If there is no layer, `dropout` is not between 0 and 1, or there is no memory for the parameters.
     pub fn lstm<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Result<Lstm<T>> {
         self.check("lstm")?;
-        let stack = Stack::new(self, GATES, rng);
+        let stack = Stack::new("lstm", self, GATES, rng)?;
         Ok(Lstm { stack })
     }
 }
 
 impl Lstm {
     /// One layer in one direction, time first, in `f32`.
+    ///
+    /// # Panics
+    /// If there is no memory for the parameters.
+    #[track_caller]
     pub fn new(input_size: usize, hidden_size: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         let config = RecurrentConfig::new(input_size, hidden_size);
-        Self {
-            stack: Stack::new(&config, GATES, rng),
-        }
+        start::or_panic(config.lstm(rng))
     }
 }
 
@@ -152,7 +155,7 @@ impl<T: Element> Module<T> for Lstm<T> {
 /// use lexigrad_nn::{CellConfig, LstmCell};
 /// use lexigrad_tensor::Tensor;
 /// use rand::{SeedableRng, rngs::StdRng};
-/// let cell: LstmCell = CellConfig::new(3, 4).lstm(&mut StdRng::seed_from_u64(1));
+/// let cell: LstmCell = CellConfig::new(3, 4).lstm(&mut StdRng::seed_from_u64(1))?;
 /// let mut state = None;
 /// for _word in 0..5 {
 ///     state = Some(cell.forward(&Tensor::ones([2, 3]), state.as_ref())?);
@@ -170,9 +173,9 @@ pub struct LstmCell<T: Element = f32> {
 
 impl CellConfig {
     /// An [`LstmCell`], with parameters drawn from `rng`.
-    pub fn lstm<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> LstmCell<T> {
-        let parameters = self.parameters(GATES, rng);
-        LstmCell { parameters }
+    pub fn lstm<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Result<LstmCell<T>> {
+        let parameters = self.parameters("lstm_cell", GATES, rng)?;
+        Ok(LstmCell { parameters })
     }
 }
 

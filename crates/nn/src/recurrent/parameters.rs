@@ -1,7 +1,9 @@
 //! The parameters of one layer in one direction.
 
-use lexigrad_tensor::{Element, Param, RecurrentWeights, Tensor, Visitor};
+use lexigrad_tensor::{Element, Param, RecurrentWeights, Result, Visitor};
 use rand::Rng;
+
+use crate::start;
 
 /// The weights of a cell of G gates, stacked in PyTorch's order: they compute `W_ih x + b_ih` and `W_hh h + b_hh`.
 #[derive(Clone, Debug, crate::Module)]
@@ -39,20 +41,24 @@ impl CellConfig {
     }
 
     /// All parameters of `gates` gates, evenly drawn between ±1/√H.
+    ///
+    /// # Errors
+    /// If there is no memory for them.
     pub(super) fn parameters<T: Element>(
         &self,
+        layer: &'static str,
         gates: usize,
         rng: &mut (impl Rng + ?Sized),
-    ) -> CellParameters<T> {
-        let bound = T::from_f64(1.0 / (self.hidden_size.max(1) as f64).sqrt());
-        let rows = self.hidden_size.saturating_mul(gates);
-        let mut draw = |shape: &[usize]| Param::new(Tensor::uniform(shape, -bound, bound, rng));
-        CellParameters {
-            weight_ih: draw(&[rows, self.input_size]),
-            weight_hh: draw(&[rows, self.hidden_size]),
-            bias_ih: self.bias.then(|| draw(&[rows])),
-            bias_hh: self.bias.then(|| draw(&[rows])),
-        }
+    ) -> Result<CellParameters<T>> {
+        let hidden = self.hidden_size;
+        let rows = hidden.saturating_mul(gates);
+        let mut draw = |shape: &[usize]| start::uniform(layer, shape, hidden, rng);
+        Ok(CellParameters {
+            weight_ih: draw(&[rows, self.input_size])?,
+            weight_hh: draw(&[rows, hidden])?,
+            bias_ih: self.bias.then(|| draw(&[rows])).transpose()?,
+            bias_hh: self.bias.then(|| draw(&[rows])).transpose()?,
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use rand::Rng;
 use super::RecurrentConfig;
 use super::parameters::{CellConfig, CellParameters};
 use super::stack::{Recurrence, Stack};
+use crate::start;
 
 impl<T: Element> Recurrence<T, 1> for Nonlinearity {
     const NAME: &'static str = "rnn";
@@ -53,14 +54,14 @@ impl RecurrentConfig {
     /// An [`Rnn`], with parameters drawn from `rng`.
     ///
     /// # Errors
-    /// If there is no layer, or `dropout` is not between 0 and 1.
+    /// If there is no layer, `dropout` is not between 0 and 1, or there is no memory for the parameters.
     pub fn rnn<T: Element>(
         &self,
         nonlinearity: Nonlinearity,
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<Rnn<T>> {
         self.check("rnn")?;
-        let stack = Stack::new(self, 1, rng);
+        let stack = Stack::new("rnn", self, 1, rng)?;
         Ok(Rnn {
             stack,
             nonlinearity,
@@ -70,12 +71,13 @@ impl RecurrentConfig {
 
 impl Rnn {
     /// One layer in one direction, time first, with tanh, in `f32`.
+    ///
+    /// # Panics
+    /// If there is no memory for the parameters.
+    #[track_caller]
     pub fn new(input_size: usize, hidden_size: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         let config = RecurrentConfig::new(input_size, hidden_size);
-        Self {
-            stack: Stack::new(&config, 1, rng),
-            nonlinearity: Nonlinearity::Tanh,
-        }
+        start::or_panic(config.rnn(Nonlinearity::Tanh, rng))
     }
 }
 
@@ -132,7 +134,7 @@ impl<T: Element> Module<T> for Rnn<T> {
 /// use lexigrad_nn::{CellConfig, RnnCell, Nonlinearity};
 /// use lexigrad_tensor::Tensor;
 /// use rand::{SeedableRng, rngs::StdRng};
-/// let cell: RnnCell = CellConfig::new(3, 4).rnn(Nonlinearity::Tanh, &mut StdRng::seed_from_u64(1));
+/// let cell: RnnCell = CellConfig::new(3, 4).rnn(Nonlinearity::Tanh, &mut StdRng::seed_from_u64(1))?;
 /// let mut state = None;
 /// for _word in 0..5 {
 ///     state = Some(cell.forward(&Tensor::ones([2, 3]), state.as_ref())?);
@@ -155,12 +157,12 @@ impl CellConfig {
         &self,
         nonlinearity: Nonlinearity,
         rng: &mut (impl Rng + ?Sized),
-    ) -> RnnCell<T> {
-        let parameters = self.parameters(1, rng);
-        RnnCell {
+    ) -> Result<RnnCell<T>> {
+        let parameters = self.parameters("rnn_cell", 1, rng)?;
+        Ok(RnnCell {
             parameters,
             nonlinearity,
-        }
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use rand::Rng;
 use super::parameters::CellParameters;
 use super::{CellConfig, RecurrentConfig};
 use crate::sequence::{axes, check_lengths};
+use crate::start;
 
 /// A recurrence whose state is N tensors `[B, H]`, the hidden state first.
 pub(super) trait Recurrence<T: Element, const N: usize> {
@@ -55,7 +56,8 @@ fn initial<T: Element, const N: usize>(
     shape: &Shape,
 ) -> Result<[Tensor<T>; N]> {
     let Some(state) = state else {
-        return Ok(std::array::from_fn(|_| Tensor::zeros(shape)));
+        let zeros = Tensor::try_zeros(shape)?;
+        return Ok(std::array::from_fn(|_| zeros.clone()));
     };
     match state.iter().find(|part| part.shape() != shape) {
         Some(part) => {
@@ -86,12 +88,14 @@ impl<T: Element> Module<T> for Stack<T> {
 
 impl<T: Element> Stack<T> {
     pub(super) fn new(
+        layer: &'static str,
         config: &RecurrentConfig,
         gates: usize,
         rng: &mut (impl Rng + ?Sized),
-    ) -> Self {
+    ) -> Result<Self> {
         let directions = config.directions();
-        let cells = (0..config.num_layers.saturating_mul(directions)).map(|index| {
+        let count = config.num_layers.saturating_mul(directions);
+        let cells = start::repeat(layer, count, |index| {
             let input_size = if index < directions {
                 config.input_size
             } else {
@@ -102,12 +106,12 @@ impl<T: Element> Stack<T> {
                 hidden_size: config.hidden_size,
                 bias: config.bias,
             };
-            cell.parameters(gates, rng)
-        });
-        Self {
-            cells: cells.collect(),
+            cell.parameters(layer, gates, rng)
+        })?;
+        Ok(Self {
+            cells,
             config: config.clone(),
-        }
+        })
     }
 
     pub(super) fn config(&self) -> &RecurrentConfig {

@@ -4,6 +4,7 @@ use lexigrad_tensor::{Element, Result, Tensor};
 use rand::Rng;
 
 use super::{TransformerConfig, check_cache, in_turn};
+use crate::start;
 use crate::{AttentionMask, KeyValueCache, LayerNorm, Linear, MultiheadAttention};
 
 /// `g = norm1(x + attention(x, x, x))`, `h = norm2(g + attention(g, memory, memory))`,
@@ -48,21 +49,21 @@ impl TransformerConfig {
     /// A [`TransformerDecoderLayer`], with parameters drawn from `rng`.
     ///
     /// # Errors
-    /// If the heads do not divide D, or `dropout` is not between 0 and 1.
+    /// If the heads do not divide D, `dropout` is not between 0 and 1, or there is no memory for the parameters.
     pub fn decoder_layer<T: Element>(
         &self,
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<TransformerDecoderLayer<T>> {
         let (self_attn, multihead_attn) = (self.attention(rng)?, self.attention(rng)?);
-        let [linear1, linear2] = self.feed_forward(rng);
+        let [linear1, linear2] = self.feed_forward(rng)?;
         Ok(TransformerDecoderLayer {
             self_attn,
             multihead_attn,
             linear1,
             linear2,
-            norm1: self.norm(),
-            norm2: self.norm(),
-            norm3: self.norm(),
+            norm1: self.norm()?,
+            norm2: self.norm()?,
+            norm3: self.norm()?,
             config: self.clone(),
         })
     }
@@ -77,10 +78,10 @@ impl TransformerConfig {
         norm: bool,
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<TransformerDecoder<T>> {
-        let layers = (0..num_layers).map(|_| self.decoder_layer(rng));
+        let layers = start::repeat("transformer", num_layers, |_| self.decoder_layer(rng))?;
         Ok(TransformerDecoder {
-            layers: layers.collect::<Result<_>>()?,
-            norm: norm.then(|| self.norm()),
+            layers,
+            norm: norm.then(|| self.norm()).transpose()?,
         })
     }
 }

@@ -4,6 +4,7 @@ use lexigrad_tensor::{Element, Result, Tensor};
 use rand::Rng;
 
 use super::{TransformerConfig, check_cache, in_turn};
+use crate::start;
 use crate::{AttentionMask, KeyValueCache, LayerNorm, Linear, MultiheadAttention};
 
 /// `h = norm1(x + attention(x, x, x))`, `y = norm2(h + linear2(relu(linear1(h))))`, `x` and `y: [L, B, D]`; with `norm_first`
@@ -43,19 +44,19 @@ impl TransformerConfig {
     /// A [`TransformerEncoderLayer`], with parameters drawn from `rng`.
     ///
     /// # Errors
-    /// If the heads do not divide D, or `dropout` is not between 0 and 1.
+    /// If the heads do not divide D, `dropout` is not between 0 and 1, or there is no memory for the parameters.
     pub fn encoder_layer<T: Element>(
         &self,
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<TransformerEncoderLayer<T>> {
         let self_attn = self.attention(rng)?;
-        let [linear1, linear2] = self.feed_forward(rng);
+        let [linear1, linear2] = self.feed_forward(rng)?;
         Ok(TransformerEncoderLayer {
             self_attn,
             linear1,
             linear2,
-            norm1: self.norm(),
-            norm2: self.norm(),
+            norm1: self.norm()?,
+            norm2: self.norm()?,
             config: self.clone(),
         })
     }
@@ -70,10 +71,10 @@ impl TransformerConfig {
         norm: bool,
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<TransformerEncoder<T>> {
-        let layers = (0..num_layers).map(|_| self.encoder_layer(rng));
+        let layers = start::repeat("transformer", num_layers, |_| self.encoder_layer(rng))?;
         Ok(TransformerEncoder {
-            layers: layers.collect::<Result<_>>()?,
-            norm: norm.then(|| self.norm()),
+            layers,
+            norm: norm.then(|| self.norm()).transpose()?,
         })
     }
 }

@@ -87,22 +87,20 @@ impl TransformerConfig {
     }
 
     /// The linear maps to the features between and back.
-    fn feed_forward<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> [Linear<T>; 2] {
-        let sizes = [
-            (self.d_model, self.dim_feedforward),
-            (self.dim_feedforward, self.d_model),
-        ];
-        sizes.map(|(inputs, outputs)| {
+    fn feed_forward<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Result<[Linear<T>; 2]> {
+        let mut linear = |inputs, outputs| {
             let bias = self.bias;
             let config = LinearConfig {
                 bias,
                 ..LinearConfig::new(inputs, outputs)
             };
             config.build(rng)
-        })
+        };
+        let (size, features) = (self.d_model, self.dim_feedforward);
+        Ok([linear(size, features)?, linear(features, size)?])
     }
 
-    fn norm<T: Element>(&self) -> LayerNorm<T> {
+    fn norm<T: Element>(&self) -> Result<LayerNorm<T>> {
         let config = LayerNormConfig {
             eps: self.layer_norm_eps,
             bias: self.bias,

@@ -54,7 +54,7 @@ fn of_recurrent_layers() {
         gru.forward_with(&x, None, Some(&Tensor::zeros([2, 2, 2]))),
         "gru: the state has shape [2, 2, 2]; it must be [1, 2, 2]",
     );
-    let cell = CellConfig::new(3, 2).gru::<f32>(&mut rng(0));
+    let cell = CellConfig::new(3, 2).gru::<f32>(&mut rng(0)).unwrap();
     refuses(
         cell.forward(&x, None),
         "gru: the input has shape [4, 2, 3]; it must be [batch, inputs]",
@@ -176,7 +176,7 @@ fn of_the_rest() {
         RmsNorm::new(3).forward(&Tensor::ones([3, 4])),
         "rms_norm: the input has shape [3, 4]; its last axes must be [3]",
     );
-    let norm = BatchNorm1dConfig::new(3).build::<f32>();
+    let norm = BatchNorm1dConfig::new(3).build::<f32>().unwrap();
     refuses(
         norm.forward(&Tensor::ones([2, 4])),
         "batch_norm1d: the input has shape [2, 4]; it must be [batch, 3] or [batch, 3, length]",

@@ -49,7 +49,7 @@ fn of_recurrent_layers() {
     check("rnn", &rnn, &shapes[..2], &|inputs| {
         Ok(rnn.forward_with(&inputs[0], lengths, Some(&inputs[1]))?.0)
     });
-    let cell = CellConfig::new(2, 2).lstm::<f64>(&mut rng(0));
+    let cell = CellConfig::new(2, 2).lstm::<f64>(&mut rng(0)).unwrap();
     check("lstm cell", &cell, &[&[2, 2]], &|inputs| {
         Ok(cell.forward(&inputs[0], None)?.cell)
     });
@@ -110,11 +110,12 @@ fn of_the_rest() {
         eps: Some(0.1),
         ..RmsNormConfig::new([2, 3])
     }
-    .build::<f64>();
+    .build::<f64>()
+    .unwrap();
     check("rms norm", &norm, &[&[2, 2, 3]], &|inputs| {
         norm.forward(&inputs[0])
     });
-    let norm = BatchNorm1dConfig::new(2).build::<f64>();
+    let norm = BatchNorm1dConfig::new(2).build::<f64>().unwrap();
     check("batch norm", &norm, &[&[3, 2, 2]], &|inputs| {
         norm.forward(&inputs[0])
     });
@@ -124,11 +125,15 @@ fn of_the_rest() {
     check("conv1d", &conv, &[&[2, 2, 4]], &|inputs| {
         conv.forward(&inputs[0])
     });
-    let bilinear = BilinearConfig::new(2, 3, 2).build::<f64>(&mut rng(0));
+    let bilinear = BilinearConfig::new(2, 3, 2)
+        .build::<f64>(&mut rng(0))
+        .unwrap();
     check("bilinear", &bilinear, &[&[3, 2], &[3, 3]], &|inputs| {
         bilinear.forward(&inputs[0], &inputs[1])
     });
-    let positions = LearnedPositionsConfig { longest: 4, dim: 3 }.build::<f64>(&mut rng(0));
+    let positions = LearnedPositionsConfig { longest: 4, dim: 3 }
+        .build::<f64>(&mut rng(0))
+        .unwrap();
     check("learned positions", &positions, &[&[2, 2, 3]], &|inputs| {
         positions.forward(&inputs[0], 1)
     });

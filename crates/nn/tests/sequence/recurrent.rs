@@ -154,7 +154,8 @@ fn parameters_have_pytorchs_names_in_its_order() {
         bias: false,
         ..CellConfig::new(5, 3)
     }
-    .gru::<f64>(&mut rng(1));
+    .gru::<f64>(&mut rng(1))
+    .unwrap();
     let names: Vec<String> = cell
         .named_parameters()
         .into_iter()

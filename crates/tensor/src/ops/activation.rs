@@ -285,51 +285,91 @@ impl<T: Element> Elementwise<T> for LeakyRelu<T> {
 
 impl<T: Element> Tensor<T> {
     /// `y = tanh x`.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn tanh(&self) -> Self {
         unary(self, Tanh)
     }
 
     /// `y = 1 / (1 + e^-x)`.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn sigmoid(&self) -> Self {
         unary(self, Sigmoid)
     }
 
     /// `y = max(x, 0)`; at 0 the gradient is 0.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn relu(&self) -> Self {
         unary(self, Relu)
     }
 
     /// `y = x Φ(x)`, Φ the standard normal's distribution function (Hendrycks and Gimpel 2016). PyTorch: `gelu`.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn gelu(&self) -> Self {
         unary(self, Gelu)
     }
 
     /// `y = x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2`. PyTorch: `gelu(approximate="tanh")`.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn gelu_tanh(&self) -> Self {
         unary(self, GeluTanh)
     }
 
     /// `y = x / (1 + e^-x)`, also called swish.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn silu(&self) -> Self {
         unary(self, Silu)
     }
 
     /// `y = ln(1 + e^x)`. PyTorch: `softplus`, which returns x itself above a threshold of 20; this is exact everywhere.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn softplus(&self) -> Self {
         unary(self, Softplus)
     }
 
     /// `y = ln(1 / (1 + e^-x))`, exact where the sigmoid itself would be 0. PyTorch: `logsigmoid`.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn log_sigmoid(&self) -> Self {
         unary(self, LogSigmoid)
     }
 
     /// `y = x` above 0, `alpha (e^x - 1)` else (Clevert et al. 2015); at 0 the gradient is alpha.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn elu(&self, alpha: T) -> Self {
         unary(self, Elu { alpha })
     }
 
     /// `y = x` above 0, `slope x` else; at 0 the gradient is the slope.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn leaky_relu(&self, slope: T) -> Self {
         unary(self, LeakyRelu { slope })
     }

@@ -28,7 +28,7 @@ pub(crate) trait Elementwise<T: Element>: Copy + Send + Sync + 'static {
     fn derivative(self, v: &Tensor<T>) -> Result<Tensor<T>>;
 }
 
-struct Unary<E>(E);
+pub(super) struct Unary<E>(pub(super) E);
 
 impl<T: Element, E: Elementwise<T>> Op<T> for Unary<E> {
     fn name(&self) -> &'static str {

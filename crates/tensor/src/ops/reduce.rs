@@ -220,6 +220,10 @@ impl<T: Element> Extremum<T> {
 
 impl<T: Element> Tensor<T> {
     /// `y = Σ x` over all elements: `[..]` to `[]`; 0 of nothing.
+    ///
+    /// # Panics
+    /// If the elements are copied, since they do not stand side by side, and there is no memory for the copy.
+    #[track_caller]
     pub fn sum(&self) -> Self {
         let from = self.shape().clone();
         apply_total(SumAll { from }, self)
@@ -251,6 +255,10 @@ impl<T: Element> Tensor<T> {
     }
 
     /// `y = Σ x / n` over all n elements: `[..]` to `[]`; NaN of nothing, as in PyTorch.
+    ///
+    /// # Panics
+    /// If the elements are copied, since they do not stand side by side, and there is no memory for the copy.
+    #[track_caller]
     pub fn mean(&self) -> Self {
         let count = T::from_f64(self.elements() as f64);
         self.sum().mul_scalar(count.recip())

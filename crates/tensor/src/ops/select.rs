@@ -133,6 +133,10 @@ impl Mask {
     }
 
     /// 1 where true, 0 where false; a constant.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn to_tensor<T: Element>(&self) -> Tensor<T> {
         let number = |&value: &bool| if value { T::one() } else { T::zero() };
         let numbers = Tensor::build(&self.shape, |out| {
@@ -152,12 +156,14 @@ impl Mask {
     }
 
     /// True where this is false.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
     #[must_use]
+    #[track_caller]
     pub fn not(&self) -> Self {
-        Self {
-            values: self.values.iter().map(|value| !value).collect(),
-            shape: self.shape.clone(),
-        }
+        let values = self.values.iter().map(|value| !value);
+        or_panic("not", Self::filled(&self.shape, values))
     }
 
     /// Checks that the mask can be repeated to `shape`.
@@ -266,13 +272,15 @@ impl<T: Element> Op<T> for Where {
 
 impl<T: Element> Tensor<T> {
     /// Where `condition` holds, as a mask of this tensor's shape.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
     #[track_caller]
     pub fn mask(&self, condition: impl Fn(T) -> bool) -> Mask {
         note_cut("mask", self);
-        Mask {
-            values: self.values().iter().map(|&x| condition(x)).collect(),
-            shape: self.shape().clone(),
-        }
+        let values = self.values();
+        let values = values.iter().map(|&x| condition(x));
+        or_panic("mask", Mask::filled(self.shape(), values))
     }
 
     /// `y = value where mask, else x`; the mask is broadcast to x. No gradient passes where the mask is true.

@@ -162,36 +162,64 @@ impl<T: Element> Elementwise<T> for Cos {
 
 impl<T: Element> Tensor<T> {
     /// `y = e^x`.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn exp(&self) -> Self {
         unary(self, Exp)
     }
 
     /// `y = ln x`; -inf at 0, NaN below. PyTorch: `log`.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn ln(&self) -> Self {
         unary(self, Ln)
     }
 
     /// `y = erf x = 2/√π ∫₀ˣ e^(-t²) dt`.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn erf(&self) -> Self {
         unary(self, Erf)
     }
 
     /// `y = e^x - 1`, exact also near 0. PyTorch: `expm1`.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn exp_m1(&self) -> Self {
         unary(self, ExpM1)
     }
 
     /// `y = ln(1 + x)`, exact also near 0; -inf at -1, NaN below. PyTorch: `log1p`.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn ln_1p(&self) -> Self {
         unary(self, Ln1p)
     }
 
     /// `y = sin x`, x in radians.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn sin(&self) -> Self {
         unary(self, Sin)
     }
 
     /// `y = cos x`, x in radians.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn cos(&self) -> Self {
         unary(self, Cos)
     }

@@ -1,10 +1,10 @@
 //! Powers, roots, bounds, and a number added to or multiplied with every element.
 
-use super::elementwise::{Elementwise, Reads, constant_map, unary};
+use super::elementwise::{Elementwise, Reads, Unary, constant_map, unary};
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernels::elementwise as kernels;
-use crate::op::{Cotangents, Op, Saved, apply_total};
+use crate::op::{Cotangents, Op, Saved, apply, apply_total};
 use crate::tape;
 use crate::tensor::Tensor;
 
@@ -206,26 +206,46 @@ impl<T: Element> Op<T> for Scale<T> {
 
 impl<T: Element> Tensor<T> {
     /// `y = √x`; NaN below 0.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn sqrt(&self) -> Self {
         unary(self, Sqrt)
     }
 
     /// `y = x²`.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn square(&self) -> Self {
         unary(self, Square)
     }
 
     /// `y = 1 / x`. PyTorch: `reciprocal`.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn recip(&self) -> Self {
         unary(self, Recip)
     }
 
     /// `y = x^power` for a constant power. PyTorch: `pow`.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn powf(&self, power: T) -> Self {
         unary(self, Powf { power })
     }
 
     /// `y = |x|`; at 0 the gradient is 0.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn abs(&self) -> Self {
         unary(self, Abs)
     }
@@ -236,7 +256,7 @@ impl<T: Element> Tensor<T> {
     /// If `low` is above `high`, or one is NaN.
     pub fn clamp(&self, low: T, high: T) -> Result<Self> {
         if low <= high {
-            Ok(unary(self, Clamp { low, high }))
+            apply(Unary(Clamp { low, high }), &[self])
         } else {
             let rule = format!("at most the upper bound {high}");
             Err(Error::value("clamp", "the lower bound", low.as_f64(), rule))
@@ -244,16 +264,28 @@ impl<T: Element> Tensor<T> {
     }
 
     /// `y = -x`.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn neg(&self) -> Self {
         self.mul_scalar(-T::one())
     }
 
     /// `y = x + c`.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn add_scalar(&self, c: T) -> Self {
         apply_total(Shift { offset: c }, self)
     }
 
     /// `y = c x`.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    #[track_caller]
     pub fn mul_scalar(&self, c: T) -> Self {
         apply_total(Scale { factor: c }, self)
     }

@@ -69,7 +69,7 @@ impl<T: Element> IntegratedGradients<T> {
         let x = x.detach();
         let baseline = match &self.baseline {
             Some(baseline) => baseline.detach(),
-            None => Tensor::zeros([length, dim]),
+            None => Tensor::try_zeros([length, dim])?,
         };
         if baseline.shape() != x.shape() {
             let rule = format!("the input has shape {}", x.shape());

@@ -182,8 +182,8 @@ fn fill(
     let (shape, edge) = ([unknown.len(), dim], 3.0_f32.sqrt());
     let standard = match missing {
         MissingRows::Zero => return Ok(()),
-        MissingRows::Uniform => Tensor::uniform(shape, -edge, edge, rng),
-        MissingRows::Normal => Tensor::normal(shape, 0.0, 1.0, rng),
+        MissingRows::Uniform => Tensor::try_uniform(shape, -edge, edge, rng)?,
+        MissingRows::Normal => Tensor::try_normal(shape, 0.0, 1.0, rng)?,
     };
     if known.is_empty() && !unknown.is_empty() {
         let reason = "no word of the vocabulary has a vector, so there is no mean and spread for missing rows";
