@@ -30,7 +30,7 @@ impl<T: Element> Grad<T> {
     /// Every entry of the gradient; for a row-sparse one zeros where no row was read.
     ///
     /// # Errors
-    /// None on a gradient that a tape made.
+    /// If there is no memory for them.
     pub fn to_dense(&self) -> Result<Tensor<T>> {
         match self {
             Self::Dense(gradient) => Ok(gradient.clone()),
@@ -82,6 +82,10 @@ impl<T: Element> Grad<T> {
     }
 
     /// The same gradient with each row at most once; a dense one as it is.
+    ///
+    /// # Panics
+    /// If there is no memory for the sums.
+    #[track_caller]
     pub fn coalesce(&self) -> Self {
         match self {
             Self::Dense(_) => self.clone(),

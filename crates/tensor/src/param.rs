@@ -200,6 +200,10 @@ impl<T: Element> Param<T> {
     ///
     /// Whoever reads the parameter meanwhile waits. So `change` must not wait for another that reads it, which includes tasks of a
     /// thread pool that it waits in.
+    ///
+    /// # Panics
+    /// If the value is copied and there is no memory for the copy.
+    #[track_caller]
     pub fn update<R>(&self, change: impl FnOnce(&mut [T]) -> R) -> R {
         let mut state = self.write();
         state.catch_up(None);
@@ -209,6 +213,10 @@ impl<T: Element> Param<T> {
     /// Changes the value in place as it stands, with rows that are behind; for the one who defers their updates.
     ///
     /// `by` takes the place of whoever deferred updates of this parameter before, which first brings every row up to date.
+    ///
+    /// # Panics
+    /// As for [`update`](Self::update).
+    #[track_caller]
     pub fn update_deferred<R>(
         &self,
         by: &Arc<dyn Deferred<T>>,

@@ -120,6 +120,9 @@ impl<T: Element> RowSparse<T> {
     }
 
     /// The whole gradient `[V, dim]`, zeros where no row was read.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
     pub fn to_dense(&self) -> Result<Tensor<T>> {
         scatter_rows(&self.values, &self.rows, self.table_rows)
     }
