@@ -22,7 +22,7 @@ impl Op<f64> for Softsign {
         Saves::input(0)
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<f64>]) -> Result<Tensor<f64>> {
+    fn forward(&mut self, inputs: &[&Tensor<f64>], _needs: Needs) -> Result<Tensor<f64>> {
         let x = inputs[0].detach();
         x.div(&x.abs().add_scalar(1.0))
     }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::thread;
 
 use lexigrad::tensor::{
-    Cotangents, Op, Result, Saved, Tape, Tensor, apply, copies_on_write, is_recording,
+    Cotangents, Needs, Op, Result, Saved, Tape, Tensor, apply, copies_on_write, is_recording,
 };
 
 use crate::{gradient, param};
@@ -89,7 +89,7 @@ impl Op<f32> for Broken {
         "broken"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn forward(&mut self, inputs: &[&Tensor], _needs: Needs) -> Result<Tensor> {
         Ok(inputs[0].detach())
     }
 

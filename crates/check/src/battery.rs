@@ -154,8 +154,8 @@ impl Row {
         self.batch.is_some()
     }
 
-    /// Draws `cases` inputs, always the same, and checks on each: the gradient, the second derivative, f32 against f64, strided
-    /// inputs against dense ones, axes that hold nothing, and a batch against its elements.
+    /// Draws `cases` inputs, always the same, and checks on each: the gradient, the second derivative, the gradient by kernels
+    /// against that in tensor operations, f32 against f64, strided inputs against dense ones, axes that hold nothing, and a batch against its elements.
     ///
     /// # Panics
     /// If a check fails, with the input shrunk by proptest.
@@ -202,6 +202,8 @@ impl Row {
             .map_err(|failure| format!("gradcheck: {failure}"))?;
         gradgradcheck(self.name, f, &case.tensors, &self.options)
             .map_err(|failure| format!("gradgradcheck: {failure}"))?;
+        self.check_kernels(case)
+            .map_err(|reason| format!("kernels against tensor operations: {reason}"))?;
         self.check_precision(case)
             .map_err(|reason| format!("f32 against f64: {reason}"))?;
         self.check_strides(case)
@@ -213,6 +215,13 @@ impl Row {
                 .map_err(|reason| format!("batch: {reason}")),
             None => Ok(()),
         }
+    }
+
+    /// The gradients by kernels against those in tensor operations, of every operation that the row records.
+    fn check_kernels(&self, case: &Case) -> Result<(), String> {
+        let kernels = values_and_gradients(&self.wide, &case.tensors, &case.ids)?;
+        let operations = recorded_gradients(&self.wide, &case.tensors, &case.ids)?;
+        agree(&operations, &kernels, 1e-10)
     }
 
     fn check_precision(&self, case: &Case) -> Result<(), String> {
@@ -330,6 +339,29 @@ fn values_and_gradients<T: Element>(
         for leaf in &leaves {
             let gradient = gradients.of(leaf).map(Grad::to_dense).transpose()?;
             found.push(gradient.unwrap_or_else(|| Tensor::zeros(leaf.shape())));
+        }
+        Ok(found)
+    };
+    run().map_err(|error| error.to_string())
+}
+
+/// [`values_and_gradients`] by a pass that is recorded, so that it takes no kernel.
+fn recorded_gradients<T: Element>(
+    f: &Function<T>,
+    inputs: &[Tensor<T>],
+    ids: &Ids,
+) -> Result<Vec<Tensor<T>>, String> {
+    let run = || -> Result<Vec<Tensor<T>>> {
+        let tape = Tape::seeded(0);
+        let leaves: Vec<Tensor<T>> = inputs.iter().map(|x| watch_as_it_is(&tape, x)).collect();
+        let output = f(&leaves, ids)?;
+        let mut found = vec![output.detach()];
+        if is_recorded(&tape, &output) {
+            let leaves: Vec<&Tensor<T>> = leaves.iter().collect();
+            let gradients = tape.grad_with(&output, &weights(output.shape()), &leaves)?;
+            found.extend(gradients.iter().map(Tensor::detach));
+        } else {
+            found.extend(leaves.iter().map(|leaf| Tensor::zeros(leaf.shape())));
         }
         Ok(found)
     };

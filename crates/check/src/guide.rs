@@ -13,7 +13,7 @@
 //! impl Op<f64> for Cube {
 //!     fn name(&self) -> &'static str { "cube" }
 //!     fn saves(&self, _: Needs) -> Saves { Saves::input(0) }
-//!     fn forward(&mut self, x: &[&Tensor<f64>]) -> Result<Tensor<f64>> { Ok(x[0].detach().powf(3.0)) }
+//!     fn forward(&mut self, x: &[&Tensor<f64>], _needs: Needs) -> Result<Tensor<f64>> { Ok(x[0].detach().powf(3.0)) }
 //!     fn vjp(&self, saved: &Saved<'_, f64>, g: Tensor<f64>) -> Result<Cotangents<f64>> {
 //!         Ok(Cotangents::one(g.mul(&saved.input(0).square().mul_scalar(3.0))?))
 //!     }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use lexigrad_tensor::{
-    Bags, Cotangents, Element, EmbeddingOptions, Error, Ids, Op, Param, Result, Saved, Shape,
-    Tensor, apply, change_state, embedding, is_shard,
+    Bags, Cotangents, Element, EmbeddingOptions, Error, Ids, Needs, Notes, Op, Param, Result,
+    Saved, Shape, Tensor, apply, change_state, embedding, is_shard,
 };
 use rand::Rng;
 
@@ -244,11 +244,14 @@ impl<T: Element> Op<T> for Shortened<T> {
         "max_norm"
     }
 
-    fn convention(&self) -> Option<&'static str> {
-        Some("a row's shortening is not differentiated")
+    fn notes(&self) -> Notes<'_> {
+        Notes {
+            convention: Some("a row's shortening is not differentiated"),
+            ..Notes::default()
+        }
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let (mut values, dim) = (inputs[0].values().to_vec(), inputs[0].shape()[1]);
         for &(place, factor) in &self.places {
             let row = &mut values[place * dim..][..dim];

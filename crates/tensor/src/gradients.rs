@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use crate::accumulate::Accumulator;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::grad::Grad;
@@ -12,7 +11,7 @@ use crate::kernels::elementwise;
 use crate::module::Module;
 use crate::param::{Param, ParamId};
 use crate::shape::Shape;
-use crate::tape::{MissingGradient, MissingReason, NodeId, Paths};
+use crate::tape::{Accumulator, MissingGradient, MissingReason, NodeId, Paths};
 use crate::tensor::Tensor;
 
 /// What a gradient belongs to.

@@ -24,7 +24,6 @@
 
 #![warn(unreachable_pub)]
 
-mod accumulate;
 mod bags;
 mod construct;
 mod data_parallel;
@@ -44,6 +43,7 @@ mod op;
 mod operators;
 mod ops;
 mod param;
+mod pool;
 mod row_sparse;
 mod shape;
 mod storage;
@@ -64,12 +64,13 @@ pub use ids::{IdData, Ids, Integer};
 pub use kernels::{Kernel, dispatch, is_worth_sharing, join, prefetch, share};
 pub use layout::Layout;
 pub use module::{Buffer, Entry, Module, Visitor};
-pub use op::{Cotangents, Needs, Op, Saved, Saves, apply};
+pub use op::{Cotangents, Needs, Notes, Op, Saved, Saves, apply};
 pub use ops::*;
 pub use param::{Param, ParamId};
+pub use pool::{copies_on_write, trim_pool};
 pub use row_sparse::RowSparse;
 pub use shape::Shape;
-pub use storage::{copies_on_write, room, trim_pool};
+pub use storage::room;
 pub use tape::{
     Cut, MissingGradient, MissingReason, Pause, StaleUse, Tape, change_state, checkpoint,
     dropout_seed, is_recording, is_shard, is_training, set_seed,

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::element::Element;
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::grad::Grad;
 use crate::ids::Ids;
 use crate::tape::{self, NodeId};
@@ -14,6 +14,10 @@ use crate::tensor::Tensor;
 /// [`apply`] runs it and, while a tape is recording, keeps what [`saves`](Self::saves) names for [`vjp`](Self::vjp). A `vjp`
 /// written with tensor operations can itself be differentiated, to any order. If an input was broadcast, `vjp` may return the
 /// gradient in the output's shape: the tape sums it to the input's.
+///
+/// An operation asks nobody what is going on around it. The engine knows which inputs need a gradient, and whether a backward pass
+/// is itself recorded: it passes the one to [`forward`](Self::forward), and by the other it calls `vjp` or
+/// [`fused_vjp`](Self::fused_vjp).
 ///
 /// ```
 /// use lexigrad_tensor::{Cotangents, Needs, Op, Result, Saved, Saves, Tape, Tensor, apply};
@@ -28,7 +32,7 @@ use crate::tensor::Tensor;
 ///     fn saves(&self, _needs: Needs) -> Saves {
 ///         Saves::input(0)
 ///     }
-///     fn forward(&mut self, inputs: &[&Tensor]) -> Result<Tensor> {
+///     fn forward(&mut self, inputs: &[&Tensor], _needs: Needs) -> Result<Tensor> {
 ///         let cubes: Vec<f32> = inputs[0].values().iter().map(|x| x * x * x).collect();
 ///         Tensor::from_slice(&cubes, inputs[0].shape())
 ///     }
@@ -61,30 +65,44 @@ pub trait Op<T: Element>: 'static {
 
     /// Computes the output from the inputs' data; what is no tensor (winners, counts, a seed) may be kept in `self`.
     ///
+    /// `needs` says which inputs need a gradient. If none does, there is no way back, and nothing is worth keeping.
+    ///
     /// # Errors
     /// If the inputs do not fit.
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>>;
+    fn forward(&mut self, inputs: &[&Tensor<T>], needs: Needs) -> Result<Tensor<T>>;
 
-    /// The ids by which rows are looked up, for messages.
-    fn ids(&self) -> Option<&Ids> {
-        None
-    }
-
-    /// Why the gradient is not the derivative, where that is so by a convention.
-    fn convention(&self) -> Option<&'static str> {
-        None
-    }
-
-    /// Whether infinities are written on purpose, such as a mask's.
-    fn writes_infinity(&self) -> bool {
-        false
-    }
-
-    /// The gradient of each input from the output's, `cotangent`, which has the output's shape.
+    /// The gradient of each input from the output's, `cotangent`, which has the output's shape; in tensor operations, so that it can be
+    /// differentiated in turn.
     ///
     /// # Errors
     /// Those of the operations it uses.
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>>;
+
+    /// The same gradients by kernels, for a backward pass that nothing records. Unless overridden, it is [`vjp`](Self::vjp).
+    ///
+    /// The cotangent may be overwritten in place.
+    ///
+    /// # Errors
+    /// As for [`vjp`](Self::vjp).
+    fn fused_vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        self.vjp(saved, cotangent)
+    }
+
+    /// What diagnostics say of the operation.
+    fn notes(&self) -> Notes<'_> {
+        Notes::default()
+    }
+}
+
+/// What diagnostics say of an operation.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Notes<'a> {
+    /// The ids by which rows are looked up.
+    pub ids: Option<&'a Ids>,
+    /// Why the gradient is not the derivative, where that is so by a convention.
+    pub convention: Option<&'static str>,
+    /// Whether infinities are written on purpose, such as a mask's.
+    pub writes_infinity: bool,
 }
 
 /// Which inputs of an operation need a gradient.
@@ -229,13 +247,12 @@ impl<T: Element> FromIterator<Option<Tensor<T>>> for Cotangents<T> {
 /// # Errors
 /// Those of the operation; and if an input belongs to a tape that is alive on another thread.
 pub fn apply<T: Element>(mut op: impl Op<T>, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    let needs = tape::needs_of(op.name(), inputs)?;
     // The output stays where the operation wrote it: moving it costs as much as adding a few numbers.
-    let mut output = op.forward(inputs);
+    let mut output = op.forward(inputs, needs);
     match &mut output {
-        Ok(tensor) => {
-            tensor.set_node(None);
-            tape::record(op, inputs, tensor)?;
-        }
+        Ok(tensor) if needs.any() => tape::record(Box::new(op), needs, inputs, tensor)?,
+        Ok(tensor) => tensor.set_node(None),
         Err(_) => return output.map_err(|error| error.within(op.name())),
     }
     output
@@ -250,15 +267,17 @@ pub fn apply<T: Element>(mut op: impl Op<T>, inputs: &[&Tensor<T>]) -> Result<Te
 /// If there is no memory for the output.
 #[track_caller]
 pub(crate) fn apply_total<T: Element>(mut op: impl Op<T>, input: &Tensor<T>) -> Tensor<T> {
-    let mut output = match op.forward(&[input]) {
+    let needs = tape::needs_of(op.name(), &[input]);
+    let known = *needs.as_ref().unwrap_or(&Needs::NONE);
+    let mut output = match op.forward(&[input], known) {
         Ok(output) => output,
         Err(error) => panic!("{}", error.within(op.name())),
     };
-    output.set_node(None);
-    if let Err(error) = tape::record(op, &[input], &mut output)
-        && *error.kind() == ErrorKind::OtherThread
-    {
-        output.set_node(input.node().map(NodeId::lost));
+    match needs {
+        // A fault that the tape finds in the output is remembered by it.
+        Ok(_) if known.any() => drop(tape::record(Box::new(op), known, &[input], &mut output)),
+        Ok(_) => output.set_node(None),
+        Err(_) => output.set_node(input.node().map(NodeId::lost)),
     }
     output
 }

@@ -115,7 +115,6 @@ impl<T: Element> RowSparse<T> {
             });
             values = or_panic("coalesce", sums);
         }
-        groups.keep_room();
         Self::coalesced(distinct, values, self.table_rows)
     }
 

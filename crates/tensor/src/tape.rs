@@ -3,9 +3,11 @@
 //! A tape is a plain list of records in the order of creation (a Wengert list). The backward pass is one loop over it in
 //! reverse: no sort, no recursion, no graph of pointers; dropping it is a flat drop.
 
+mod accumulate;
 mod checkpoint;
 mod cuts;
 mod finite;
+mod lent;
 mod nested;
 mod record;
 mod recording;
@@ -22,10 +24,11 @@ use crate::kernels::random;
 use crate::module::Module;
 use crate::tensor::Tensor;
 
+pub(crate) use accumulate::Accumulator;
 pub use checkpoint::checkpoint;
 pub use cuts::{Cut, MissingGradient, MissingReason, StaleUse};
 pub(crate) use cuts::{Paths, note_cut};
-pub(crate) use recording::{NodeId, Taped, param_leaf, record};
+pub(crate) use recording::{NodeId, Taped, needs_of, param_leaf, record};
 pub use thread::{change_state, dropout_seed, is_recording, is_shard, is_training, set_seed};
 pub(crate) use thread::{next_thread_seed, run_shard};
 
@@ -169,7 +172,7 @@ impl Tape {
             let mut found = Vec::new();
             for record in records {
                 if let record::Source::Computed(computed) = &record.source
-                    && let Some(convention) = computed.op.convention()
+                    && let Some(convention) = computed.op.notes().convention
                     && !found.contains(&(computed.op.name(), convention))
                 {
                     found.push((computed.op.name(), convention));

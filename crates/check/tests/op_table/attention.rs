@@ -83,11 +83,11 @@ pub fn rows() -> Vec<Row> {
             attention(&x[0], &x[1], &x[2], &causal(1))
         })
         .batched(ALL),
-        row!("attention of positions", positions(), |x, _ids| {
+        row!("self_attention", positions(), |x, _ids| {
             self_attention(&x[0], 2, &plain())
         })
         .batched(crate::FIRST),
-        row!("attention of positions, causal", positions(), |x, _ids| {
+        row!("self_attention causal", positions(), |x, _ids| {
             self_attention(&x[0], 2, &causal(0))
         })
         .batched(crate::FIRST),

@@ -89,6 +89,12 @@ pub fn rows() -> Vec<Row> {
             let looked_at = x[0].square().map_gradient(|gradient| Ok(gradient.clone()));
             Ok(looked_at.square())
         }),
+        row!("inspect_gradient", one(Any), |x, _ids| {
+            let looked_at = x[0].square().inspect_gradient(|gradient| {
+                gradient.to_vec();
+            });
+            Ok(looked_at.square())
+        }),
         row!("checkpoint", one(Any), |x, _ids| {
             let input = x[0].square();
             checkpoint(move || input.tanh().mul(&input))

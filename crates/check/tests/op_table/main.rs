@@ -15,6 +15,8 @@ mod recurrent;
 mod reductions;
 mod shapes;
 
+use std::path::Path;
+
 use lexigrad_check::strategies::{Domain, shape, tensor};
 use lexigrad_check::{Batch, Case, Row};
 use proptest::prelude::*;
@@ -105,6 +107,60 @@ fn index() -> Vec<&'static str> {
         .map(str::trim)
         .filter(|name| !name.is_empty())
         .collect()
+}
+
+/// The public functions in `ops/`, and the methods that they give tensors.
+fn operations() -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../tensor/src/ops")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => found.extend(operations_of(&std::fs::read_to_string(path).unwrap())),
+            }
+        }
+    }
+    found
+}
+
+fn operations_of(source: &str) -> Vec<String> {
+    let mut of_tensors = false;
+    let mut found = Vec::new();
+    for line in source.lines() {
+        if line.starts_with("impl") || line.starts_with("elementwise! {") {
+            of_tensors = line == "impl<T: Element> Tensor<T> {" || !line.starts_with("impl");
+        }
+        let method = line.strip_prefix("    pub fn ").filter(|_| of_tensors);
+        let elementwise = line.strip_prefix("    ").filter(|_| of_tensors);
+        let elementwise = elementwise.and_then(|line| line.split_once(" as "));
+        let name = match (line.strip_prefix("pub fn "), method, elementwise) {
+            (Some(function), _, _) | (_, Some(function), _) => function.split(['(', '<']).next(),
+            (_, _, Some((name, _))) => Some(name),
+            _ => None,
+        };
+        let is_name = |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        found.extend(name.filter(is_name).map(str::to_owned));
+    }
+    found
+}
+
+#[test]
+fn every_operation_is_in_the_index() {
+    // Their results are not differentiated.
+    const CONSTANTS: [&str; 2] = ["argmax", "mask"];
+    let index = index();
+    let is_named = |name: &str| {
+        // A variant stands with its operation.
+        let variants = ["", "_axes", "_keep", "_with"].into_iter();
+        let mut bases = variants.filter_map(|variant| name.strip_suffix(variant));
+        bases.any(|base| index.contains(&base) || CONSTANTS.contains(&base))
+    };
+    let operations = operations();
+    assert!(operations.len() > 100, "not found: {operations:?}");
+    let missing: Vec<&String> = operations.iter().filter(|name| !is_named(name)).collect();
+    assert!(missing.is_empty(), "not in the index: {missing:?}");
 }
 
 #[test]

@@ -56,6 +56,10 @@ pub fn rows() -> Vec<Row> {
             let sizes = x[0].shape();
             Ok(x[0].expand([2, sizes[0], 3, sizes[2]])?.square())
         }),
+        row!("sum_to", cube(Domain::Any), |x, _ids| {
+            let columns = x[0].shape()[1];
+            Ok(x[0].sum_to(&[columns, 1].into())?.square())
+        }),
         row!("narrow", cube(Domain::Any), |x, _ids| {
             let last = x[0].shape()[1].saturating_sub(1);
             Ok(x[0].narrow(1, last, 1)?.square())

@@ -67,7 +67,7 @@ impl<T: Element> Op<T> for BinaryCrossEntropy {
         Saves::input(0).and(Saves::input(1))
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let (p, y) = (inputs[0].values(), inputs[1].values());
         let pairs = p.iter().zip(y.iter());
         let losses = pairs.map(|(&p, &y)| {
@@ -101,7 +101,7 @@ impl<T: Element> Op<T> for LogOdds {
         Saves::input(0)
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let p = inputs[0].values();
         let odds = p.iter().map(|&p| {
             let (likely, unlikely) = logarithms(p);

@@ -1,9 +1,10 @@
 //! Gathering rows of a table, adding rows into one, and numbering the distinct ones.
 
-use std::cell::Cell;
+use std::ops::Deref;
 
 use super::{Kernel, PartKernel, dispatch, for_each_part, prefetch};
 use crate::element::Element;
+use crate::pool::{self, IdRoom};
 
 /// How many rows ahead the memory is asked for them.
 pub(super) const ROWS_AHEAD: usize = 8;
@@ -70,43 +71,40 @@ impl<T: Element> Kernel for ScatterAdd<'_, T> {
     }
 }
 
-/// A distinct id and its number.
-#[derive(Clone, Copy)]
-struct Slot {
-    id: u32,
-    number: u32,
-}
-
 const FREE: u32 = u32::MAX;
 
-thread_local! {
-    /// Room for the next groups of this thread: new memory for thousands of ids costs as much as grouping them.
-    static ROOM: Cell<Option<Groups>> = const { Cell::new(None) };
+/// Ids that are the same, together.
+///
+/// - `distinct`: the distinct ids in the order of their first appearance.
+/// - `numbers`: for each id its number among the distinct ones.
+/// - `labels`: the labels of the ids, those of the first distinct id first, and in the order of the ids.
+/// - `offsets`: the distinct id number n has the labels `labels[offsets[n]..offsets[n + 1]]`.
+pub(crate) struct Groups(IdRoom);
+
+impl Deref for Groups {
+    type Target = IdRoom;
+
+    fn deref(&self) -> &IdRoom {
+        &self.0
+    }
 }
 
-/// Ids that are the same, together.
-#[derive(Default)]
-pub(crate) struct Groups {
-    /// The distinct ids in the order of their first appearance.
-    pub(crate) distinct: Vec<u32>,
-    /// For each id its number among the distinct ones.
-    pub(crate) numbers: Vec<u32>,
-    /// The labels of the ids, those of the first distinct id first, and in the order of the ids.
-    pub(crate) labels: Vec<u32>,
-    /// The distinct id number n has the labels `labels[offsets[n]..offsets[n + 1]]`.
-    pub(crate) offsets: Vec<usize>,
-    slots: Vec<Slot>,
+impl Drop for Groups {
+    fn drop(&mut self) {
+        pool::let_go_of_id_room(std::mem::take(&mut self.0));
+    }
 }
 
 impl Groups {
     /// The numbers alone, without labels.
     pub(crate) fn numbered(ids: &[u32]) -> Self {
-        let mut groups = ROOM.take().unwrap_or_default();
+        let mut groups = Self(pool::take_id_room());
         groups.number(ids);
         groups
     }
 
     /// With a label for each id, such as where it stands.
+    #[inline]
     pub(crate) fn labelled(ids: &[u32], labels: impl Iterator<Item = u32>) -> Self {
         let mut groups = Self::numbered(ids);
         groups.sort(labels);
@@ -116,21 +114,15 @@ impl Groups {
     /// O(ids), whatever the table: a hash table of twice as many slots as ids, which stays in the cache, where a map by row would
     /// not.
     fn number(&mut self, ids: &[u32]) {
-        let Self {
+        let IdRoom {
             distinct,
             numbers,
             slots,
             ..
-        } = self;
+        } = &mut self.0;
         let size = (2 * ids.len()).next_power_of_two().max(2);
         slots.clear();
-        slots.resize(
-            size,
-            Slot {
-                id: 0,
-                number: FREE,
-            },
-        );
+        slots.resize(size, (0, FREE));
         let shift = u32::BITS - size.ilog2();
         distinct.resize(ids.len(), 0);
         numbers.resize(ids.len(), 0);
@@ -140,31 +132,27 @@ impl Groups {
             let mut place = (id.wrapping_mul(0x9e37_79b9) >> shift) as usize;
             // Whether an id is new is as good as chance, so no branch asks for that: the smaller of the two is 0 in a slot that is
             // the id's or free, and a free one's number is above all others.
-            while (slots[place].id ^ id).min(slots[place].number.wrapping_add(1)) != 0 {
+            while (slots[place].0 ^ id).min(slots[place].1.wrapping_add(1)) != 0 {
                 place = (place + 1) & (size - 1);
             }
-            *number = slots[place].number.min(count);
+            *number = slots[place].1.min(count);
             let own = *number;
-            slots[place] = Slot { id, number: own };
+            slots[place] = (id, own);
             distinct[own as usize] = id;
             count += u32::from(own == count);
         }
         distinct.truncate(count as usize);
     }
 
-    /// Keeps the room for the next.
-    pub(crate) fn keep_room(self) {
-        ROOM.set(Some(self));
-    }
-
     fn sort(&mut self, of_each: impl Iterator<Item = u32>) {
-        let Self {
+        let IdRoom {
+            distinct,
             numbers,
             labels,
             offsets,
             ..
-        } = self;
-        let count = self.distinct.len();
+        } = &mut self.0;
+        let count = distinct.len();
         // Counted two places on, so that the sums are where each group begins, one place on; filled, where the next does.
         offsets.clear();
         offsets.resize(count + 2, 0);
@@ -190,9 +178,7 @@ mod tests {
 
     fn numbered(ids: &[u32]) -> (Vec<u32>, Vec<u32>) {
         let groups = Groups::numbered(ids);
-        let found = (groups.distinct.clone(), groups.numbers.clone());
-        groups.keep_room();
-        found
+        (groups.distinct.clone(), groups.numbers.clone())
     }
 
     #[test]
@@ -221,10 +207,8 @@ mod tests {
             let groups = Groups::labelled(&[7, 3, 7, 9, 7], 10..15);
             assert_eq!(groups.labels, [10, 12, 14, 11, 13]);
             assert_eq!(groups.offsets, [0, 3, 4, 5]);
-            groups.keep_room();
             let groups = Groups::labelled(&[], 0..0);
             assert_eq!((groups.labels.len(), &groups.offsets[..]), (0, &[0][..]));
-            groups.keep_room();
         }
     }
 

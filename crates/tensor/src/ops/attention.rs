@@ -197,7 +197,7 @@ impl<T: Element> Attention<T> {
         by_rows.with_layout(by_rows.layout().permute(&[0, 2, 1, 3]))
     }
 
-    fn fused_vjp(
+    fn kernel_vjp(
         &self,
         saved: &Saved<'_, T>,
         weights: &Tensor<T>,
@@ -248,17 +248,7 @@ impl<T: Element> Attention<T> {
         }
     }
 
-    /// The gradient of the same in tensor operations, which the tape records.
-    fn composed_vjp(&self, saved: &Saved<'_, T>, cotangent: &Tensor<T>) -> Result<Cotangents<T>> {
-        let inputs: Vec<Tensor<T>> = (0..self.inputs()).map(|i| saved.input(i).clone()).collect();
-        let (_, gradients) = vjp(
-            |inputs: &Vec<Tensor<T>>| self.compose(inputs),
-            &inputs,
-            cotangent,
-        )?;
-        Ok(gradients.into_iter().map(Some).collect())
-    }
-
+    /// The same in tensor operations.
     fn compose(&self, inputs: &[Tensor<T>]) -> Result<Tensor<T>> {
         let sizes = &self.sizes;
         let [q, k, v] = match (self.form, inputs) {
@@ -311,12 +301,11 @@ impl<T: Element> Op<T> for Attention<T> {
         inputs.fold(Saves::NOTHING, Saves::and)
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], needs: Needs) -> Result<Tensor<T>> {
         let sizes = self.sizes;
-        let keep = tape::is_recording();
         let inputs = inputs.iter().map(|input| last_dense(input));
         let inputs: Vec<Tensor<T>> = inputs.collect::<Result<_>>()?;
-        let shape = if keep {
+        let shape = if needs.any() {
             scores_of(&self.sizes)
         } else {
             Shape::from([sizes.batch, 1, sizes.queries, sizes.keys])
@@ -329,7 +318,7 @@ impl<T: Element> Op<T> for Attention<T> {
                 kernels::forward(scoring, self.heads(&inputs), weights, out)
             });
         })?;
-        self.kept = keep.then_some(weights);
+        self.kept = needs.any().then_some(weights);
         Ok(match self.form {
             Form::Separate => Self::by_heads(output),
             Form::Packed => {
@@ -340,9 +329,16 @@ impl<T: Element> Op<T> for Attention<T> {
     }
 
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let inputs: Vec<Tensor<T>> = (0..self.inputs()).map(|i| saved.input(i).clone()).collect();
+        let compose = |inputs: &Vec<Tensor<T>>| self.compose(inputs);
+        let (_, gradients) = vjp(compose, &inputs, &cotangent)?;
+        Ok(gradients.into_iter().map(Some).collect())
+    }
+
+    fn fused_vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
         match &self.kept {
-            Some(weights) if !tape::is_recording() => self.fused_vjp(saved, weights, &cotangent),
-            _ => self.composed_vjp(saved, &cotangent),
+            Some(weights) => self.kernel_vjp(saved, weights, &cotangent),
+            None => self.vjp(saved, cotangent),
         }
     }
 }

@@ -76,7 +76,7 @@ impl<T: Element> Op<T> for Add {
         "add"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         zip("add", inputs[0], inputs[1], |x, y| x + y)
     }
 
@@ -93,7 +93,7 @@ impl<T: Element> Op<T> for Sub {
         "sub"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         zip("sub", inputs[0], inputs[1], |x, y| x - y)
     }
 
@@ -115,7 +115,7 @@ impl<T: Element> Op<T> for Mul {
         first.and(Saves::input(1).when(needs.input(0)))
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         zip("mul", inputs[0], inputs[1], |x, y| x * y)
     }
 
@@ -139,7 +139,7 @@ impl<T: Element> Op<T> for Div {
         Saves::input(1).and(Saves::OUTPUT.when(needs.input(1)))
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         zip("div", inputs[0], inputs[1], |x, y| x / y)
     }
 
@@ -175,7 +175,7 @@ impl<T: Element> Op<T> for Extremum {
         Saves::input(0).and(Saves::input(1))
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         zip(self.name, inputs[0], inputs[1], |x, y| {
             if self.prefers(x, y) { x } else { y }
         })

@@ -8,7 +8,6 @@ use crate::kernels::convolution::{self as kernels, Sizes};
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::shape::Shape;
 use crate::storage;
-use crate::tape;
 use crate::tensor::Tensor;
 
 /// How a window moves over time.
@@ -215,7 +214,7 @@ impl<T: Element> Op<T> for Convolution {
         Saves::input(0).and(Saves::input(1))
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let sizes = self.sizes(inputs[0], inputs[1]);
         let text = inputs[0].constant().transpose(1, 2)?;
         let weight = inputs[1].constant().permute(&[2, 1, 0])?;
@@ -228,18 +227,25 @@ impl<T: Element> Op<T> for Convolution {
     }
 
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
-        let [dx, dw] = if tape::is_recording() {
-            self.composed(saved.input(0), saved.input(1), &cotangent)?
-                .map(Some)
-        } else {
-            self.fused(saved, &cotangent)?
-        };
-        let db = saved
-            .needs(2)
-            .then(|| cotangent.sum_axes(&[0, 2]))
-            .transpose()?;
+        let [dx, dw] = self.composed(saved.input(0), saved.input(1), &cotangent)?;
+        let db = bias_gradient(saved, &cotangent)?;
+        Ok([Some(dx), Some(dw), db].into_iter().collect())
+    }
+
+    fn fused_vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let [dx, dw] = self.fused(saved, &cotangent)?;
+        let db = bias_gradient(saved, &cotangent)?;
         Ok([dx, dw, db].into_iter().collect())
     }
+}
+
+/// `db = Σ g` over the batch and the positions.
+fn bias_gradient<T: Element>(
+    saved: &Saved<'_, T>,
+    cotangent: &Tensor<T>,
+) -> Result<Option<Tensor<T>>> {
+    let gradient = || cotangent.sum_axes(&[0, 2]);
+    saved.needs(2).then(gradient).transpose()
 }
 
 fn check_conv1d<T: Element>(

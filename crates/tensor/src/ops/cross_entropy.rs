@@ -8,7 +8,6 @@ use crate::kernels::reduce;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::ops::select::Mask;
 use crate::storage;
-use crate::tape;
 use crate::tensor::Tensor;
 
 /// How the losses of a batch become one.
@@ -57,7 +56,7 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
         Saves::input(0)
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let (rows, classes) = (inputs[0].shape()[0], inputs[0].shape()[1]);
         let (logits, weights) = (
             inputs[0].read()?,
@@ -86,17 +85,27 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
     /// `dx = g w (softmax x - (1 - s) onehot t - s / C)`; 0 for a row that does not count or is -inf throughout
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
         let logits = saved.input(0);
-        let scale = self.scale(&cotangent)?;
-        if tape::is_recording() {
-            let difference = logits
-                .softmax(-1)?
-                .sub(&self.smooth_targets(logits.shape()[1])?)?;
-            let gradient = difference.mul(&scale.unsqueeze(-1)?)?;
-            return Ok(Cotangents::one(match self.without_gradient()? {
-                Some(rows) => gradient.masked_fill(&rows, T::zero())?,
-                None => gradient,
-            }));
-        }
+        let each = match self.factor {
+            None => cotangent,
+            Some(factor) => cotangent.mul_scalar(factor).expand([self.targets.len()])?,
+        };
+        let scale = self.weighted(each)?;
+        let targets = self.smooth_targets(logits.shape()[1])?;
+        let difference = logits.softmax(-1)?.sub(&targets)?;
+        let gradient = difference.mul(&scale.unsqueeze(-1)?)?;
+        Ok(Cotangents::one(match self.without_gradient()? {
+            Some(rows) => gradient.masked_fill(&rows, T::zero())?,
+            None => gradient,
+        }))
+    }
+
+    fn fused_vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let logits = saved.input(0);
+        let each = match self.factor {
+            None => cotangent,
+            Some(factor) => Tensor::try_full([self.targets.len()], cotangent.read()?[0] * factor)?,
+        };
+        let scale = self.weighted(each)?;
         let (logits_values, weights) = (logits.read()?, scale.read()?);
         let forward = kernels::Forward {
             logits: &logits_values,
@@ -114,14 +123,8 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
 }
 
 impl<T: Element> CrossEntropy<T> {
-    /// What each row's gradient is multiplied by: `[rows]`.
-    fn scale(&self, cotangent: &Tensor<T>) -> Result<Tensor<T>> {
-        let rows = [self.targets.len()];
-        let each = match self.factor {
-            None => cotangent.clone(),
-            Some(factor) if tape::is_recording() => cotangent.mul_scalar(factor).expand(rows)?,
-            Some(factor) => Tensor::full(rows, cotangent.read()?[0] * factor),
-        };
+    /// What each row's gradient is multiplied by, `[rows]`, from the cotangent of its loss.
+    fn weighted(&self, each: Tensor<T>) -> Result<Tensor<T>> {
         match &self.weights {
             None => Ok(each),
             Some(weights) => each.mul(weights),

@@ -3,7 +3,7 @@
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernels::{elementwise, random};
-use crate::op::{Cotangents, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Op, Saved, apply};
 use crate::tape;
 use crate::tensor::Tensor;
 
@@ -19,7 +19,7 @@ impl<T: Element> Op<T> for Dropout {
         "dropout"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let x = inputs[0].read()?;
         let scale = T::from_f64(1.0 / self.keep);
         Tensor::build(inputs[0].shape(), |out| {

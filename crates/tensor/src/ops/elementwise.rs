@@ -1,10 +1,11 @@
 //! The driver of unary elementwise operations: an operation states `f`, `df` and what `df` reads; the rest follows.
+//!
+//! The macro [`elementwise`] defines one with its method of [`Tensor`].
 
 use crate::element::Element;
 use crate::error::Result;
 use crate::kernels::elementwise as kernels;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply_total};
-use crate::tape;
 use crate::tensor::Tensor;
 
 /// What the derivative of `y = f(x)` is computed from.
@@ -12,6 +13,15 @@ use crate::tensor::Tensor;
 pub(crate) enum Reads {
     X,
     Y,
+}
+
+impl Reads {
+    fn of<'a, T: Element>(self, saved: &'a Saved<'_, T>) -> &'a Tensor<T> {
+        match self {
+            Self::X => saved.input(0),
+            Self::Y => saved.output(),
+        }
+    }
 }
 
 /// `y = f(x)` for each element.
@@ -42,22 +52,20 @@ impl<T: Element, E: Elementwise<T>> Op<T> for Unary<E> {
         }
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         inputs[0].in_memory_order(|x, _, _| {
             let values = x.read()?;
             Tensor::build(x.shape(), |out| kernels::map(&values, out, Forward(self.0)))
         })
     }
 
-    fn vjp(&self, saved: &Saved<'_, T>, mut cotangent: Tensor<T>) -> Result<Cotangents<T>> {
-        let op = self.0;
-        let read = match E::READS {
-            Reads::X => saved.input(0),
-            Reads::Y => saved.output(),
-        };
-        if tape::is_recording() {
-            return Ok(Cotangents::one(cotangent.mul(&op.derivative(read)?)?));
-        }
+    fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let derivative = self.0.derivative(E::READS.of(saved))?;
+        Ok(Cotangents::one(cotangent.mul(&derivative)?))
+    }
+
+    fn fused_vjp(&self, saved: &Saved<'_, T>, mut cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let (op, read) = (self.0, E::READS.of(saved));
         if cotangent.is_writable() && read.layout().is_dense() {
             kernels::zip_in_place(cotangent.values_mut(), &read.read()?, Chain(op));
             return Ok(Cotangents::one(cotangent));
@@ -108,69 +116,68 @@ pub(super) fn constant_map<T: Element>(
     Tensor::build(x.shape(), |out| kernels::map(&values, out, change))
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::activation::{Elu, LeakyRelu, LogSigmoid};
-    use super::super::activation::{Gelu, GeluTanh, Relu, Sigmoid, Silu, Softplus, Tanh};
-    use super::super::transcendental::{Cos, Erf, Exp, ExpM1, Ln, Ln1p, Sin};
-    use super::super::unary::{Abs, Clamp, Powf, Recip, Sqrt, Square};
-    use super::*;
-    use crate::Tape;
-
-    /// The fused derivative (one loop) against the composed one (tensor operations), on the same input.
-    fn fused_equals_composed(op: impl Elementwise<f64>, inputs: &[f64]) {
-        let x = Tensor::from(inputs.to_vec());
-        let tape = Tape::new();
-        let leaf = tape.watch(&x);
-        let composed = tape
-            .grad(&unary(&leaf, op).sum(), &[&leaf])
-            .unwrap()
-            .remove(0);
-        let tape = Tape::new();
-        let leaf = tape.watch(&x);
-        let loss = unary(&leaf, op).sum();
-        let grads = tape.backward(&loss).unwrap();
-        let fused = grads.of(&leaf).unwrap().to_dense().unwrap();
-        for ((x, fused), composed) in inputs.iter().zip(fused.to_vec()).zip(composed.to_vec()) {
-            assert!(
-                (fused - composed).abs() <= 1e-12 * (1.0 + fused.abs()),
-                "x = {x}: fused {fused}, composed {composed}"
-            );
+/// Operations `y = f(x)` with their methods of `Tensor`: the method's name and the operation's, with its parameters, and what the
+/// derivative is computed from; then f, the derivative of a number, and that of a tensor in tensor operations. A derivative that is
+/// constant between kinks needs no formula in tensor operations.
+macro_rules! elementwise {
+    ($(
+        $(#[$doc:meta])*
+        $method:ident as $op:ident $(<$t:ident>($($parameter:ident),+))?, from $reads:ident {
+            f: |$x:ident| $f:expr,
+            df: |$v:ident| $df:expr,
+            $(derivative: |$w:ident| $derivative:expr,)?
         }
-    }
+    )+) => {
+        $(
+            #[derive(Clone, Copy)]
+            pub(super) struct $op $(<$t>)? {
+                $($(pub(super) $parameter: $t,)+)?
+            }
 
-    proptest! {
-        #[test]
-        fn on_any_input(x in prop::collection::vec(-5.0..5.0f64, 1..40)) {
-            fused_equals_composed(Exp, &x);
-            fused_equals_composed(Square, &x);
-            fused_equals_composed(Abs, &x);
-            fused_equals_composed(Erf, &x);
-            fused_equals_composed(Tanh, &x);
-            fused_equals_composed(Sigmoid, &x);
-            fused_equals_composed(Relu, &x);
-            fused_equals_composed(Gelu, &x);
-            fused_equals_composed(GeluTanh, &x);
-            fused_equals_composed(Silu, &x);
-            fused_equals_composed(Softplus, &x);
-            fused_equals_composed(LogSigmoid, &x);
-            fused_equals_composed(Elu { alpha: 0.7 }, &x);
-            fused_equals_composed(LeakyRelu { slope: 0.1 }, &x);
-            fused_equals_composed(ExpM1, &x);
-            fused_equals_composed(Sin, &x);
-            fused_equals_composed(Cos, &x);
-            fused_equals_composed(Clamp { low: -1.0, high: 2.0 }, &x);
-        }
+            #[allow(unused_variables, reason = "not every formula reads every parameter")]
+            impl<T: Element> Elementwise<T> for $op $(<$t>)? {
+                const NAME: &'static str = stringify!($method);
+                const READS: Reads = Reads::$reads;
 
-        #[test]
-        fn on_positive_input(x in prop::collection::vec(0.1..5.0f64, 1..40), power in -3.0..3.0f64) {
-            fused_equals_composed(Ln, &x);
-            fused_equals_composed(Ln1p, &x);
-            fused_equals_composed(Sqrt, &x);
-            fused_equals_composed(Recip, &x);
-            fused_equals_composed(Powf { power }, &x);
+                #[inline(always)]
+                fn f(self, $x: T) -> T {
+                    let Self { $($($parameter),+)? } = self;
+                    $f
+                }
+
+                #[inline(always)]
+                fn df(self, $v: T) -> T {
+                    let Self { $($($parameter),+)? } = self;
+                    $df
+                }
+
+                fn derivative(self, read: &Tensor<T>) -> Result<Tensor<T>> {
+                    let Self { $($($parameter),+)? } = self;
+                    elementwise!(@derivative self, read $(, |$w| $derivative)?)
+                }
+            }
+        )+
+
+        impl<T: Element> Tensor<T> {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Panics
+                /// If there is no memory for the result.
+                #[track_caller]
+                pub fn $method(&self $($(, $parameter: T)+)?) -> Self {
+                    unary(self, $op { $($($parameter),+)? })
+                }
+            )+
         }
-    }
+    };
+    (@derivative $op:ident, $read:ident) => {
+        constant_map($read, |v| $op.df(v))
+    };
+    (@derivative $op:ident, $read:ident, |$w:ident| $derivative:expr) => {{
+        let $w = $read;
+        $derivative
+    }};
 }
+
+pub(super) use elementwise;

@@ -5,7 +5,7 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
 use crate::kernels::rows::Groups;
-use crate::op::{Cotangents, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Notes, Op, Saved, apply};
 use crate::row_sparse::RowSparse;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -49,15 +49,15 @@ impl<T: Element> Op<T> for Embedding {
         "embedding"
     }
 
-    fn ids(&self) -> Option<&Ids> {
-        Some(&self.ids)
+    fn notes(&self) -> Notes<'_> {
+        Notes {
+            ids: Some(&self.ids),
+            convention: self.options.convention(),
+            ..Notes::default()
+        }
     }
 
-    fn convention(&self) -> Option<&'static str> {
-        self.options.convention()
-    }
-
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         rows_of(inputs[0], &self.ids)
     }
 
@@ -108,13 +108,11 @@ fn inverse_counts<T: Element>(ids: &Ids) -> Result<Tensor<T>> {
     for &number in &groups.numbers {
         counts[number as usize] += 1.0;
     }
-    let inverse = Tensor::build([ids.len(), 1], |out| {
+    Tensor::build([ids.len(), 1], |out| {
         for (out, &number) in out.iter_mut().zip(&groups.numbers) {
             *out = T::from_f64(1.0 / counts[number as usize]);
         }
-    });
-    groups.keep_room();
-    inverse
+    })
 }
 
 /// `y[i..] = table[ids[i..]]`, `table: [V, D]`, `ids: [..]`, `y: [.., D]`, under the conventions of `options`.

@@ -13,11 +13,10 @@ use crate::kernels::bag_sum::{self as sums, Scale};
 use crate::kernels::bags as kernels;
 use crate::kernels::rows::Groups;
 use crate::kernels::threads;
-use crate::op::{Cotangents, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Notes, Op, Saved, apply};
 use crate::row_sparse::RowSparse;
 use crate::shape::Shape;
 use crate::storage;
-use crate::tape;
 use crate::tensor::Tensor;
 
 /// How the rows of a bag become one. An empty bag gives zeros.
@@ -59,15 +58,15 @@ impl<T: Element> Op<T> for BagSum<T> {
         "embedding_bag"
     }
 
-    fn ids(&self) -> Option<&Ids> {
-        Some(self.bags.ids())
+    fn notes(&self) -> Notes<'_> {
+        Notes {
+            ids: Some(self.bags.ids()),
+            convention: self.options.convention(),
+            ..Notes::default()
+        }
     }
 
-    fn convention(&self) -> Option<&'static str> {
-        self.options.convention()
-    }
-
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let (table, dim) = (inputs[0].read()?, inputs[0].shape()[1]);
         let scales = self.scales.as_ref().map(Tensor::values);
         let scale = scales.as_deref().map_or(Scale::None, Scale::OfBags);
@@ -80,26 +79,33 @@ impl<T: Element> Op<T> for BagSum<T> {
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
-        let each = match &self.scales {
-            None => cotangent,
-            Some(scales) => cotangent.mul(&scales.unsqueeze(-1)?)?,
+        let segments = Segments {
+            bags: self.bags.clone(),
+            scale: None,
         };
-        if tape::is_recording() || self.options.scale_grad_by_freq {
-            let segments = Segments {
-                bags: self.bags.clone(),
-                scale: None,
-            };
-            let values = segment_expand(&each, &segments)?;
-            return cotangents(
-                table_gradient(self.bags.ids(), values, self.rows, &self.options)?,
-                &self.options,
-            );
+        let values = segment_expand(&self.of_each_bag(cotangent)?, &segments)?;
+        let sparse = table_gradient(self.bags.ids(), values, self.rows, &self.options)?;
+        cotangents(sparse, &self.options)
+    }
+
+    fn fused_vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        if self.options.scale_grad_by_freq {
+            return self.vjp(saved, cotangent);
         }
-        cotangents(self.gradient(&each)?, &self.options)
+        let sparse = self.gradient(&self.of_each_bag(cotangent)?)?;
+        cotangents(sparse, &self.options)
     }
 }
 
 impl<T: Element> BagSum<T> {
+    /// The cotangent of the sum over each bag.
+    fn of_each_bag(&self, cotangent: Tensor<T>) -> Result<Tensor<T>> {
+        match &self.scales {
+            None => Ok(cotangent),
+            Some(scales) => cotangent.mul(&scales.unsqueeze(-1)?),
+        }
+    }
+
     /// The gradient of the table, coalesced: the sum over the bags of each row, as if they were the rows of a bag. So nothing is
     /// spread over the rows of a bag.
     fn gradient(&self, of_each_bag: &Tensor<T>) -> Result<RowSparse<T>> {
@@ -112,7 +118,6 @@ impl<T: Element> BagSum<T> {
             });
         })?;
         let rows = groups.distinct.clone();
-        groups.keep_room();
         Ok(RowSparse::coalesced(rows, sums, self.rows))
     }
 }
@@ -130,15 +135,15 @@ impl<T: Element> Op<T> for BagMax {
         "embedding_bag"
     }
 
-    fn ids(&self) -> Option<&Ids> {
-        Some(self.bags.ids())
+    fn notes(&self) -> Notes<'_> {
+        Notes {
+            ids: Some(self.bags.ids()),
+            convention: self.options.convention(),
+            ..Notes::default()
+        }
     }
 
-    fn convention(&self) -> Option<&'static str> {
-        self.options.convention()
-    }
-
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let (table, dim) = (inputs[0].read()?, inputs[0].shape()[1]);
         let mut winners = storage::filled([self.bags.len(), dim], u32::MAX)?;
         let output = Tensor::build([self.bags.len(), dim], |out| {

@@ -2,7 +2,7 @@
 
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::op::{Cotangents, Op, Saved, apply_total};
+use crate::op::{Cotangents, Needs, Op, Saved, apply_total};
 use crate::tensor::Tensor;
 
 /// `y = x`, whose gradient passes through a function.
@@ -13,7 +13,7 @@ impl<T: Element, F: Fn(&Tensor<T>) -> Result<Tensor<T>> + 'static> Op<T> for Hoo
         "map_gradient"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         Ok(inputs[0].constant())
     }
 

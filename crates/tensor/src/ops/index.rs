@@ -4,7 +4,7 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
 use crate::kernels::index as kernels;
-use crate::op::{Cotangents, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Op, Saved, apply};
 use crate::shape::Shape;
 use crate::storage;
 use crate::tensor::Tensor;
@@ -38,7 +38,7 @@ impl<T: Element> Op<T> for IndexSelect {
         "index_select"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let Along { size, ids, .. } = &self.0;
         let (x, shape) = (inputs[0].read()?, inputs[0].shape());
         let inner = self.0.inner(shape);
@@ -61,7 +61,7 @@ impl<T: Element> Op<T> for IndexAdd {
         "index_add"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let Along { size, ids, .. } = &self.0;
         let shape = inputs[0].shape();
         let inner = self.0.inner(shape);
@@ -90,7 +90,7 @@ impl<T: Element> Op<T> for Gather {
         "gather"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let Along { axis, size, ids } = &self.0;
         let (x, inner) = (inputs[0].read()?, self.0.inner(inputs[0].shape()));
         Tensor::build(ids.shape(), |out| {
@@ -112,7 +112,7 @@ impl<T: Element> Op<T> for Scatter {
         "scatter_add"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let Along { axis, size, ids } = &self.0;
         let shape = inputs[0].shape();
         let (inner, count) = (self.0.inner(shape), shape[*axis]);

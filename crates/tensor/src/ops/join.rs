@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::op::{Cotangents, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Op, Saved, apply};
 use crate::tensor::Tensor;
 
 /// The inputs one after another along an axis; the gradient is cut at the same places.
@@ -18,7 +18,7 @@ impl<T: Element> Op<T> for Cat {
         "cat"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let mut shape = inputs[0].shape().clone();
         let total = self.lengths.iter().copied().fold(0, usize::saturating_add);
         shape.set(self.axis, total);

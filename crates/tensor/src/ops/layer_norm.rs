@@ -5,7 +5,6 @@ use crate::error::{Error, Result};
 use crate::kernels::layer_norm as kernels;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::storage;
-use crate::tape;
 use crate::tensor::Tensor;
 
 /// `y = (x - mean) / √(var + eps) w + b` on rows `[rows, columns]`; inputs x, w if `has_weight`, b if `has_bias`.
@@ -26,7 +25,7 @@ impl<T: Element> Op<T> for LayerNorm<T> {
         Saves::input(0).and(Saves::input(1).when(self.has_weight))
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let x = inputs[0];
         let weight = self.has_weight.then(|| inputs[1].read()).transpose()?;
         let bias = self
@@ -44,26 +43,29 @@ impl<T: Element> Op<T> for LayerNorm<T> {
         })
     }
 
+    /// With `n = (x - mean) / std` and `h = g w`: `dx = (h - mean h - n mean(h n)) / std`, `dw = Σ g n`, `db = Σ g`.
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
-        let weight = self.has_weight.then(|| saved.input(1));
-        if tape::is_recording() {
-            self.composed_vjp(saved.input(0), weight, &cotangent)
-        } else {
-            self.fused_vjp(saved.input(0), weight, &cotangent)
-        }
+        let x = saved.input(0);
+        let centred = x.sub(&x.mean_keep(&[-1])?)?;
+        let variance = centred.square().mean_keep(&[-1])?;
+        let inverse_std = variance.add_scalar(self.eps).sqrt().recip();
+        let normal = centred.mul(&inverse_std)?;
+        let weighted = match self.has_weight {
+            true => cotangent.mul(saved.input(1))?,
+            false => cotangent.clone(),
+        };
+        let along = normal.mul(&weighted.mul(&normal)?.mean_keep(&[-1])?)?;
+        let across = weighted.sub(&weighted.mean_keep(&[-1])?)?.sub(&along)?;
+        let dx = across.mul(&inverse_std)?;
+        let dweight = cotangent.mul(&normal)?.sum_axes(&[0])?;
+        Ok(self.gradients(dx, dweight, cotangent.sum_axes(&[0])?))
     }
-}
 
-impl<T: Element> LayerNorm<T> {
-    fn fused_vjp(
-        &self,
-        x: &Tensor<T>,
-        weight: Option<&Tensor<T>>,
-        cotangent: &Tensor<T>,
-    ) -> Result<Cotangents<T>> {
+    fn fused_vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let x = saved.input(0);
         let columns = x.shape()[1];
         let (values, g) = (x.read()?, cotangent.read()?);
-        let weight = weight.map(Tensor::read).transpose()?;
+        let weight = self.has_weight.then(|| saved.input(1).read()).transpose()?;
         let rows = kernels::Rows {
             x: &values,
             columns,
@@ -80,27 +82,9 @@ impl<T: Element> LayerNorm<T> {
         };
         Ok(self.gradients(dx, sum(0)?, sum(1)?))
     }
+}
 
-    /// With `n = (x - mean) / std` and `h = g w`: `dx = (h - mean h - n mean(h n)) / std`, `dw = Σ g n`, `db = Σ g`.
-    fn composed_vjp(
-        &self,
-        x: &Tensor<T>,
-        weight: Option<&Tensor<T>>,
-        cotangent: &Tensor<T>,
-    ) -> Result<Cotangents<T>> {
-        let centred = x.sub(&x.mean_keep(&[-1])?)?;
-        let variance = centred.square().mean_keep(&[-1])?;
-        let inverse_std = variance.add_scalar(self.eps).sqrt().recip();
-        let normal = centred.mul(&inverse_std)?;
-        let weighted =
-            weight.map_or_else(|| Ok(cotangent.clone()), |weight| cotangent.mul(weight))?;
-        let along = normal.mul(&weighted.mul(&normal)?.mean_keep(&[-1])?)?;
-        let across = weighted.sub(&weighted.mean_keep(&[-1])?)?.sub(&along)?;
-        let dx = across.mul(&inverse_std)?;
-        let dweight = cotangent.mul(&normal)?.sum_axes(&[0])?;
-        Ok(self.gradients(dx, dweight, cotangent.sum_axes(&[0])?))
-    }
-
+impl<T: Element> LayerNorm<T> {
     fn gradients(&self, dx: Tensor<T>, dweight: Tensor<T>, dbias: Tensor<T>) -> Cotangents<T> {
         let weight = self.has_weight.then_some(Some(dweight));
         let bias = self.has_bias.then_some(Some(dbias));

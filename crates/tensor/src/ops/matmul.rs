@@ -6,7 +6,6 @@ use crate::kernels::matmul::{Matrix, matmul};
 use crate::kernels::reduce;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::shape::Shape;
-use crate::tape;
 use crate::tensor::Tensor;
 
 /// `C = A B`, `A: [.., m, k]`, `B: [.., k, n]`, `C: [.., m, n]`, batch axes broadcast.
@@ -22,7 +21,7 @@ impl<T: Element> Op<T> for MatMul {
         first.and(Saves::input(1).when(needs.input(0)))
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let (a, b) = (inputs[0], inputs[1]);
         let (m, k) = last_two(a.shape());
         let (rows, n) = last_two(b.shape());
@@ -117,7 +116,7 @@ impl<T: Element> Op<T> for Linear {
         input.and(Saves::input(1).when(needs.input(0)))
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let (x, weight) = (inputs[0], inputs[1]);
         let ([rows, inner], columns) = ([x.shape()[0], x.shape()[1]], weight.shape()[0]);
         let ((x, x_strides), (w, w_strides)) = (matrix_of(x), matrix_of(weight));
@@ -137,23 +136,24 @@ impl<T: Element> Op<T> for Linear {
 
     /// `dx = G W`, `dW = Gᵀ x`, `db = Σ G` over the rows
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
-        if !tape::is_recording() {
-            // The same products without the operations around them, which cost more than small ones.
-            let grad = matrix_of(&cotangent);
-            let turned = (grad.0, grad.1.transposed());
-            let [rows, outputs] = [cotangent.shape()[0], cotangent.shape()[1]];
-            let input = || product([rows, outputs], grad, saved.input(1));
-            let weight = || product([outputs, rows], turned, saved.input(0));
-            let bias = || column_sums(&cotangent);
-            return Ok(Cotangents::from_iter([
-                saved.needs(0).then(input).transpose()?,
-                saved.needs(1).then(weight).transpose()?,
-                saved.needs(2).then(bias).transpose()?,
-            ]));
-        }
         let input = || cotangent.matmul(saved.input(1));
         let weight = || cotangent.transpose(0, 1)?.matmul(saved.input(0));
         let bias = || cotangent.sum_axes(&[0]);
+        Ok(Cotangents::from_iter([
+            saved.needs(0).then(input).transpose()?,
+            saved.needs(1).then(weight).transpose()?,
+            saved.needs(2).then(bias).transpose()?,
+        ]))
+    }
+
+    /// The same products without the operations around them, which cost more than small ones.
+    fn fused_vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let grad = matrix_of(&cotangent);
+        let turned = (grad.0, grad.1.transposed());
+        let [rows, outputs] = [cotangent.shape()[0], cotangent.shape()[1]];
+        let input = || product([rows, outputs], grad, saved.input(1));
+        let weight = || product([outputs, rows], turned, saved.input(0));
+        let bias = || column_sums(&cotangent);
         Ok(Cotangents::from_iter([
             saved.needs(0).then(input).transpose()?,
             saved.needs(1).then(weight).transpose()?,

@@ -24,7 +24,7 @@
 //! | `einsum` | Σ Π x by index notation | composed | `einsum.rs` |
 //! | `norm` | Σ \|x\|, √Σ x², max \|x\| | G x / y for the second | `norm.rs` |
 //! | `cosine_similarity` | Σ a b / (‖a‖ ‖b‖) | composed | `norm.rs` |
-//! | `reshape` `transpose` `permute` `expand` `squeeze` `unsqueeze` | the same elements | the way back | `shape.rs` |
+//! | `reshape` `transpose` `permute` `expand` `sum_to` `squeeze` `unsqueeze` | the same elements | the way back | `shape.rs` |
 //! | `narrow` `split` `chunk` `pad` `unfold` | parts of an axis, windows along it | narrow and pad, unfold and fold: each the other's | `windows.rs` |
 //! | `cat` `stack` | one after another | G cut up | `join.rs` |
 //! | `index_select` `gather` `scatter_add` `flip` `roll` `repeat` | elements by index along an axis | added back to where they stood | `index.rs` |
@@ -38,10 +38,10 @@
 //! | `bag_sum` `segment_sum` `segment_mean` `segment_max` | Σ, mean, max of x by bag or id | G spread over the segment | `segments.rs` |
 //! | `cross_entropy` | ln Σ e^x - x\[t\] | softmax x - onehot t | `cross_entropy.rs` |
 //! | `rnn_sequence` `lstm_sequence` `gru_sequence` | h by steps over time | fused | `recurrent/` |
-//! | `attention` | softmax(s q kᵀ) v by heads | fused | `attention.rs` |
+//! | `attention` `self_attention` | softmax(s q kᵀ) v by heads | fused | `attention.rs` |
 //! | `layer_norm` | (x - mean) / std w + b | fused | `layer_norm.rs` |
 //! | `checkpoint` | f() | f again, and its gradient | `../tape/checkpoint.rs` |
-//! | `map_gradient` | x | f(G), whatever f is | `hooks.rs` |
+//! | `map_gradient` `inspect_gradient` | x | f(G), whatever f is | `hooks.rs` |
 //! | `dropout` | m x / (1 - p) | m G / (1 - p) | `dropout.rs` |
 
 mod activation;

@@ -31,7 +31,7 @@ impl<T: Element> Op<T> for L2 {
         Saves::input(0).and(Saves::OUTPUT)
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         Ok(inputs[0].constant().square().sum_keep(&self.axes)?.sqrt())
     }
 

@@ -4,7 +4,7 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
 use crate::kernels::order as kernels;
-use crate::op::{Cotangents, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Op, Saved, apply};
 use crate::tensor::Tensor;
 
 /// `y[j] = Σ x[k]` over k up to j; from j on if `reverse`, which is its adjoint.
@@ -18,7 +18,7 @@ impl<T: Element> Op<T> for CumSum {
         "cumsum"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let (x, shape) = (inputs[0].read()?, inputs[0].shape());
         let inner = shape[self.axis + 1..].iter().product();
         Tensor::build(shape, |out| {

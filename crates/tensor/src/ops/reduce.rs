@@ -9,7 +9,7 @@ use crate::ids::Ids;
 use crate::kernels::{extremum, reduce as kernels};
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply, apply_total};
 use crate::shape::Shape;
-use crate::tape::{self, note_cut};
+use crate::tape::note_cut;
 use crate::tensor::Tensor;
 
 type Kernel<T> = fn(&[T], usize, usize, usize, &mut [T]);
@@ -118,7 +118,7 @@ impl<T: Element> Op<T> for Sum {
         "sum"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         self.0.run(inputs[0], kernels::sum_axis)
     }
 
@@ -137,7 +137,7 @@ impl<T: Element> Op<T> for SumAll {
         "sum"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         Ok(Tensor::full([], kernels::sum(&inputs[0].read()?)))
     }
 
@@ -162,16 +162,18 @@ impl<T: Element> Op<T> for Extremum<T> {
         Saves::input(0).and(Saves::OUTPUT)
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         self.reduction.run(inputs[0], self.kernel)
     }
 
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
-        let (x, y) = (saved.input(0), saved.output());
-        if tape::is_recording() {
-            return Ok(Cotangents::one(cotangent.mul(&self.shares(x, y)?)?));
-        }
-        Ok(Cotangents::one(self.gradient(x, y, &cotangent)?))
+        let shares = self.shares(saved.input(0), saved.output())?;
+        Ok(Cotangents::one(cotangent.mul(&shares)?))
+    }
+
+    fn fused_vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let gradient = self.gradient(saved.input(0), saved.output(), &cotangent)?;
+        Ok(Cotangents::one(gradient))
     }
 }
 

@@ -4,7 +4,7 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
 use crate::kernels::rows as kernels;
-use crate::op::{Cotangents, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Notes, Op, Saved, apply};
 use crate::row_sparse::RowSparse;
 use crate::tensor::Tensor;
 
@@ -19,11 +19,15 @@ impl<T: Element> Op<T> for GatherRows {
         "gather_rows"
     }
 
-    fn ids(&self) -> Option<&Ids> {
-        Some(&self.ids)
+    fn notes(&self) -> Notes<'_> {
+        let ids = Some(&self.ids);
+        Notes {
+            ids,
+            ..Notes::default()
+        }
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         rows_of(inputs[0], &self.ids)
     }
 
@@ -56,7 +60,7 @@ impl<T: Element> Op<T> for ScatterRows {
         "scatter_rows"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let dim = inputs[0].shape()[inputs[0].rank() - 1];
         let mut table = Tensor::build_zeros([self.rows, dim])?;
         let values = inputs[0].read()?;

@@ -7,11 +7,9 @@ use super::segments::{Segments, segment_expand};
 use crate::bags::Bags;
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::ids::Ids;
 use crate::kernels::bag_sum::{Scale, bag_sum};
 use crate::kernels::bags as kernels;
-use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
-use crate::tape;
+use crate::op::{Cotangents, Needs, Notes, Op, Saved, Saves, apply};
 use crate::tensor::Tensor;
 
 const NAME: &str = "sampled_matmul";
@@ -28,8 +26,12 @@ impl<T: Element> Op<T> for SampledMatmul {
         NAME
     }
 
-    fn ids(&self) -> Option<&Ids> {
-        Some(self.places.ids())
+    fn notes(&self) -> Notes<'_> {
+        let ids = Some(self.places.ids());
+        Notes {
+            ids,
+            ..Notes::default()
+        }
     }
 
     fn saves(&self, needs: Needs) -> Saves {
@@ -37,7 +39,7 @@ impl<T: Element> Op<T> for SampledMatmul {
         first.and(Saves::input(1).when(needs.input(0)))
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let dim = inputs[0].shape()[1];
         let (a, c) = (inputs[0].read()?, inputs[1].read()?);
         let (ids, offsets) = (self.places.ids().as_slice(), self.places.offsets());
@@ -47,21 +49,21 @@ impl<T: Element> Op<T> for SampledMatmul {
     }
 
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
-        let by_a = saved.needs(0).then(|| {
-            if tape::is_recording() {
-                self.composed_by_a(saved.input(1), &cotangent)
-            } else {
-                self.fused_by_a(saved.input(1), &cotangent)
-            }
-        });
-        let by_c = saved.needs(1).then(|| {
-            if tape::is_recording() {
-                self.composed_by_c(saved.input(0), &cotangent)
-            } else {
-                self.fused_by_c(saved.input(0), &cotangent)
-            }
-        });
-        Ok(Cotangents::two(by_a.transpose()?, by_c.transpose()?))
+        let by_a = || self.composed_by_a(saved.input(1), &cotangent);
+        let by_c = || self.composed_by_c(saved.input(0), &cotangent);
+        Ok(Cotangents::two(
+            saved.needs(0).then(by_a).transpose()?,
+            saved.needs(1).then(by_c).transpose()?,
+        ))
+    }
+
+    fn fused_vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let by_a = || self.fused_by_a(saved.input(1), &cotangent);
+        let by_c = || self.fused_by_c(saved.input(0), &cotangent);
+        Ok(Cotangents::two(
+            saved.needs(0).then(by_a).transpose()?,
+            saved.needs(1).then(by_c).transpose()?,
+        ))
     }
 }
 

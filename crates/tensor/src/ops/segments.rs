@@ -8,7 +8,7 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
 use crate::kernels::bags as kernels;
-use crate::op::{Cotangents, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Op, Saved, apply};
 use crate::shape::Shape;
 use crate::storage;
 use crate::tensor::Tensor;
@@ -28,7 +28,7 @@ impl<T: Element> Op<T> for SegmentSum<T> {
         "bag_sum"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let Segments { bags, scale } = &self.0;
         let (values, dim) = (inputs[0].read()?, inputs[0].shape()[1]);
         Tensor::build([bags.len(), dim], |out| {
@@ -49,7 +49,7 @@ impl<T: Element> Op<T> for SegmentExpand<T> {
         "segment_expand"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let Segments { bags, scale } = &self.0;
         let (values, dim) = (inputs[0].read()?, inputs[0].shape()[1]);
         Tensor::build([bags.ids().len(), dim], |out| {
@@ -104,7 +104,7 @@ impl<T: Element> Op<T> for WinnersExpand {
         "winners_expand"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let (values, dim) = (inputs[0].read()?, inputs[0].shape()[1]);
         Tensor::build([self.0.count, dim], |out| {
             kernels::winners_expand(&values, dim, &self.0.entries, out);
@@ -125,7 +125,7 @@ impl<T: Element> Op<T> for WinnersPick {
         "winners_pick"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let (values, dim) = (inputs[0].read()?, inputs[0].shape()[1]);
         let bags = self.0.entries.len().checked_div(dim).unwrap_or(0);
         Tensor::build([bags, dim], |out| {

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::kernels::elementwise;
 use crate::kernels::strided::{self, View};
 use crate::layout::Layout;
-use crate::op::{Cotangents, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Notes, Op, Saved, apply};
 use crate::shape::Shape;
 use crate::storage;
 use crate::tape::note_cut;
@@ -208,11 +208,15 @@ impl<T: Element> Op<T> for MaskedFill<T> {
         "masked_fill"
     }
 
-    fn writes_infinity(&self) -> bool {
-        self.value.is_infinite()
+    fn notes(&self) -> Notes<'_> {
+        let writes_infinity = self.value.is_infinite();
+        Notes {
+            writes_infinity,
+            ..Notes::default()
+        }
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let (x, value) = (inputs[0].read()?, self.value);
         Tensor::build(inputs[0].shape(), |out| {
             let fill = |x, masked| if masked { value } else { x };
@@ -253,7 +257,7 @@ impl<T: Element> Op<T> for Where {
         "where"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let (x, y) = (inputs[0].read()?, inputs[1].read()?);
         Tensor::build(inputs[0].shape(), |out| {
             let pairs = x.iter().zip(y.iter()).zip(self.mask.values.iter());

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::op::{Cotangents, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Op, Saved, apply};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -19,7 +19,7 @@ impl<T: Element> Op<T> for Reshape {
         "reshape"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let dense = inputs[0].dense()?;
         Ok(dense.with_layout(dense.layout().reshape(self.to.clone())))
     }
@@ -40,7 +40,7 @@ impl<T: Element> Op<T> for Transpose {
         "transpose"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         Ok(inputs[0].with_layout(inputs[0].layout().transpose(self.a, self.b)))
     }
 
@@ -60,7 +60,7 @@ impl<T: Element> Op<T> for Permute {
         "permute"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         Ok(inputs[0].with_layout(inputs[0].layout().permute(&self.order)))
     }
 
@@ -83,7 +83,7 @@ impl<T: Element> Op<T> for Expand {
         "expand"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         Ok(inputs[0].with_layout(inputs[0].layout().expand(&self.to)))
     }
 
@@ -102,7 +102,7 @@ impl<T: Element> Op<T> for Squeeze {
         "squeeze"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         Ok(inputs[0].with_layout(inputs[0].layout().squeeze(self.axis)))
     }
 
@@ -122,7 +122,7 @@ impl<T: Element> Op<T> for Unsqueeze {
         "unsqueeze"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         Ok(inputs[0].with_layout(inputs[0].layout().unsqueeze(self.axis)))
     }
 

@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::kernels::softmax as kernels;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::ops::select::Mask;
-use crate::tape;
 use crate::tensor::Tensor;
 
 fn columns<T: Element>(x: &Tensor<T>) -> usize {
@@ -26,7 +25,7 @@ impl<T: Element> Op<T> for Softmax {
         Saves::OUTPUT
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let x = inputs[0].read()?;
         Tensor::build(inputs[0].shape(), |out| {
             kernels::softmax(&x, columns(inputs[0]), out);
@@ -36,11 +35,13 @@ impl<T: Element> Op<T> for Softmax {
     /// `dx = y (g - Σ g y)`
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
         let y = saved.output();
-        if tape::is_recording() {
-            let weighted = cotangent.mul(y)?;
-            let gradient = weighted.sub(&y.mul(&weighted.sum_keep(&[-1])?)?)?;
-            return Ok(Cotangents::one(gradient));
-        }
+        let weighted = cotangent.mul(y)?;
+        let gradient = weighted.sub(&y.mul(&weighted.sum_keep(&[-1])?)?)?;
+        Ok(Cotangents::one(gradient))
+    }
+
+    fn fused_vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let y = saved.output();
         let (values, given) = (y.read()?, cotangent.read()?);
         let gradient = Tensor::build(y.shape(), |out| {
             kernels::softmax_backward(&values, &given, columns(y), out);
@@ -61,7 +62,7 @@ impl<T: Element> Op<T> for LogSoftmax {
         Saves::OUTPUT
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let x = inputs[0].read()?;
         Tensor::build(inputs[0].shape(), |out| {
             kernels::log_softmax(&x, columns(inputs[0]), out);
@@ -71,14 +72,16 @@ impl<T: Element> Op<T> for LogSoftmax {
     /// `dx = g - e^y Σ g`; 0 for a row of -inf
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
         let y = saved.output();
-        if tape::is_recording() {
-            let total = cotangent.sum_keep(&[-1])?;
-            let gradient = cotangent.sub(&y.exp().mul(&total)?)?;
-            return Ok(Cotangents::one(match rows_without_distribution(y)? {
-                Some(rows) => gradient.masked_fill(&rows, T::zero())?,
-                None => gradient,
-            }));
-        }
+        let total = cotangent.sum_keep(&[-1])?;
+        let gradient = cotangent.sub(&y.exp().mul(&total)?)?;
+        Ok(Cotangents::one(match rows_without_distribution(y)? {
+            Some(rows) => gradient.masked_fill(&rows, T::zero())?,
+            None => gradient,
+        }))
+    }
+
+    fn fused_vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let y = saved.output();
         let (values, given) = (y.read()?, cotangent.read()?);
         let gradient = Tensor::build(y.shape(), |out| {
             kernels::log_softmax_backward(&values, &given, columns(y), out);
@@ -112,7 +115,7 @@ impl<T: Element> Op<T> for LogSumExp {
         Saves::input(0)
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let x = inputs[0].read()?;
         let mut shape = inputs[0].shape().clone();
         shape.set(inputs[0].rank() - 1, 1);

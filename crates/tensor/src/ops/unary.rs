@@ -1,128 +1,49 @@
 //! Powers, roots, bounds, and a number added to or multiplied with every element.
 
-use super::elementwise::{Elementwise, Reads, Unary, constant_map, unary};
+use super::elementwise::{Elementwise, Reads, Unary, constant_map, elementwise, unary};
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernels::elementwise as kernels;
-use crate::op::{Cotangents, Op, Saved, apply, apply_total};
-use crate::tape;
+use crate::op::{Cotangents, Needs, Op, Saved, apply, apply_total};
 use crate::tensor::Tensor;
 
-#[derive(Clone, Copy)]
-pub(super) struct Sqrt;
-
-impl<T: Element> Elementwise<T> for Sqrt {
-    const NAME: &'static str = "sqrt";
-    const READS: Reads = Reads::Y;
-
-    #[inline(always)]
-    fn f(self, x: T) -> T {
-        x.sqrt()
+elementwise! {
+    /// `y = √x`; NaN below 0.
+    sqrt as Sqrt, from Y {
+        f: |x| x.sqrt(),
+        df: |y| T::from_f64(0.5) / y,
+        derivative: |y| Ok(y.recip().mul_scalar(T::from_f64(0.5))),
     }
 
-    #[inline(always)]
-    fn df(self, y: T) -> T {
-        T::from_f64(0.5) / y
+    /// `y = x²`.
+    square as Square, from X {
+        f: |x| x * x,
+        df: |x| x + x,
+        derivative: |x| Ok(x.mul_scalar(T::from_f64(2.0))),
     }
 
-    fn derivative(self, y: &Tensor<T>) -> Result<Tensor<T>> {
-        Ok(y.recip().mul_scalar(T::from_f64(0.5)))
-    }
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct Square;
-
-impl<T: Element> Elementwise<T> for Square {
-    const NAME: &'static str = "square";
-    const READS: Reads = Reads::X;
-
-    #[inline(always)]
-    fn f(self, x: T) -> T {
-        x * x
+    /// `y = 1 / x`. PyTorch: `reciprocal`.
+    recip as Recip, from Y {
+        f: |x| x.recip(),
+        df: |y| -(y * y),
+        derivative: |y| Ok(y.square().neg()),
     }
 
-    #[inline(always)]
-    fn df(self, x: T) -> T {
-        x + x
+    /// `y = x^power` for a constant power. PyTorch: `pow`.
+    powf as Powf<T>(power), from X {
+        f: |x| x.powf(power),
+        df: |x| if power == T::zero() { T::zero() } else { power * x.powf(power - T::one()) },
+        derivative: |x| if power == T::zero() {
+            Tensor::build_zeros(x.shape())
+        } else {
+            Ok(x.powf(power - T::one()).mul_scalar(power))
+        },
     }
 
-    fn derivative(self, x: &Tensor<T>) -> Result<Tensor<T>> {
-        Ok(x.mul_scalar(T::from_f64(2.0)))
-    }
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct Recip;
-
-impl<T: Element> Elementwise<T> for Recip {
-    const NAME: &'static str = "recip";
-    const READS: Reads = Reads::Y;
-
-    #[inline(always)]
-    fn f(self, x: T) -> T {
-        x.recip()
-    }
-
-    #[inline(always)]
-    fn df(self, y: T) -> T {
-        -(y * y)
-    }
-
-    fn derivative(self, y: &Tensor<T>) -> Result<Tensor<T>> {
-        Ok(y.square().neg())
-    }
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct Powf<T> {
-    pub(super) power: T,
-}
-
-impl<T: Element> Elementwise<T> for Powf<T> {
-    const NAME: &'static str = "powf";
-    const READS: Reads = Reads::X;
-
-    #[inline(always)]
-    fn f(self, x: T) -> T {
-        x.powf(self.power)
-    }
-
-    #[inline(always)]
-    fn df(self, x: T) -> T {
-        if self.power == T::zero() {
-            return T::zero();
-        }
-        self.power * x.powf(self.power - T::one())
-    }
-
-    fn derivative(self, x: &Tensor<T>) -> Result<Tensor<T>> {
-        if self.power == T::zero() {
-            return Tensor::build_zeros(x.shape());
-        }
-        Ok(x.powf(self.power - T::one()).mul_scalar(self.power))
-    }
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct Abs;
-
-impl<T: Element> Elementwise<T> for Abs {
-    const NAME: &'static str = "abs";
-    const READS: Reads = Reads::X;
-
-    #[inline(always)]
-    fn f(self, x: T) -> T {
-        x.abs()
-    }
-
-    #[inline(always)]
-    fn df(self, x: T) -> T {
-        if x == T::zero() { x } else { x.signum() }
-    }
-
-    fn derivative(self, x: &Tensor<T>) -> Result<Tensor<T>> {
-        constant_map(x, |x| self.df(x))
+    /// `y = |x|`; at 0 the gradient is 0.
+    abs as Abs, from X {
+        f: |x| x.abs(),
+        df: |x| if x == T::zero() { x } else { x.signum() },
     }
 }
 
@@ -172,7 +93,7 @@ impl<T: Element> Op<T> for Shift<T> {
         "add_scalar"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         constant_map(inputs[0], |x| x + self.offset)
     }
 
@@ -191,13 +112,17 @@ impl<T: Element> Op<T> for Scale<T> {
         "mul_scalar"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         constant_map(inputs[0], |x| x * self.factor)
     }
 
-    fn vjp(&self, _saved: &Saved<'_, T>, mut cotangent: Tensor<T>) -> Result<Cotangents<T>> {
-        if tape::is_recording() || !cotangent.is_writable() {
-            return Ok(Cotangents::one(cotangent.mul_scalar(self.factor)));
+    fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        Ok(Cotangents::one(cotangent.mul_scalar(self.factor)))
+    }
+
+    fn fused_vjp(&self, saved: &Saved<'_, T>, mut cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        if !cotangent.is_writable() {
+            return self.vjp(saved, cotangent);
         }
         kernels::map_in_place(cotangent.values_mut(), |g| g * self.factor);
         Ok(Cotangents::one(cotangent))
@@ -205,51 +130,6 @@ impl<T: Element> Op<T> for Scale<T> {
 }
 
 impl<T: Element> Tensor<T> {
-    /// `y = √x`; NaN below 0.
-    ///
-    /// # Panics
-    /// If there is no memory for the result.
-    #[track_caller]
-    pub fn sqrt(&self) -> Self {
-        unary(self, Sqrt)
-    }
-
-    /// `y = x²`.
-    ///
-    /// # Panics
-    /// If there is no memory for the result.
-    #[track_caller]
-    pub fn square(&self) -> Self {
-        unary(self, Square)
-    }
-
-    /// `y = 1 / x`. PyTorch: `reciprocal`.
-    ///
-    /// # Panics
-    /// If there is no memory for the result.
-    #[track_caller]
-    pub fn recip(&self) -> Self {
-        unary(self, Recip)
-    }
-
-    /// `y = x^power` for a constant power. PyTorch: `pow`.
-    ///
-    /// # Panics
-    /// If there is no memory for the result.
-    #[track_caller]
-    pub fn powf(&self, power: T) -> Self {
-        unary(self, Powf { power })
-    }
-
-    /// `y = |x|`; at 0 the gradient is 0.
-    ///
-    /// # Panics
-    /// If there is no memory for the result.
-    #[track_caller]
-    pub fn abs(&self) -> Self {
-        unary(self, Abs)
-    }
-
     /// `y = min(max(x, low), high)`; on a bound and beyond it the gradient is 0. A NaN stays, and passes its gradient on.
     ///
     /// # Errors

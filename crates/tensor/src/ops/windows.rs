@@ -3,7 +3,7 @@
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernels::windows as kernels;
-use crate::op::{Cotangents, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Notes, Op, Saved, apply};
 use crate::shape::Shape;
 use crate::storage;
 use crate::tensor::Tensor;
@@ -24,7 +24,7 @@ impl<T: Element> Op<T> for Narrow {
         "narrow"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let Part {
             axis,
             start,
@@ -55,11 +55,15 @@ impl<T: Element> Op<T> for Pad<T> {
         "pad"
     }
 
-    fn writes_infinity(&self) -> bool {
-        self.value.is_infinite()
+    fn notes(&self) -> Notes<'_> {
+        let writes_infinity = self.value.is_infinite();
+        Notes {
+            writes_infinity,
+            ..Notes::default()
+        }
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let Part {
             axis,
             start,
@@ -136,7 +140,7 @@ impl<T: Element> Op<T> for Windows {
         "unfold"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let layout = inputs[0].layout().windows(
             self.axis,
             self.count(),
@@ -161,7 +165,7 @@ impl<T: Element> Op<T> for Fold {
         "fold"
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let Windows {
             axis,
             size,

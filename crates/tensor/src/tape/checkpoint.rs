@@ -7,7 +7,7 @@ use super::{NodeId, Tape};
 use crate::element::Element;
 use crate::error::Result;
 use crate::gradients::Leaf;
-use crate::op::{Cotangents, Op, Saved};
+use crate::op::{Cotangents, Needs, Op, Saved};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -41,21 +41,21 @@ pub fn checkpoint<T: Element>(f: impl Fn() -> Result<Tensor<T>> + 'static) -> Re
         return f();
     }
     let seeds = thread::with_current(|recording| recording.seeds).flatten();
-    let probe = Tape::nested(seeds, Scope::LeavesOnly);
-    let mut output = f()?;
-    let seeds_after = thread::with_current(|recording| recording.seeds).flatten();
-    let (probed, leaves) = (probe.id, recording::leaves::<T>(probe.id));
-    drop(probe);
-    thread::with_current(|recording| recording.seeds = seeds_after);
+    let mut op = Checkpoint {
+        f: Box::new(f),
+        seeds,
+        leaves: Vec::new(),
+    };
+    let mut output = op.forward(&[], Needs::NONE)?;
     // What the closure only passes on stands on the tape already.
-    if output.node().is_none_or(|node| node.tape == probed) {
-        let f = Box::new(f);
-        let op = Checkpoint {
-            f,
-            seeds,
-            leaves: leaves.clone(),
-        };
-        recording::record_from_leaves(op, &leaves, &mut output)?;
+    if output.node().is_none() {
+        let leaves = op.leaves.clone();
+        let inputs = leaves.iter().map(|(leaf, shape)| (Some(*leaf), shape));
+        let needs = recording::needs::<T>(op.name(), inputs)?;
+        if needs.any() {
+            let leaves = leaves.iter().map(|(leaf, _)| Some(*leaf));
+            recording::push_computed(Box::new(op), needs, &[], leaves, &mut output);
+        }
     }
     Ok(output)
 }
@@ -73,14 +73,21 @@ impl<T: Element> Op<T> for Checkpoint<T> {
         "checkpoint"
     }
 
-    fn forward(&mut self, _inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        (self.f)()
+    /// Runs the closure under a tape that notes only what it reads: so its inputs are found.
+    fn forward(&mut self, _inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
+        let probe = Tape::nested(self.seeds, Scope::LeavesOnly);
+        let mut output = (self.f)()?;
+        self.leaves = recording::leaves::<T>(probe.id);
+        if output.node().is_some_and(|node| node.tape == probe.id) {
+            output.set_node(None);
+        }
+        let seeds = thread::seeds(probe.id);
+        drop(probe);
+        thread::with_current(|recording| recording.seeds = seeds);
+        Ok(output)
     }
 
-    fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
-        if thread::current().is_some() {
-            return self.vjp_recorded(cotangent);
-        }
+    fn fused_vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
         let again = Tape::nested(self.seeds, Scope::Open);
         let output = (self.f)()?;
         let gradients = again.backward_with(&output, &cotangent)?;
@@ -91,19 +98,13 @@ impl<T: Element> Op<T> for Checkpoint<T> {
                 .collect(),
         ))
     }
-}
 
-impl<T: Element> Checkpoint<T> {
     /// The closure's operations recorded on the tape that records, so that their gradient can be differentiated.
-    fn vjp_recorded(&self, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
-        let swap_seeds = |seeds| {
-            thread::with_current(|recording| std::mem::replace(&mut recording.seeds, seeds))
-                .flatten()
+    fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let output = {
+            let _as_then = thread::with_seeds(self.seeds);
+            (self.f)()?
         };
-        let seeds = swap_seeds(self.seeds);
-        let output = (self.f)();
-        swap_seeds(seeds);
-        let output = output?;
         let Some(NodeId { tape, index }) = output.node() else {
             return Ok(Cotangents::from_iter([]));
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::record::{CONSTANT, Computed, Record, Source};
+use super::record::{CONSTANT, Computed, Indices, Record, Source};
 use super::recording;
 use super::thread::{self, TapeId};
 use crate::element::Element;
@@ -79,9 +79,9 @@ fn first_fault<T: Element>(tensor: &Tensor<T>, infinity: bool) -> Option<(f64, S
 /// Checks the output of an operation that is about to be recorded; the first fault is remembered and returned from then on.
 pub(super) fn check_output<T: Element>(
     tape: TapeId,
-    op: &impl Op<T>,
+    op: &dyn Op<T>,
     inputs: &[&Tensor<T>],
-    indices: &[u32],
+    indices: &Indices,
     output: &Tensor<T>,
 ) -> Result<()> {
     let checked = with_finite(tape, |finite| finite.failure.clone());
@@ -97,7 +97,7 @@ pub(super) fn check_output<T: Element>(
         operands.any(|(summary, param)| summary.infinite > 0 && param.is_some() == in_param)
     };
     // The user means an infinity in an input, such as that of a mask. In a parameter it is a fault.
-    let is_fault = infinite(true) || !(infinite(false) || op.writes_infinity());
+    let is_fault = infinite(true) || !(infinite(false) || op.notes().writes_infinity);
     let texts: Vec<String> = summaries.iter().map(Summary::to_string).collect();
     let operands = texts.join("; ");
     let Some((value, position)) = first_fault(output, is_fault) else {
@@ -107,7 +107,7 @@ pub(super) fn check_output<T: Element>(
         });
         return Ok(());
     };
-    let table = inputs.first().zip(op.ids());
+    let table = inputs.first().zip(op.notes().ids);
     let kind = ErrorKind::NotFinite {
         quantity: "the output".to_owned(),
         value,
@@ -219,9 +219,9 @@ fn distinct(ids: impl Iterator<Item = u32>) -> Vec<u32> {
 }
 
 /// The parameter that each input is, if it is one.
-fn param_inputs<T: Element>(tape: TapeId, inputs: &[u32]) -> Vec<Option<ParamId>> {
+fn param_inputs<T: Element>(tape: TapeId, inputs: &Indices) -> Vec<Option<ParamId>> {
     recording::look::<T, _>(tape, |records| {
-        let inputs = inputs.iter().map(|&input| param_at(records, input));
+        let inputs = inputs.iter().map(|input| param_at(records, input));
         inputs.collect()
     })
 }
@@ -229,7 +229,7 @@ fn param_inputs<T: Element>(tape: TapeId, inputs: &[u32]) -> Vec<Option<ParamId>
 /// Where in the model an operation stands: the parameter it reads that holds a number that is not finite, or else the nearest.
 fn module_of<T: Element>(
     tape: TapeId,
-    inputs: &[u32],
+    inputs: &Indices,
     summaries: &[Summary],
     params: &[Option<ParamId>],
 ) -> Option<String> {
@@ -237,9 +237,7 @@ fn module_of<T: Element>(
     let mut faulty = faulty.filter(|(summary, _)| summary.nan + summary.infinite > 0);
     let nearest = match faulty.find_map(|(_, &param)| param) {
         Some(param) => Some((param, true)),
-        None => recording::look::<T, _>(tape, |records| {
-            nearest_param(records, inputs.iter().copied())
-        }),
+        None => recording::look::<T, _>(tape, |records| nearest_param(records, inputs.iter())),
     };
     name(tape, nearest?)
 }

@@ -20,12 +20,14 @@ impl<T: Element> Default for Record<T> {
     }
 }
 
+#[derive(Default)]
 pub(super) enum Source<T: Element> {
     Leaf(Leaf),
     Computed(Computed<T>),
     /// Taken out while its gradient is computed; what it was computed from.
     Lent(Indices),
-    /// Not written yet.
+    /// Not written yet, or taken out for good.
+    #[default]
     Empty,
 }
 
@@ -56,17 +58,21 @@ pub(super) struct Indices {
     more: Box<[u32]>,
 }
 
-impl Indices {
-    /// Copied one by one, as they were written just now: read together, they would have to be in memory first.
-    #[inline]
-    pub(super) fn copy_of(indices: &[u32]) -> Self {
-        let index = |place: usize| indices.get(place).copied().unwrap_or(CONSTANT);
-        Self {
-            few: [index(0), index(1), index(2), index(3)],
-            more: indices.get(4..).unwrap_or_default().into(),
-        }
+impl FromIterator<u32> for Indices {
+    #[inline(always)]
+    fn from_iter<I: IntoIterator<Item = u32>>(indices: I) -> Self {
+        let mut indices = indices.into_iter();
+        let mut next = || indices.next().unwrap_or(CONSTANT);
+        let few = [next(), next(), next(), next()];
+        let more = match indices.size_hint() {
+            (0, Some(0)) => Box::default(),
+            _ => indices.collect(),
+        };
+        Self { few, more }
     }
+}
 
+impl Indices {
     pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
         self.few.iter().chain(&self.more).copied()
     }

@@ -1,11 +1,9 @@
 //! The records of a tape: how each tensor on it came about.
 
-use smallvec::SmallVec;
-
+use super::accumulate::Accumulator;
 use super::finite;
 use super::record::{CONSTANT, Computed, Indices, Record, Source};
 use super::thread::{self, Alive, Current, Recording, Scope, TapeId};
-use crate::accumulate::Accumulator;
 use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gradients::Leaf;
@@ -78,7 +76,7 @@ impl<T: Element> Lane<T> {
     /// memory waits for them.
     fn push_empty(&mut self) -> &mut Record<T> {
         let index = self.records.len();
-        self.records.resize_with(index + 1, Record::default);
+        self.records.push(Record::default());
         &mut self.records[index]
     }
 
@@ -93,13 +91,31 @@ impl<T: Element> Lane<T> {
         }
     }
 
-    fn imported_leaf(&mut self, node: NodeId, shape: &Shape) -> u32 {
-        if let Some((_, index)) = self.imports.iter().find(|(import, _)| *import == node) {
-            return *index;
+    /// Makes a tensor of a tape around this one a leaf.
+    fn import(&mut self, node: NodeId, shape: &Shape) {
+        if self.imports.iter().all(|(import, _)| *import != node) {
+            let index = self.push(shape.clone(), Source::Leaf(Leaf::Watched(node)));
+            self.imports.push((node, index));
         }
-        let index = self.push(shape.clone(), Source::Leaf(Leaf::Watched(node)));
-        self.imports.push((node, index));
-        index
+    }
+
+    /// The record of what an input of this tape's operations stands for, [`CONSTANT`] if there is none.
+    #[inline]
+    fn place(&self, tape: TapeId, leaf: Option<Leaf>) -> u32 {
+        let found = match leaf {
+            None => return CONSTANT,
+            Some(Leaf::Watched(node)) if node.tape == tape && !node.is_lost() => return node.index,
+            Some(Leaf::Watched(node)) => self
+                .imports
+                .iter()
+                .find(|(import, _)| *import == node)
+                .map(|import| import.1),
+            Some(Leaf::Param(param)) => {
+                let position = self.params.binary_search_by_key(&param, |entry| entry.0);
+                position.ok().map(|position| self.params[position].1)
+            }
+        };
+        found.unwrap_or(CONSTANT)
     }
 }
 
@@ -165,109 +181,130 @@ pub(crate) fn param_leaf<T: Element>(param: ParamId, shape: &Shape) -> Option<No
     Some(NodeId { tape, index })
 }
 
-/// The record on the tape that records, `None` for a constant; a tensor of a tape around it may become a leaf.
+/// Whether what an input stands for is on the tape that records; a tensor of a tape around it may become a leaf.
 #[inline]
-fn index_of<T: Element>(
+fn is_recorded<T: Element>(
     current: Option<Current>,
     operation: &'static str,
     node: NodeId,
     shape: &Shape,
-) -> Result<Option<u32>> {
+) -> Result<bool> {
     if current.is_some_and(|current| current.tape == node.tape) && !node.is_lost() {
-        return Ok(Some(node.index));
+        return Ok(true);
     }
     match thread::whereabouts(node.tape) {
         Alive::Elsewhere => Err(Error::new(operation, ErrorKind::OtherThread)),
         Alive::Here if node.is_lost() => Err(Error::new(operation, ErrorKind::OtherThread)),
         Alive::Here => Ok(thread::with_current(|recording| {
-            let open = recording.scope != Scope::Closed;
-            open.then(|| T::lane(&mut recording.lanes).imported_leaf(node, shape))
+            let is_open = recording.scope != Scope::Closed;
+            if is_open {
+                T::lane(&mut recording.lanes).import(node, shape);
+            }
+            is_open
         })
-        .flatten()),
+        .unwrap_or(false)),
         Alive::No => {
             thread::with_current(|recording| {
                 if let Some(trace) = &mut recording.trace {
                     trace.note_stale(operation, shape);
                 }
             });
-            Ok(None)
+            Ok(false)
         }
     }
 }
 
-/// Records that `op` made `output` from `inputs`, if a tape records and an input is on it.
+/// Which inputs of an operation need a gradient: those that stand for something on the tape that records; none if that keeps leaves
+/// alone.
+///
+/// # Errors
+/// If an input belongs to a tape that is alive on another thread.
+#[inline(always)]
+pub(super) fn needs<'a, T: Element>(
+    operation: &'static str,
+    inputs: impl Iterator<Item = (Option<Leaf>, &'a Shape)>,
+) -> Result<Needs> {
+    let current = thread::current();
+    let mut needs = Needs::NONE;
+    for (position, (leaf, shape)) in inputs.enumerate() {
+        let is_recorded = match leaf {
+            None => false,
+            Some(Leaf::Param(param)) => param_leaf::<T>(param, shape).is_some(),
+            Some(Leaf::Watched(node)) => is_recorded::<T>(current, operation, node, shape)?,
+        };
+        if is_recorded {
+            needs = needs.with(position);
+        }
+    }
+    let keeps = current.is_some_and(|current| current.keeps);
+    Ok(if keeps { needs } else { Needs::NONE })
+}
+
+/// [`needs`] of an operation on tensors.
+pub(crate) fn needs_of<T: Element>(
+    operation: &'static str,
+    inputs: &[&Tensor<T>],
+) -> Result<Needs> {
+    let inputs = inputs.iter();
+    needs::<T>(
+        operation,
+        inputs.map(|input| (leaf_of(input), input.shape())),
+    )
+}
+
+fn leaf_of<T: Element>(input: &Tensor<T>) -> Option<Leaf> {
+    input.node().map(Leaf::Watched)
+}
+
+/// Records that `op` made `output` from inputs of which some need a gradient.
+///
+/// # Errors
+/// If the tape checks its numbers and finds a fault in the output.
 pub(crate) fn record<T: Element>(
-    op: impl Op<T>,
+    op: Box<dyn Op<T>>,
+    needs: Needs,
     inputs: &[&Tensor<T>],
     output: &mut Tensor<T>,
 ) -> Result<()> {
-    let current = thread::current();
-    let mut needs = Needs::NONE;
-    let mut indices: SmallVec<[u32; 4]> = SmallVec::new();
-    for (position, input) in inputs.iter().enumerate() {
-        let index = match input.node() {
-            Some(node) => index_of::<T>(current, op.name(), node, input.shape())?,
-            None => None,
-        };
-        if index.is_some() {
-            needs = needs.with(position);
-        }
-        indices.push(index.unwrap_or(CONSTANT));
-    }
-    let Some(current) = current.filter(|_| needs.any()) else {
+    let Some(current) = thread::current() else {
         return Ok(());
     };
-    let checked = if current.traced {
-        finite::check_output(current.tape, &op, inputs, &indices, output)
-    } else {
-        Ok(())
+    let leaves = inputs.iter().map(|input| leaf_of(input));
+    let indices = || {
+        with_lane::<T, Indices>(current.tape, |lane| {
+            let leaves = leaves.clone();
+            leaves.map(|leaf| lane.place(current.tape, leaf)).collect()
+        })
+    };
+    let checked = match current.traced.then(indices).flatten() {
+        Some(indices) => finite::check_output(current.tape, &*op, inputs, &indices, output),
+        None => Ok(()),
     };
     // Recorded all the same: a total operation cannot return the fault.
-    push_computed(current.tape, op, inputs, &indices, needs, output);
+    push_computed(op, needs, inputs, leaves, output);
     checked
 }
 
-/// Records that `op` made `output` from what the leaves stand for.
-pub(super) fn record_from_leaves<T: Element>(
-    op: impl Op<T>,
-    leaves: &[(Leaf, Shape)],
-    output: &mut Tensor<T>,
-) -> Result<()> {
-    let current = thread::current();
-    let mut needs = Needs::NONE;
-    let mut indices: SmallVec<[u32; 4]> = SmallVec::new();
-    for (position, (leaf, shape)) in leaves.iter().enumerate() {
-        let index = match *leaf {
-            Leaf::Param(param) => param_leaf::<T>(param, shape).map(|node| node.index),
-            Leaf::Watched(node) => index_of::<T>(current, op.name(), node, shape)?,
-        };
-        if index.is_some() {
-            needs = needs.with(position);
-        }
-        indices.push(index.unwrap_or(CONSTANT));
-    }
-    if let Some(current) = current.filter(|_| needs.any()) {
-        push_computed(current.tape, op, &[], &indices, needs, output);
-    }
-    Ok(())
-}
-
-fn push_computed<T: Element>(
-    tape: TapeId,
-    op: impl Op<T>,
-    inputs: &[&Tensor<T>],
-    indices: &[u32],
+/// [`record`] without a look at the output, of an operation on what the leaves stand for.
+#[inline]
+pub(super) fn push_computed<T: Element>(
+    op: Box<dyn Op<T>>,
     needs: Needs,
+    inputs: &[&Tensor<T>],
+    leaves: impl Iterator<Item = Option<Leaf>>,
     output: &mut Tensor<T>,
 ) {
+    let Some(Current { tape, .. }) = thread::current() else {
+        return;
+    };
     let saves = op.saves(needs);
     let mut saved: Vec<Tensor<T>> = Vec::new();
     if saves != Saves::NOTHING {
         saved.extend(saves.inputs().map(|index| inputs[index].clone()));
     }
-    let mut op: Option<Box<dyn Op<T>>> = Some(Box::new(op));
+    let mut made = Some((op, leaves));
     let mut push = |recording: &mut Recording| {
-        let Some(op) = op.take().filter(|_| recording.scope != Scope::LeavesOnly) else {
+        let Some((op, leaves)) = made.take() else {
             return;
         };
         let lane = T::lane(&mut recording.lanes);
@@ -276,11 +313,12 @@ fn push_computed<T: Element>(
         if saves.has_output() {
             saved.push(output.clone());
         }
+        let inputs = leaves.map(|leaf| lane.place(tape, leaf)).collect();
         let record = lane.push_empty();
         record.shape = output.shape().clone();
         record.source = Source::Computed(Computed {
             op,
-            inputs: Indices::copy_of(indices),
+            inputs,
             needs,
             saves,
             saved: std::mem::take(&mut saved),
@@ -334,62 +372,4 @@ pub(super) fn leaves<T: Element>(id: TapeId) -> Vec<(Leaf, Shape)> {
 /// Looks at the records of a tape; `look` must not run any operation.
 pub(super) fn look<T: Element, R: Default>(id: TapeId, look: impl FnOnce(&[Record<T>]) -> R) -> R {
     with_lane::<T, _>(id, |lane| look(&lane.records)).unwrap_or_default()
-}
-
-/// A record's operation, out of its tape while its gradient is computed, and back in it when dropped.
-pub(super) struct Borrowed<T: Element> {
-    tape: TapeId,
-    index: u32,
-    computed: Option<Computed<T>>,
-}
-
-/// The operation of a record that is no leaf.
-///
-/// # Errors
-/// If its gradient is being computed already, and `is_needed` says that its inputs are needed.
-pub(super) fn borrow<T: Element>(
-    tape: TapeId,
-    index: u32,
-    is_needed: impl Fn(&Indices) -> bool,
-) -> Result<Option<Borrowed<T>>> {
-    let borrowed = with_lane::<T, _>(tape, |lane| {
-        let Record { shape, source } = &mut lane.records[index as usize];
-        let inputs = match source {
-            Source::Computed(Computed { inputs, .. }) if is_needed(inputs) => inputs.clone(),
-            Source::Lent(inputs) if is_needed(inputs) => {
-                let rule = "a hook can differentiate only what was computed before its tensor";
-                let what = format!(
-                    "the way back leads through a tensor of shape {shape} whose gradient is being computed; {rule}"
-                );
-                return Err(Error::other("grad", what));
-            }
-            _ => return Ok(None),
-        };
-        let Source::Computed(computed) = std::mem::replace(source, Source::Lent(inputs)) else {
-            return Ok(None);
-        };
-        let computed = Some(computed);
-        Ok(Some(Borrowed {
-            tape,
-            index,
-            computed,
-        }))
-    });
-    borrowed.unwrap_or(Ok(None))
-}
-
-impl<T: Element> Borrowed<T> {
-    pub(super) fn computed(&self) -> Option<&Computed<T>> {
-        self.computed.as_ref()
-    }
-}
-
-impl<T: Element> Drop for Borrowed<T> {
-    fn drop(&mut self) {
-        if let Some(computed) = self.computed.take() {
-            with_lane::<T, _>(self.tape, |lane| {
-                lane.records[self.index as usize].source = Source::Computed(computed);
-            });
-        }
-    }
 }

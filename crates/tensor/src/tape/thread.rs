@@ -65,11 +65,14 @@ pub(crate) type Change = Box<dyn FnOnce() + Send>;
 /// Room for more records than this is not kept.
 const KEPT_RECORDS: usize = 1 << 14;
 
-/// The tape that records, and whether it is traced.
+/// The tape that records.
 #[derive(Clone, Copy)]
 pub(super) struct Current {
     pub(super) tape: TapeId,
+    /// Whether it explains itself.
     pub(super) traced: bool,
+    /// Whether what is computed is kept, and not the leaves alone.
+    pub(super) keeps: bool,
 }
 
 /// The tapes of all threads.
@@ -139,8 +142,14 @@ impl Thread {
         CURRENT.set(match self.frames.last() {
             Some(&Frame::Record(tape)) => {
                 let recording = self.recording(tape);
+                let scope = recording.as_ref().map(|recording| recording.scope);
                 let traced = recording.is_some_and(|recording| recording.trace.is_some());
-                Some(Current { tape, traced })
+                let keeps = scope != Some(Scope::LeavesOnly);
+                Some(Current {
+                    tape,
+                    traced,
+                    keeps,
+                })
             }
             _ => None,
         });
@@ -287,6 +296,35 @@ pub fn dropout_seed() -> Option<u64> {
     })?
 }
 
+/// Where the randomness of a tape stands.
+pub(super) fn seeds(tape: TapeId) -> Option<u64> {
+    with_recording(tape, |recording| recording.seeds).flatten()
+}
+
+/// Puts the randomness of the tape that records to `seeds`, and back when dropped.
+pub(super) fn with_seeds(seeds: Option<u64>) -> Seeds {
+    let before = CURRENT.get().map(|current| {
+        let before = with_recording(current.tape, |recording| {
+            std::mem::replace(&mut recording.seeds, seeds)
+        });
+        (current.tape, before.flatten())
+    });
+    Seeds { before }
+}
+
+/// Undoes [`with_seeds`] when dropped, also while unwinding from a panic.
+pub(super) struct Seeds {
+    before: Option<(TapeId, Option<u64>)>,
+}
+
+impl Drop for Seeds {
+    fn drop(&mut self) {
+        if let Some((tape, seeds)) = self.before {
+            with_recording(tape, |recording| recording.seeds = seeds);
+        }
+    }
+}
+
 /// Looks at the recording of the innermost frame, if there is one.
 pub(super) fn with_current<R>(use_it: impl FnOnce(&mut Recording) -> R) -> Option<R> {
     let current = CURRENT.get()?;
@@ -311,10 +349,9 @@ pub(super) fn start(seeds: Option<u64>, scope: Scope) -> TapeId {
     put_aside_in_sections();
     let id = TapeId::start();
     with_thread(|thread| {
-        let frame = thread.enter(Frame::Record(id));
         let lanes = std::mem::take(&mut thread.spare);
         let recording = Recording {
-            frame,
+            frame: thread.frames_entered + 1,
             scope,
             seeds,
             lanes,
@@ -322,6 +359,7 @@ pub(super) fn start(seeds: Option<u64>, scope: Scope) -> TapeId {
             inspects: false,
         };
         thread.recordings.push(id.number(), recording);
+        thread.enter(Frame::Record(id));
     });
     id
 }

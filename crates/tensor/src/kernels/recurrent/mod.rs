@@ -112,9 +112,9 @@ pub(crate) struct Weights<'a, T> {
 
 /// Runs a recurrence whose state is N runs of H numbers.
 ///
-/// The first G H columns of `gates: [L, B, W H]` hold `W_ih x`. `states: [N, L, B, H]` get the states before each step, and
-/// `output: [L + N, B, H]`, at whose end the first state stands, gets the hidden states, zeros where a sequence has ended, and
-/// the last state.
+/// The first G H columns of `gates: [L, B, W H]` hold `W_ih x`. `states: [N, L, B, H]` get the states before each step, unless they
+/// are empty. `output: [L + N, B, H]`, at whose end the first state stands, gets the hidden states, zeros where a sequence has
+/// ended, and the last state.
 pub(crate) fn forward<T: Element, C: Cell<T>>(
     cell: C,
     sequences: &Sequences<'_>,
@@ -153,10 +153,10 @@ impl<T: Element, C: Cell<T>> ForwardPart<'_, T, C> {
         let steps = self.sequences.steps;
         let (outputs, state) = output.split_at_mut(steps);
         for time in self.sequences.times() {
-            for (index, state) in state.iter().enumerate() {
-                states[index * steps + time].copy_from_slice(state);
+            for (kept, state) in states.iter_mut().skip(time).step_by(steps).zip(&*state) {
+                kept.copy_from_slice(state);
             }
-            self.add_recurrent(states[time], gates[time]);
+            self.add_recurrent(state[0], gates[time]);
             let (hidden, memory) = state.split_at_mut(1);
             dispatch(ForwardStep {
                 cell: self.cell,

@@ -10,7 +10,6 @@ use crate::kernels::matmul::{Matrix, matmul, product};
 use crate::kernels::recurrent::{self as kernels, Sequences};
 use crate::kernels::reduce::sum_axis;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
-use crate::tape;
 use crate::tensor::Tensor;
 use crate::transforms::vjp;
 
@@ -58,7 +57,7 @@ impl<T: Element, C: Steps<T>> Op<T> for Sequence<T, C> {
             .fold(Saves::NOTHING, Saves::and)
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], needs: Needs) -> Result<Tensor<T>> {
         let sizes = Sizes::of(inputs[0], inputs[2]);
         let &Sizes {
             steps,
@@ -76,7 +75,8 @@ impl<T: Element, C: Steps<T>> Op<T> for Sequence<T, C> {
             recurrent: (&weight, strides),
             bias: &bias,
         };
-        let mut states = Tensor::build([C::STATES, steps, batch, hidden], |_| ())?;
+        let kept_steps = if needs.any() { steps } else { 0 };
+        let mut states = Tensor::build([C::STATES, kept_steps, batch, hidden], |_| ())?;
         let output = Tensor::build([steps + C::STATES, batch, hidden], |output| {
             let last = output[steps * batch * hidden..].chunks_mut((batch * hidden).max(1));
             for (last, first) in last.zip(&first) {
@@ -86,14 +86,40 @@ impl<T: Element, C: Steps<T>> Op<T> for Sequence<T, C> {
             let sequences = self.sequences(&sizes);
             kernels::forward(self.cell, &sequences, weights, gates, states, output);
         })?;
-        self.kept = Some([gates, states]);
+        self.kept = needs.any().then_some([gates, states]);
         Ok(output)
     }
 
+    /// The gradient of the same steps as tensor operations.
     fn vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
+        let first_state = self.first_state();
+        let inputs: Vec<Tensor<T>> = (0..first_state + C::STATES)
+            .map(|index| saved.input(index).clone())
+            .collect();
+        let compose = |inputs: &Vec<Tensor<T>>| {
+            let weights = RecurrentWeights {
+                weight_ih: inputs[1].clone(),
+                weight_hh: inputs[2].clone(),
+                biases: self
+                    .has_biases
+                    .then(|| [inputs[3].clone(), inputs[4].clone()]),
+            };
+            compose(
+                self.cell,
+                &inputs[0],
+                &weights,
+                &inputs[first_state..],
+                &self.walk,
+            )
+        };
+        let (_, gradients) = vjp(compose, &inputs, &cotangent)?;
+        Ok(gradients.into_iter().map(Some).collect())
+    }
+
+    fn fused_vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
         match &self.kept {
-            Some(kept) if !tape::is_recording() => self.fused_vjp(saved, kept, &cotangent),
-            _ => self.composed_vjp(saved, &cotangent),
+            Some(kept) => self.kernel_vjp(saved, kept, &cotangent),
+            None => self.vjp(saved, cotangent),
         }
     }
 }
@@ -178,7 +204,7 @@ impl<T: Element, C: Steps<T>> Sequence<T, C> {
         Ok(sum)
     }
 
-    fn fused_vjp(
+    fn kernel_vjp(
         &self,
         saved: &Saved<'_, T>,
         [gates, states]: &[Tensor<T>; 2],
@@ -220,32 +246,6 @@ impl<T: Element, C: Steps<T>> Sequence<T, C> {
             gradients.push(Some(dstate.narrow(0, index, 1)?.squeeze(0)?));
         }
         Ok(gradients.into_iter().collect())
-    }
-
-    /// The gradient of the same steps as tensor operations, which the tape records.
-    fn composed_vjp(&self, saved: &Saved<'_, T>, cotangent: &Tensor<T>) -> Result<Cotangents<T>> {
-        let first_state = self.first_state();
-        let inputs: Vec<Tensor<T>> = (0..first_state + C::STATES)
-            .map(|index| saved.input(index).clone())
-            .collect();
-        let compose = |inputs: &Vec<Tensor<T>>| {
-            let weights = RecurrentWeights {
-                weight_ih: inputs[1].clone(),
-                weight_hh: inputs[2].clone(),
-                biases: self
-                    .has_biases
-                    .then(|| [inputs[3].clone(), inputs[4].clone()]),
-            };
-            compose(
-                self.cell,
-                &inputs[0],
-                &weights,
-                &inputs[first_state..],
-                &self.walk,
-            )
-        };
-        let (_, gradients) = vjp(compose, &inputs, cotangent)?;
-        Ok(gradients.into_iter().map(Some).collect())
     }
 }
 

@@ -6,7 +6,6 @@ use crate::error::Result;
 use crate::grad::Grad;
 use crate::kernels::elementwise;
 use crate::row_sparse::RowSparse;
-use crate::tape;
 use crate::tensor::Tensor;
 
 /// A gradient in the making. Sparse parts are kept apart until it is finished, so that many lookups of one table cost no more
@@ -26,6 +25,26 @@ impl<T: Element> From<Grad<T>> for Accumulator<T> {
 }
 
 impl<T: Element> Accumulator<T> {
+    /// Moves a contribution of the same shape into a sum; if that is `recorded`, by operations, so that the sum can be differentiated.
+    #[inline]
+    pub(super) fn add_to(
+        sum: &mut Option<Self>,
+        gradient: &mut Option<Grad<T>>,
+        recorded: bool,
+    ) -> Result<()> {
+        match (&mut *sum, gradient.take()) {
+            (_, None) => {}
+            (None, Some(gradient)) => *sum = Some(Self::from(gradient)),
+            (Some(sum), Some(gradient)) if recorded => {
+                let own = std::mem::replace(sum, Self::RowSparse(Vec::new()));
+                let total = own.into_dense(recorded)?.add(&gradient.to_dense()?)?;
+                *sum = Self::Dense(total);
+            }
+            (Some(sum), Some(gradient)) => sum.add(gradient),
+        }
+        Ok(())
+    }
+
     /// Adds a contribution of the same shape.
     pub(crate) fn add(&mut self, gradient: Grad<T>) {
         match (self, gradient) {
@@ -41,12 +60,6 @@ impl<T: Element> Accumulator<T> {
         }
     }
 
-    /// Adds a contribution with recorded operations, so that the sum can be differentiated; the result is dense.
-    pub(crate) fn add_recorded(self, gradient: Grad<T>) -> Result<Self> {
-        let sum = self.into_dense()?.add(&gradient.to_dense()?)?;
-        Ok(Self::Dense(sum))
-    }
-
     /// The sum; sparse if every contribution was.
     pub(crate) fn finish(self) -> Grad<T> {
         match self {
@@ -56,10 +69,10 @@ impl<T: Element> Accumulator<T> {
     }
 
     /// The sum, dense.
-    pub(crate) fn into_dense(self) -> Result<Tensor<T>> {
+    pub(super) fn into_dense(self, recorded: bool) -> Result<Tensor<T>> {
         match self {
             Self::Dense(tensor) => Ok(tensor),
-            Self::RowSparse(parts) if tape::is_recording() => {
+            Self::RowSparse(parts) if recorded => {
                 let mut sums = parts.iter().map(RowSparse::to_dense);
                 match sums.next() {
                     None => Ok(Tensor::zeros([0])),
