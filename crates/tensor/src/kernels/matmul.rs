@@ -216,7 +216,7 @@ fn multiply<T: Element>(
         }
     };
     if repetitions(&[m, k, n]) >= PARALLEL && threads::has_company() {
-        threads::section(|| call(Parallelism::Rayon(0)));
+        threads::section(&mut || call(Parallelism::Rayon(0)));
     } else {
         call(Parallelism::None);
     }

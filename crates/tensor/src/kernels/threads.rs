@@ -5,7 +5,7 @@
 //! section starts while it is set.
 
 use std::cell::Cell;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 
@@ -26,15 +26,50 @@ pub(crate) fn put_aside_with(put_aside: PutAside) {
 }
 
 /// Runs `share_out`, which shares work among threads and waits for it.
-pub(crate) fn section<R>(share_out: impl FnOnce() -> R) -> R {
-    let Some(put_aside) = PUT_ASIDE.get() else {
-        return share_out();
-    };
-    let (mut share_out, mut result) = (Some(share_out), None);
-    put_aside(&mut || result = share_out.take().map(|share_out| share_out()));
-    match result {
-        Some(result) => result,
-        None => unreachable!("a section is run once"),
+pub(crate) fn section(share_out: &mut dyn FnMut()) {
+    match PUT_ASIDE.get() {
+        Some(put_aside) => put_aside(share_out),
+        None => share_out(),
+    }
+}
+
+/// Runs `part` for each number below `count` on the threads. It takes no type, since what rayon makes of one is compiled for each.
+fn run_parts(count: usize, part: &(dyn Fn(usize) + Sync)) {
+    section(&mut || (0..count).into_par_iter().for_each(part));
+}
+
+/// Runs `work` on each part and its number, on the threads.
+fn hand_out<P: Send>(parts: impl Iterator<Item = P>, work: impl Fn(usize, P) + Sync) {
+    let parts: Vec<Slot<P>> = parts.map(Slot::full).collect();
+    run_parts(parts.len(), &|index| {
+        if let Some(part) = parts[index].take() {
+            work(index, part);
+        }
+    });
+}
+
+/// A place by which one thread hands a value to another.
+struct Slot<V>(Mutex<Option<V>>);
+
+impl<V> Slot<V> {
+    fn full(value: V) -> Self {
+        Self(Mutex::new(Some(value)))
+    }
+
+    fn empty() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    fn value(&self) -> MutexGuard<'_, Option<V>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Option<V> {
+        self.value().take()
+    }
+
+    fn put(&self, value: V) {
+        *self.value() = Some(value);
     }
 }
 
@@ -75,13 +110,12 @@ pub(crate) fn for_each_alone<P: Send>(
     is_worth_it: bool,
     work: impl Fn(usize, P) + Sync,
 ) {
-    let parts = parts.enumerate();
     if is_worth_it && has_company() {
-        let parts: Vec<(usize, P)> = parts.collect();
-        let each = |(index, part)| alone(|| work(index, part));
-        section(|| parts.into_par_iter().for_each(each));
+        hand_out(parts, |index, part| alone(|| work(index, part)));
     } else {
-        parts.for_each(|(index, part)| work(index, part));
+        parts
+            .enumerate()
+            .for_each(|(index, part)| work(index, part));
     }
 }
 
@@ -92,22 +126,24 @@ pub(crate) fn for_each_chunk<T: Send>(
     is_worth_it: bool,
     work: impl Fn(usize, &mut [T]) + Sync,
 ) {
+    let chunks = out.chunks_mut(length);
     if is_worth_it && has_company() {
-        let chunks = out.par_chunks_mut(length).enumerate();
-        section(|| chunks.for_each(|(index, chunk)| work(index, chunk)));
+        hand_out(chunks, work);
     } else {
-        let chunks = out.chunks_mut(length).enumerate();
-        chunks.for_each(|(index, chunk)| work(index, chunk));
+        chunks
+            .enumerate()
+            .for_each(|(index, chunk)| work(index, chunk));
     }
 }
 
 /// What `work` makes of each number below `count`, in order; at once if threads are free.
 pub(crate) fn map<R: Send>(count: usize, work: impl Fn(usize) -> R + Send + Sync) -> Vec<R> {
-    if has_company() {
-        section(|| (0..count).into_par_iter().map(work).collect())
-    } else {
-        (0..count).map(work).collect()
+    if !has_company() {
+        return (0..count).map(work).collect();
     }
+    let results: Vec<Slot<R>> = (0..count).map(|_| Slot::empty()).collect();
+    run_parts(count, &|index| results[index].put(work(index)));
+    results.iter().filter_map(Slot::take).collect()
 }
 
 /// Whether so much work, in elements touched, is worth a second thread, and there is one.
@@ -123,8 +159,7 @@ pub fn share<J: Send>(jobs: impl Iterator<Item = J>, work: usize, job: impl Fn(J
     if !is_worth_sharing(work) {
         return jobs.for_each(job);
     }
-    let jobs: Vec<J> = jobs.collect();
-    section(|| jobs.into_par_iter().for_each(job));
+    hand_out(jobs, |_, part| job(part));
 }
 
 /// Runs both, at once if a thread is free; like a job of [`share`], each works on slices.
@@ -136,9 +171,25 @@ pub fn join<A: Send, B: Send>(
     first: impl FnOnce() -> A + Send,
     second: impl FnOnce() -> B + Send,
 ) -> (A, B) {
-    if has_company() {
-        section(|| rayon::join(first, second))
-    } else {
-        (first(), second())
+    if !has_company() {
+        return (first(), second());
+    }
+    let jobs = (Slot::full(first), Slot::full(second));
+    let results = (Slot::empty(), Slot::empty());
+    run_parts(2, &|index| match index {
+        0 => jobs
+            .0
+            .take()
+            .into_iter()
+            .for_each(|job| results.0.put(job())),
+        _ => jobs
+            .1
+            .take()
+            .into_iter()
+            .for_each(|job| results.1.put(job())),
+    });
+    match (results.0.take(), results.1.take()) {
+        (Some(first), Some(second)) => (first, second),
+        _ => unreachable!("both were run, or one has panicked"),
     }
 }
