@@ -3,7 +3,7 @@
 use lexigrad_tensor::{Element, Error, Ids, Mask, Param, Result, Tensor};
 use rand::Rng;
 
-use crate::sequence::check_lengths;
+use crate::sequence::{check_input_lengths, without_padding};
 use crate::start;
 
 const NAME: &str = "linear_chain_crf";
@@ -87,7 +87,7 @@ impl<T: Element> LinearChainCrf<T> {
             return Err(Error::shape(NAME, "the tags", tags.shape(), rule));
         }
         tags.check_below(NAME, count, || format!("{count} tags"))?;
-        let emissions = without_padding(emissions, lengths)?;
+        let emissions = without_padding(emissions, lengths, true)?;
         self.score(&emissions, tags, lengths)?
             .sub(&self.log_partition(&emissions, lengths)?)
     }
@@ -191,7 +191,7 @@ impl<T: Element> LinearChainCrf<T> {
         let count = self.start_transitions.shape().elements();
         match emissions.shape()[..] {
             [batch, length, tags] if tags == count && count > 0 => {
-                check_lengths(NAME, lengths, batch, length)?;
+                check_input_lengths(NAME, lengths, batch, length)?;
                 Ok([batch, length, count])
             }
             _ => {
@@ -200,13 +200,6 @@ impl<T: Element> LinearChainCrf<T> {
             }
         }
     }
-}
-
-/// Zeros in the padding, so that not even an infinity there reaches a gradient.
-fn without_padding<T: Element>(emissions: &Tensor<T>, lengths: &[usize]) -> Result<Tensor<T>> {
-    let (batch, length) = (emissions.shape()[0], emissions.shape()[1]);
-    let absent = Mask::from_lengths(lengths, length).not();
-    emissions.masked_fill(&Mask::new(absent.to_vec(), [batch, length, 1])?, T::zero())
 }
 
 /// The scores by which the best way through the tags is found.

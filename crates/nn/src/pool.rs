@@ -2,7 +2,7 @@
 
 use lexigrad_tensor::{Element, Error, Mask, Module, Result, Tensor, Visitor};
 
-use crate::sequence::check_lengths;
+use crate::sequence::check_input_lengths;
 
 const NAME: &str = "pool_over_time";
 
@@ -48,7 +48,7 @@ impl PoolOverTime {
         };
         let all = vec![longest; batch];
         let lengths = lengths.unwrap_or(&all);
-        check_lengths(NAME, lengths, batch, longest)?;
+        check_input_lengths(NAME, lengths, batch, longest)?;
         if longest == 0 {
             return x.sum_axes(&[1]);
         }

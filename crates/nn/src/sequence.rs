@@ -1,6 +1,6 @@
 //! What the modules over sequences share.
 
-use lexigrad_tensor::{Error, Result};
+use lexigrad_tensor::{Element, Mask, Result, Tensor, check_lengths};
 
 /// The axes before the features, as errors name them.
 pub(crate) fn axes(batch_first: bool) -> &'static str {
@@ -11,36 +11,28 @@ pub(crate) fn axes(batch_first: bool) -> &'static str {
     }
 }
 
-/// Checks that there is a length for each of `batch` sequences, none beyond the `longest`.
-pub(crate) fn check_lengths(
+/// Checks the lengths of the sequences of an input.
+pub(crate) fn check_input_lengths(
     name: &'static str,
     lengths: &[usize],
     batch: usize,
     longest: usize,
 ) -> Result<()> {
-    check_lengths_of(name, "input", "steps", lengths, batch, longest)
+    check_lengths(name, ["input", "steps"], lengths, batch, longest)
 }
 
-/// [`check_lengths`] of what an `owner` holds.
-pub(crate) fn check_lengths_of(
-    name: &'static str,
-    owner: &str,
-    elements: &str,
+/// `x: [batch, length, ..]`, or `[length, batch, ..]`, with zeros in the padding, so that not even an infinity there reaches a gradient.
+pub(crate) fn without_padding<T: Element>(
+    x: &Tensor<T>,
     lengths: &[usize],
-    batch: usize,
-    longest: usize,
-) -> Result<()> {
-    if lengths.len() != batch {
-        let message = format!("{} lengths for {batch} sequences", lengths.len());
-        return Err(Error::other(name, message));
-    }
-    match lengths.iter().position(|&length| length > longest) {
-        Some(row) => {
-            let length = lengths[row];
-            let rule = format!("lengths are at most the {owner}'s {longest} {elements}");
-            let message = format!("length {length} at [{row}] is beyond the {owner}; {rule}");
-            Err(Error::other(name, message))
-        }
-        None => Ok(()),
-    }
+    batch_first: bool,
+) -> Result<Tensor<T>> {
+    let (rows, columns) = (x.shape()[0], x.shape()[1]);
+    let is_padding = |place: usize| match (place / columns, place % columns) {
+        (row, time) if batch_first => time >= lengths[row],
+        (time, row) => time >= lengths[row],
+    };
+    let places = (0..rows * columns).map(is_padding);
+    let absent = Mask::new(places.collect(), [rows, columns, 1])?;
+    x.masked_fill(&absent, T::zero())
 }

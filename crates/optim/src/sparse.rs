@@ -1,12 +1,11 @@
 //! One pass of a rule over the rows of a sparse gradient.
 
-use lexigrad_tensor::{Element, Kernel, RowSparse, dispatch, is_worth_sharing, join, prefetch};
+use lexigrad_tensor::{
+    Element, Kernel, ROWS_AHEAD, RowSparse, dispatch, is_worth_sharing, join, prefetch,
+};
 
 use crate::layout::RowLayout;
 use crate::rule::{Rule, Runs};
-
-/// How many rows ahead the memory is asked for them.
-pub(crate) const ROWS_AHEAD: usize = 8;
 
 /// A gradient that comes coalesced was made by one core, in whose cache the rows lie still: another must fetch them from there, and so
 /// much more work it takes to make that worth it. The exact mode coalesces first, and is judged alike.

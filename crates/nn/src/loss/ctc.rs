@@ -1,9 +1,11 @@
 //! Connectionist temporal classification (Graves et al. 2006).
 
-use lexigrad_tensor::{Element, Error, Ids, Mask, Reduction, Result, Shape, Tensor, stack};
+use lexigrad_tensor::{
+    Element, Error, Ids, Mask, Reduction, Result, Shape, Tensor, check_lengths, stack,
+};
 
 use super::reduce;
-use crate::sequence::{check_lengths, check_lengths_of};
+use crate::sequence::check_input_lengths;
 
 const NAME: &str = "ctc";
 
@@ -121,8 +123,8 @@ impl Labels {
                 return Err(Error::shape(NAME, "the targets", targets.shape(), rule));
             }
         };
-        check_lengths(NAME, input_lengths, batch, steps)?;
-        check_lengths_of(NAME, "target", "labels", target_lengths, batch, longest)?;
+        check_input_lengths(NAME, input_lengths, batch, steps)?;
+        check_lengths(NAME, ["target", "labels"], target_lengths, batch, longest)?;
         if blank as usize >= classes {
             let rule = format!("below the {classes} classes");
             return Err(Error::value(NAME, "the blank", f64::from(blank), rule));

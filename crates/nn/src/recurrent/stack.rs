@@ -1,14 +1,14 @@
 //! Layers of a recurrence, in one or two directions, over sequences of different lengths.
 
 use lexigrad_tensor::{
-    Element, Error, Mask, Module, RecurrentWeights, Result, Shape, Tensor, Visitor, Walk, cat,
-    dropout, stack,
+    Element, Error, Module, RecurrentWeights, Result, Shape, Tensor, Visitor, Walk, cat, dropout,
+    stack,
 };
 use rand::Rng;
 
 use super::parameters::CellParameters;
 use super::{CellConfig, RecurrentConfig};
-use crate::sequence::{axes, check_lengths};
+use crate::sequence::{axes, check_input_lengths, without_padding};
 use crate::start;
 
 /// A recurrence whose state is N tensors `[B, H]`, the hidden state first.
@@ -145,7 +145,10 @@ impl<T: Element> Stack<T> {
                 Ok(x.clone())
             }
         };
-        let mut x = without_padding(&time_first(x)?, lengths)?;
+        let mut x = time_first(x)?;
+        if let Some(lengths) = lengths {
+            x = without_padding(&x, lengths, false)?;
+        }
         let mut last = Vec::with_capacity(self.cells.len());
         for (layer, cells) in self.cells.chunks(config.directions()).enumerate() {
             let mut outputs = Vec::with_capacity(cells.len());
@@ -183,20 +186,10 @@ impl<T: Element> Stack<T> {
             }
         };
         if let Some(lengths) = lengths {
-            check_lengths(name, lengths, batch, length)?;
+            check_input_lengths(name, lengths, batch, length)?;
         }
         Ok(batch)
     }
-}
-
-/// x with zeros in the padding, so that not even an infinity there reaches a gradient.
-fn without_padding<T: Element>(x: &Tensor<T>, lengths: Option<&[usize]>) -> Result<Tensor<T>> {
-    let Some(lengths) = lengths else {
-        return Ok(x.clone());
-    };
-    let (length, batch) = (x.shape()[0], x.shape()[1]);
-    let places = (0..length).flat_map(|time| lengths.iter().map(move |&own| time >= own));
-    x.masked_fill(&Mask::new(places.collect(), [length, batch, 1])?, T::zero())
 }
 
 /// The state `[B, H]` of one layer and direction out of `[layers directions, B, H]`.

@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lexigrad_tensor::{
-    Buffer, Deferred, Element, Ids, Kernel, RowSparse, Tensor, dispatch, prefetch,
+    Buffer, Deferred, Element, Ids, Kernel, ROWS_AHEAD, RowSparse, Tensor, dispatch, prefetch,
 };
 
 use super::missed::Missed;
 use crate::dense::move_all;
 use crate::layout::RowLayout;
 use crate::rule::Rule;
-use crate::sparse::{ROWS_AHEAD, move_rows_of};
+use crate::sparse::move_rows_of;
 
 /// From so many missed steps on, all rows are caught up at once, unless the table has more rows than that: so that what is
 /// remembered of steps takes no more room than a number a row, and catching up costs no more than a row a step.

@@ -1,7 +1,6 @@
 //! Sums over bags of rows of a table. Bag b covers the entries `offsets[b] .. offsets[b + 1]`.
 
-use super::rows::ROWS_AHEAD;
-use super::{PartKernel, for_each_part, prefetch};
+use super::{PartKernel, ROWS_AHEAD, for_each_part, prefetch};
 use crate::element::Element;
 
 /// What the rows of a sum are multiplied by.

@@ -2,7 +2,7 @@
 //! neighbouring windows overlap; so the windows are a strided operand and are never written out.
 
 use super::matmul::{Matrix, product};
-use super::{Kernel, PARALLEL_WORK, dispatch, equal_parts, repetitions, threads};
+use super::{Kernel, PARALLEL_PRODUCTS, dispatch, equal_parts, repetitions, threads};
 use crate::element::Element;
 
 /// The sizes of a convolution of `[batch, length, channels]` to `[batch, count, outputs]`.
@@ -71,7 +71,7 @@ impl Sizes {
             ..
         } = *self;
         let multiplications = repetitions(&[batch, count, outputs, channels, size]);
-        let is_worth_it = multiplications >= PARALLEL_WORK * 8;
+        let is_worth_it = multiplications >= PARALLEL_PRODUCTS;
         let parts = equal_parts(out, self.batch);
         threads::for_each_alone(parts, is_worth_it, |index, out| {
             work(&x[index * text..][..text], out);

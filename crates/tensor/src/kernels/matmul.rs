@@ -5,7 +5,7 @@
 use gemm::Parallelism;
 
 use super::transpose::transpose;
-use super::{Kernel, dispatch, repetitions, threads};
+use super::{Kernel, PARALLEL_PRODUCTS, dispatch, repetitions, threads};
 use crate::element::Element;
 use crate::storage::Storage;
 
@@ -38,9 +38,6 @@ const OWN_COPY: usize = 1 << 18;
 
 /// Numbers of a left operand that stand a multiple of this apart fall on the same few places of the cache: 4 KiB of `f32`.
 const PAGE: usize = 1 << 10;
-
-/// From so many multiplications on a product is shared among the threads: 2 MFLOP, some 20 µs on one core.
-const PARALLEL: usize = 1 << 20;
 
 /// `out (+)= a b`, `a: [m, k]`, `b: [k, n]`, `out: [m, n]` in row-major order; adds if `accumulate`. Strides of 0 are allowed.
 ///
@@ -153,7 +150,7 @@ fn turned<T: Element>(
     };
     // Of small results `gemm` cuts a longer sum elsewhere, so that parts of one would have other bits than the whole.
     let cuts_alike = k <= 512 || n > 64;
-    let is_shared = repetitions(&[m, k, n]) >= PARALLEL && k * n <= OWN_COPY && cuts_alike;
+    let is_shared = repetitions(&[m, k, n]) >= PARALLEL_PRODUCTS && k * n <= OWN_COPY && cuts_alike;
     if !is_shared || !threads::has_company() {
         return part(a, m, out);
     }
@@ -215,7 +212,7 @@ fn multiply<T: Element>(
             );
         }
     };
-    if repetitions(&[m, k, n]) >= PARALLEL && threads::has_company() {
+    if repetitions(&[m, k, n]) >= PARALLEL_PRODUCTS && threads::has_company() {
         threads::section(&mut || call(Parallelism::Rayon(0)));
     } else {
         call(Parallelism::None);

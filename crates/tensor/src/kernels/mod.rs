@@ -29,7 +29,7 @@ pub(crate) mod windows;
 
 use std::sync::OnceLock;
 
-pub use prefetch::prefetch;
+pub use prefetch::{ROWS_AHEAD, prefetch};
 pub use threads::{is_worth_sharing, join, share};
 
 /// Below so many elements of work a kernel stays on its thread.
@@ -37,6 +37,9 @@ pub use threads::{is_worth_sharing, join, share};
 /// Entering the thread pool costs 5 to 8 µs, and 70 µs after an idle time; 128k elements take 10 µs of the cheapest kernel and
 /// 200 µs of the dearest.
 const PARALLEL_WORK: usize = 1 << 17;
+
+/// Fewer multiplications than this stay on one thread: 2 MFLOP, some 20 µs.
+const PARALLEL_PRODUCTS: usize = 1 << 20;
 
 /// How much work one part has when it is cut: about 10 µs.
 const PART_WORK: usize = 1 << 15;

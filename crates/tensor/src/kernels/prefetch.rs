@@ -6,9 +6,12 @@
 #[cfg(target_arch = "x86_64")]
 const LINE: usize = 64;
 
+/// How many rows ahead a loop over rows asks the memory for them.
+pub const ROWS_AHEAD: usize = 8;
+
 /// Asks the processor for the cache lines of `values`, without waiting for them; does nothing where that cannot be asked.
 ///
-/// For a loop over rows that lie anywhere in a large table: some rows ahead, so that the memory answers while others are worked on.
+/// For a loop over rows that lie anywhere in a large table: [`ROWS_AHEAD`], so that the memory answers while others are worked on.
 ///
 /// ```
 /// lexigrad_tensor::prefetch(&[1.0_f32; 64]);

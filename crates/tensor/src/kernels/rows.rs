@@ -2,12 +2,9 @@
 
 use std::ops::Deref;
 
-use super::{Kernel, PartKernel, dispatch, for_each_part, prefetch};
+use super::{Kernel, PartKernel, ROWS_AHEAD, dispatch, for_each_part, prefetch};
 use crate::element::Element;
 use crate::pool::{self, IdRoom};
-
-/// How many rows ahead the memory is asked for them.
-pub(super) const ROWS_AHEAD: usize = 8;
 
 /// `out[i] = table[ids[i]]`
 pub(crate) fn gather_rows<T: Element>(table: &[T], dim: usize, ids: &[u32], out: &mut [T]) {

@@ -13,15 +13,12 @@ pub(crate) use backward::{Targets, Trace, backward};
 pub(crate) use forward::forward;
 
 use super::matmul::Matrix;
-use super::{elementwise, random, repetitions, threads};
+use super::{PARALLEL_PRODUCTS, elementwise, random, repetitions, threads};
 use crate::element::Element;
 use crate::storage::Storage;
 
 /// Queries of a causal block: more hide less of what is computed, fewer make the products slow.
 const CAUSAL_BLOCK: usize = 32;
-
-/// Fewer multiplications than this stay on one thread: 2 MFLOP, some 20 µs.
-const PARALLEL: usize = 1 << 20;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Sizes {
@@ -113,7 +110,7 @@ impl Scoring<'_> {
             ..
         } = self.sizes;
         let multiplications = repetitions(&[batch, heads, queries, keys, size]);
-        let is_worth_it = batch > 1 && multiplications >= PARALLEL;
+        let is_worth_it = batch > 1 && multiplications >= PARALLEL_PRODUCTS;
         threads::for_each_alone(parts, is_worth_it, work);
     }
 

@@ -11,16 +11,13 @@ pub use cells::Nonlinearity;
 pub(crate) use cells::{Cell, Gru, Lstm, Step};
 
 use super::matmul::{Matrix, product};
-use super::{Kernel, dispatch, threads};
+use super::{Kernel, PARALLEL_PRODUCTS, dispatch, threads};
 use crate::element::Element;
 
 /// How many sequences a part has at most.
 ///
 /// So many make a product with W_hh as fast as any more do, and a batch of 32 feeds two threads.
 const PART: usize = 16;
-
-/// Fewer multiplications than this stay on one thread: 2 MFLOP, some 20 µs.
-const PARALLEL: usize = 1 << 20;
 
 /// L steps of B sequences with a state of H numbers.
 #[derive(Clone, Copy)]
@@ -72,7 +69,7 @@ impl<'a> Sequences<'a> {
         work: impl Fn(usize, P) + Sync,
     ) {
         let size = self.steps * self.batch * self.hidden * self.hidden * gates;
-        let is_worth_it = self.batch > self.rows() && size >= PARALLEL;
+        let is_worth_it = self.batch > self.rows() && size >= PARALLEL_PRODUCTS;
         threads::for_each_alone(parts, is_worth_it, work);
     }
 }

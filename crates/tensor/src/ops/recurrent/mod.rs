@@ -8,6 +8,7 @@ pub use crate::kernels::recurrent::Nonlinearity;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernels::recurrent::{Gru, Lstm};
+use crate::lengths::check_lengths;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use composed::Steps;
@@ -151,24 +152,8 @@ fn check<T: Element>(
     for part in state {
         must_be("the state", part, &[batch, hidden])?;
     }
-    check_lengths(name, walk, batch, steps)
-}
-
-fn check_lengths(name: &'static str, walk: &Walk, batch: usize, steps: usize) -> Result<()> {
-    let Some(lengths) = &walk.lengths else {
-        return Ok(());
-    };
-    if lengths.len() != batch {
-        let message = format!("{} lengths for {batch} sequences", lengths.len());
-        return Err(Error::other(name, message));
-    }
-    match lengths.iter().position(|&length| length > steps) {
-        Some(row) => {
-            let length = lengths[row];
-            let rule = format!("lengths are at most the input's {steps} steps");
-            let message = format!("length {length} at [{row}] is beyond the input; {rule}");
-            Err(Error::other(name, message))
-        }
+    match &walk.lengths {
+        Some(lengths) => check_lengths(name, ["input", "steps"], lengths, batch, steps),
         None => Ok(()),
     }
 }
