@@ -8,7 +8,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use lexigrad::optim::{Optimizer, Rule, Sgd, SparseMode};
 use lexigrad::tensor::{
@@ -55,21 +55,13 @@ static ALLOCATOR: Counting = Counting;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// While it lives no other test measures. It empties this thread's pool before it lets the next one in: a thread that gave its
-/// buffers back at its end would change the count of the next test.
-struct Alone {
-    _guard: MutexGuard<'static, ()>,
-}
-
-impl Drop for Alone {
-    fn drop(&mut self) {
-        trim_pool();
-    }
-}
-
-fn alone() -> Alone {
-    Alone {
-        _guard: ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner),
+/// Runs a test while no other does, on a thread of its own: a thread lets go of its pool as it ends, which another test would see.
+fn alone(test: impl FnOnce() + Send) {
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let result = std::thread::scope(|scope| scope.spawn(test).join());
+    trim_pool();
+    if let Err(panic) = result {
+        std::panic::resume_unwind(panic);
     }
 }
 
@@ -129,101 +121,106 @@ fn step_towards_ones(table: &Param, ids: &Ids, optimizer: &mut Optimizer<Sgd>) {
 
 #[test]
 fn the_allocator_counts() {
-    let _alone = alone();
-    let usage = measure(|| drop(vec![1_u8; 1_000_000]));
-    assert!((1_000_000..1_100_000).contains(&usage.peak), "{usage:?}");
-    assert_eq!(usage.largest, 1_000_000);
+    alone(|| {
+        let usage = measure(|| drop(vec![1_u8; 1_000_000]));
+        assert!((1_000_000..1_100_000).contains(&usage.peak), "{usage:?}");
+        assert_eq!(usage.largest, 1_000_000);
+    });
 }
 
 #[test]
 fn a_sparse_step_on_a_million_rows_allocates_what_its_rows_cost() {
-    let _alone = alone();
-    let (table, ids) = (table(TABLE_ROWS), spread(TOKENS, TABLE_ROWS));
-    let mut optimizer = Sgd::new(100.0).build(&table);
-    step_towards_ones(&table, &ids, &mut optimizer);
+    alone(|| {
+        let (table, ids) = (table(TABLE_ROWS), spread(TOKENS, TABLE_ROWS));
+        let mut optimizer = Sgd::new(100.0).build(&table);
+        step_towards_ones(&table, &ids, &mut optimizer);
 
-    let usage = measure(|| step_towards_ones(&table, &ids, &mut optimizer));
+        let usage = measure(|| step_towards_ones(&table, &ids, &mut optimizer));
 
-    assert_eq!(usage.copies, 0);
-    assert!(usage.largest < 2 * ROWS_READ, "{usage:?}");
-    assert!(usage.peak < 5 * ROWS_READ, "{usage:?}");
-    assert!(usage.peak < TABLE / 40, "{usage:?}");
-    let rows = table.value();
-    let changed = rows
-        .values()
-        .chunks(DIM)
-        .filter(|row| row[0] != 0.0)
-        .count();
-    assert_eq!(
-        changed,
-        TOKENS / 2,
-        "only the rows that were looked up move"
-    );
+        assert_eq!(usage.copies, 0);
+        assert!(usage.largest < 2 * ROWS_READ, "{usage:?}");
+        assert!(usage.peak < 5 * ROWS_READ, "{usage:?}");
+        assert!(usage.peak < TABLE / 40, "{usage:?}");
+        let rows = table.value();
+        let changed = rows
+            .values()
+            .chunks(DIM)
+            .filter(|row| row[0] != 0.0)
+            .count();
+        assert_eq!(
+            changed,
+            TOKENS / 2,
+            "only the rows that were looked up move"
+        );
+    });
 }
 
 #[test]
 fn many_steps_on_a_million_rows_leave_nothing_behind() {
-    let _alone = alone();
-    let (table, ids) = (table(TABLE_ROWS), spread(TOKENS, TABLE_ROWS));
-    let mut optimizer = Sgd::new(1.0).build(&table);
-    step_towards_ones(&table, &ids, &mut optimizer);
+    alone(|| {
+        let (table, ids) = (table(TABLE_ROWS), spread(TOKENS, TABLE_ROWS));
+        let mut optimizer = Sgd::new(1.0).build(&table);
+        step_towards_ones(&table, &ids, &mut optimizer);
 
-    let ten = measure(|| {
-        for _ in 0..10 {
-            step_towards_ones(&table, &ids, &mut optimizer);
-        }
+        let ten = measure(|| {
+            for _ in 0..10 {
+                step_towards_ones(&table, &ids, &mut optimizer);
+            }
+        });
+        let after = measure(|| step_towards_ones(&table, &ids, &mut optimizer));
+
+        assert_eq!(ten.copies, 0);
+        assert!(ten.peak < after.peak + ROWS_READ, "{ten:?} {after:?}");
     });
-    let after = measure(|| step_towards_ones(&table, &ids, &mut optimizer));
-
-    assert_eq!(ten.copies, 0);
-    assert!(ten.peak < after.peak + ROWS_READ, "{ten:?} {after:?}");
 }
 
 /// The rows that a step of the exact mode leaves behind cost nothing until they are looked at.
 #[test]
 fn an_exact_step_on_a_million_rows_allocates_what_its_rows_cost() {
-    let _alone = alone();
-    let (table, ids) = (table(TABLE_ROWS), spread(TOKENS, TABLE_ROWS));
-    let exact = Sgd {
-        momentum: 0.9,
-        ..Sgd::new(1.0)
-    };
-    let exact = exact.builder().sparse_mode(SparseMode::Exact);
-    let mut optimizer = exact.build(&table).unwrap();
-    step_towards_ones(&table, &ids, &mut optimizer);
-    let others = spread(TOKENS / 4, TABLE_ROWS / 2);
-    step_towards_ones(&table, &others, &mut optimizer);
+    alone(|| {
+        let (table, ids) = (table(TABLE_ROWS), spread(TOKENS, TABLE_ROWS));
+        let exact = Sgd {
+            momentum: 0.9,
+            ..Sgd::new(1.0)
+        };
+        let exact = exact.builder().sparse_mode(SparseMode::Exact);
+        let mut optimizer = exact.build(&table).unwrap();
+        step_towards_ones(&table, &ids, &mut optimizer);
+        let others = spread(TOKENS / 4, TABLE_ROWS / 2);
+        step_towards_ones(&table, &others, &mut optimizer);
 
-    let usage = measure(|| step_towards_ones(&table, &ids, &mut optimizer));
+        let usage = measure(|| step_towards_ones(&table, &ids, &mut optimizer));
 
-    assert_eq!(usage.copies, 0);
-    assert!(usage.peak < 5 * ROWS_READ, "{usage:?}");
+        assert_eq!(usage.copies, 0);
+        assert!(usage.peak < 5 * ROWS_READ, "{usage:?}");
+    });
 }
 
 /// Logits for a few candidate words, with the table that the words were looked up in.
 #[test]
 fn a_tied_output_over_candidates_keeps_the_step_sparse() {
-    let _alone = alone();
-    let (table, ids) = (table(TABLE_ROWS), spread(TOKENS, TABLE_ROWS));
-    let candidates = spread(64, TABLE_ROWS);
-    let targets = Ids::new((0..TOKENS).map(|i| i % 64).collect::<Vec<_>>()).unwrap();
-    let mut optimizer = Sgd::new(1.0).build(&table);
-    let mut step = || {
-        let tape = Tape::new();
-        let hidden = look_up(&table, &ids).add_scalar(0.1);
-        let output = look_up(&table, &candidates).transpose(0, 1).unwrap();
-        let loss = cross_entropy(&hidden.matmul(&output).unwrap(), &targets).unwrap();
-        let gradients = tape.backward(&loss).unwrap();
-        assert!(gradients.get(&table).unwrap().as_row_sparse().is_some());
-        drop((hidden, output));
-        optimizer.step(&gradients).unwrap();
-    };
-    step();
+    alone(|| {
+        let (table, ids) = (table(TABLE_ROWS), spread(TOKENS, TABLE_ROWS));
+        let candidates = spread(64, TABLE_ROWS);
+        let targets = Ids::new((0..TOKENS).map(|i| i % 64).collect::<Vec<_>>()).unwrap();
+        let mut optimizer = Sgd::new(1.0).build(&table);
+        let mut step = || {
+            let tape = Tape::new();
+            let hidden = look_up(&table, &ids).add_scalar(0.1);
+            let output = look_up(&table, &candidates).transpose(0, 1).unwrap();
+            let loss = cross_entropy(&hidden.matmul(&output).unwrap(), &targets).unwrap();
+            let gradients = tape.backward(&loss).unwrap();
+            assert!(gradients.get(&table).unwrap().as_row_sparse().is_some());
+            drop((hidden, output));
+            optimizer.step(&gradients).unwrap();
+        };
+        step();
 
-    let usage = measure(step);
+        let usage = measure(step);
 
-    assert_eq!(usage.copies, 0);
-    assert!(usage.peak < TABLE / 20, "{usage:?}");
+        assert_eq!(usage.copies, 0);
+        assert!(usage.peak < TABLE / 20, "{usage:?}");
+    });
 }
 
 const SMALL_ROWS: usize = 20_000;
@@ -251,37 +248,40 @@ fn tied_step(output: fn(&Tensor, &Param) -> Tensor) -> Usage {
 
 #[test]
 fn a_tied_linear_layer_needs_one_dense_gradient_and_no_copy() {
-    let _alone = alone();
-    let usage = tied_step(|hidden, table| linear(hidden, &table.value(), None).unwrap());
-    assert_eq!(usage.copies, 0);
-    assert!(usage.largest < SMALL_TABLE, "{usage:?}");
-    assert!(usage.peak < SMALL_TABLE + LOGITS, "{usage:?}");
+    alone(|| {
+        let usage = tied_step(|hidden, table| linear(hidden, &table.value(), None).unwrap());
+        assert_eq!(usage.copies, 0);
+        assert!(usage.largest < SMALL_TABLE, "{usage:?}");
+        assert!(usage.peak < SMALL_TABLE + LOGITS, "{usage:?}");
+    });
 }
 
 /// The gradient comes back transposed, and is put in order once.
 #[test]
 fn a_tied_product_with_the_transposed_table_copies_no_table() {
-    let _alone = alone();
-    let usage = tied_step(|hidden, table| {
-        let columns = table.value().transpose(0, 1).unwrap();
-        hidden.matmul(&columns).unwrap()
+    alone(|| {
+        let usage = tied_step(|hidden, table| {
+            let columns = table.value().transpose(0, 1).unwrap();
+            hidden.matmul(&columns).unwrap()
+        });
+        assert_eq!(usage.copies, 0);
+        assert!(usage.largest < SMALL_TABLE, "{usage:?}");
+        assert!(usage.peak < 2 * SMALL_TABLE + LOGITS, "{usage:?}");
     });
-    assert_eq!(usage.copies, 0);
-    assert!(usage.largest < SMALL_TABLE, "{usage:?}");
-    assert!(usage.peak < 2 * SMALL_TABLE + LOGITS, "{usage:?}");
 }
 
 /// A tensor that the user keeps holds its values, and that alone makes the optimizer copy.
 #[test]
 fn a_table_that_is_still_held_is_copied_once() {
-    let _alone = alone();
-    let (table, ids) = (table(1_000), spread(8, 1_000));
-    let mut optimizer = Sgd::new(1.0).build(&table);
-    let held = table.value();
-    let first = measure(|| step_towards_ones(&table, &ids, &mut optimizer));
-    let second = measure(|| step_towards_ones(&table, &ids, &mut optimizer));
-    assert_eq!((first.copies, second.copies), (1, 0));
-    assert!(held.values().iter().all(|&value| value == 0.0));
+    alone(|| {
+        let (table, ids) = (table(1_000), spread(8, 1_000));
+        let mut optimizer = Sgd::new(1.0).build(&table);
+        let held = table.value();
+        let first = measure(|| step_towards_ones(&table, &ids, &mut optimizer));
+        let second = measure(|| step_towards_ones(&table, &ids, &mut optimizer));
+        assert_eq!((first.copies, second.copies), (1, 0));
+        assert!(held.values().iter().all(|&value| value == 0.0));
+    });
 }
 
 /// Eight blocks of eight functions of 10,000 numbers, forward and backward.
@@ -303,9 +303,10 @@ fn deep_step(checkpointed: bool) {
 
 #[test]
 fn checkpointing_takes_less_memory() {
-    let _alone = alone();
-    let plain = measure(|| deep_step(false)).peak;
-    let checkpointed = measure(|| deep_step(true)).peak;
-    // 64 saved tensors without, 8 and those of one block of 8 with.
-    assert!(checkpointed < plain / 2, "{checkpointed} of {plain}");
+    alone(|| {
+        let plain = measure(|| deep_step(false)).peak;
+        let checkpointed = measure(|| deep_step(true)).peak;
+        // 64 saved tensors without, 8 and those of one block of 8 with.
+        assert!(checkpointed < plain / 2, "{checkpointed} of {plain}");
+    });
 }

@@ -198,6 +198,20 @@ impl<T: Element> Descent<T> {
         }
     }
 
+    /// [`decoupled`](Self::decoupled) or [`coupled`](Self::coupled).
+    pub(crate) fn with_decay(
+        is_decoupled: bool,
+        maximize: bool,
+        learning_rate: f64,
+        weight_decay: f64,
+    ) -> Self {
+        if is_decoupled {
+            Self::decoupled(maximize, learning_rate, weight_decay)
+        } else {
+            Self::coupled(maximize, weight_decay)
+        }
+    }
+
     /// λ
     pub(crate) fn decay(&self) -> T {
         self.decay

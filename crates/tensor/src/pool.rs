@@ -125,6 +125,7 @@ thread_local! {
 /// ```
 pub fn trim_pool() {
     POOL.with(|pool| pool.borrow_mut().kept = Kept::EMPTY);
+    ID_ROOM.set(None);
     *shared() = Kept::EMPTY;
 }
 

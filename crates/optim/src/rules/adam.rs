@@ -2,8 +2,9 @@
 
 use lexigrad_tensor::{Domain, Element, Error, Result};
 
+use super::averages::{Averages, check_options};
 use crate::exact::{AdamMissed, AdamRule, AdamStep};
-use crate::rule::{Descent, Rule, Runs, bias_correction, check_not_negative, check_rate, is_zero};
+use crate::rule::{Descent, Rule, Runs, bias_correction, is_zero};
 
 /// `m ← β1 m + (1 - β1) g`, `v ← β2 v + (1 - β2) g²`, `w ← w - η m̂ / (√v̂ + ε)`, with `m̂ = m / (1 - β1ᵗ)`, `v̂ = v / (1 - β2ᵗ)`.
 ///
@@ -112,23 +113,9 @@ pub struct AdamFactors<T> {
     step_size: T,
     /// 1 / √(1 - β2ᵗ): a product costs less than a division.
     root_scale: T,
-    betas: (T, T),
-    /// 1 - β1 and 1 - β2
-    rests: (T, T),
+    averages: Averages<T>,
     eps: T,
     descent: Descent<T>,
-}
-
-pub(crate) fn check_adam(
-    name: &'static str,
-    betas: (f64, f64),
-    eps: f64,
-    weight_decay: f64,
-) -> Result<()> {
-    check_rate(name, "beta1", betas.0)?;
-    check_rate(name, "beta2", betas.1)?;
-    check_not_negative(name, "eps", eps)?;
-    check_not_negative(name, "weight_decay", weight_decay)
 }
 
 impl<T: Element> AdamFactors<T> {
@@ -142,8 +129,7 @@ impl<T: Element> AdamFactors<T> {
         Self {
             step_size: T::from_f64(learning_rate / bias_correction(betas.0, step)),
             root_scale: T::from_f64(1.0 / bias_correction(betas.1, step).sqrt()),
-            betas: (T::from_f64(betas.0), T::from_f64(betas.1)),
-            rests: (T::from_f64(1.0 - betas.0), T::from_f64(1.0 - betas.1)),
+            averages: Averages::new(betas),
             eps: T::from_f64(eps),
             descent,
         }
@@ -172,8 +158,7 @@ impl<T: Element> AdamFactors<T> {
     #[inline(always)]
     fn moments(&self, w: &mut T, g: T, m: &mut T, v: &mut T) {
         let g = self.descent.enter(w, g);
-        *m = self.betas.0 * *m + self.rests.0 * g;
-        *v = self.betas.1 * *v + self.rests.1 * g * g;
+        self.averages.moments(m, v, g);
     }
 
     #[inline(always)]
@@ -216,7 +201,7 @@ impl<T: Element> Rule<T> for Adam {
     }
 
     fn check(&self) -> Result<()> {
-        check_adam("adam", self.betas, self.eps, self.weight_decay)
+        check_options("adam", self.betas, self.eps, self.weight_decay)
     }
 
     fn factors(&self, learning_rate: f64, step: u64) -> AdamFactors<T> {
@@ -250,7 +235,7 @@ impl<T: Element> Rule<T> for AdamW {
     }
 
     fn check(&self) -> Result<()> {
-        check_adam("adamw", self.betas, self.eps, self.weight_decay)
+        check_options("adamw", self.betas, self.eps, self.weight_decay)
     }
 
     fn factors(&self, learning_rate: f64, step: u64) -> AdamFactors<T> {

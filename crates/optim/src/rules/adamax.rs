@@ -2,7 +2,7 @@
 
 use lexigrad_tensor::{Domain, Element, Result};
 
-use super::adam::check_adam;
+use super::averages::{Averages, check_options};
 use crate::exact::Replay;
 use crate::rule::{Descent, Rule, Runs, bias_correction};
 
@@ -58,9 +58,7 @@ impl Default for Adamax {
 pub struct AdamaxFactors<T> {
     /// η / (1 - β1ᵗ)
     step_size: T,
-    betas: (T, T),
-    /// 1 - β1 and 1 - β2
-    rests: (T, T),
+    averages: Averages<T>,
     eps: T,
     descent: Descent<T>,
 }
@@ -76,17 +74,13 @@ impl<T: Element> Rule<T> for Adamax {
     }
 
     fn check(&self) -> Result<()> {
-        check_adam("adamax", self.betas, self.eps, self.weight_decay)
+        check_options("adamax", self.betas, self.eps, self.weight_decay)
     }
 
     fn factors(&self, learning_rate: f64, step: u64) -> AdamaxFactors<T> {
         AdamaxFactors {
             step_size: T::from_f64(learning_rate / bias_correction(self.betas.0, step)),
-            betas: (T::from_f64(self.betas.0), T::from_f64(self.betas.1)),
-            rests: (
-                T::from_f64(1.0 - self.betas.0),
-                T::from_f64(1.0 - self.betas.1),
-            ),
+            averages: Averages::new(self.betas),
             eps: T::from_f64(self.eps),
             descent: Descent::coupled(self.maximize, self.weight_decay),
         }
@@ -103,8 +97,8 @@ impl<T: Element> Rule<T> for Adamax {
         let moments = first.iter_mut().zip(largest);
         for ((w, &g), (m, u)) in parameter.iter_mut().zip(gradient).zip(moments) {
             let g = f.descent.enter(w, g);
-            *m = f.betas.0 * *m + f.rests.0 * g;
-            let (faded, size) = (f.betas.1 * *u, g.abs() + f.eps);
+            *m = f.averages.by_first(*m, g);
+            let (faded, size) = (f.averages.beta2() * *u, g.abs() + f.eps);
             *u = if faded > size { faded } else { size };
             *w -= f.step_size * *m / *u;
         }

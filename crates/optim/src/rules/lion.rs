@@ -2,8 +2,9 @@
 
 use lexigrad_tensor::{Element, Result};
 
+use super::averages::{Averages, check_options};
 use crate::exact::Replay;
-use crate::rule::{Descent, Rule, Runs, check_not_negative, check_rate, is_zero};
+use crate::rule::{Descent, Rule, Runs, is_zero};
 
 /// `w ← w - η (sign(β1 m + (1 - β1) g) + λ w)`, `m ← β2 m + (1 - β2) g`; the sign of 0 is 0.
 ///
@@ -53,9 +54,7 @@ impl Default for Lion {
 #[derive(Clone, Copy, Debug)]
 pub struct LionFactors<T> {
     learning_rate: T,
-    betas: (T, T),
-    /// 1 - β1 and 1 - β2
-    rests: (T, T),
+    averages: Averages<T>,
     descent: Descent<T>,
 }
 
@@ -69,19 +68,13 @@ impl<T: Element> Rule<T> for Lion {
     }
 
     fn check(&self) -> Result<()> {
-        check_rate("lion", "beta1", self.betas.0)?;
-        check_rate("lion", "beta2", self.betas.1)?;
-        check_not_negative("lion", "weight_decay", self.weight_decay)
+        check_options("lion", self.betas, 0.0, self.weight_decay)
     }
 
     fn factors(&self, learning_rate: f64, _step: u64) -> LionFactors<T> {
         LionFactors {
             learning_rate: T::from_f64(learning_rate),
-            betas: (T::from_f64(self.betas.0), T::from_f64(self.betas.1)),
-            rests: (
-                T::from_f64(1.0 - self.betas.0),
-                T::from_f64(1.0 - self.betas.1),
-            ),
+            averages: Averages::new(self.betas),
             descent: Descent::decoupled(self.maximize, learning_rate, self.weight_decay),
         }
     }
@@ -101,8 +94,8 @@ impl<T: Element> Rule<T> for Lion {
         let [momentum, ..] = state;
         for ((w, &g), m) in parameter.iter_mut().zip(gradient).zip(momentum) {
             let g = f.descent.enter(w, g);
-            let direction = f.betas.0 * *m + f.rests.0 * g;
-            *m = f.betas.1 * *m + f.rests.1 * g;
+            let direction = f.averages.by_first(*m, g);
+            *m = f.averages.by_second(*m, g);
             let sign = if direction == T::zero() {
                 T::zero()
             } else {

@@ -4,6 +4,7 @@ pub(crate) mod adadelta;
 pub(crate) mod adagrad;
 pub(crate) mod adam;
 pub(crate) mod adamax;
+mod averages;
 pub(crate) mod lion;
 pub(crate) mod nadam;
 pub(crate) mod radam;

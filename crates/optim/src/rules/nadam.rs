@@ -2,7 +2,7 @@
 
 use lexigrad_tensor::{Domain, Element, Result};
 
-use super::adam::check_adam;
+use super::averages::{Averages, check_options};
 use crate::exact::Replay;
 use crate::rule::{Descent, Rule, Runs, bias_correction, check_not_negative, is_zero};
 
@@ -86,9 +86,7 @@ pub struct NAdamFactors<T> {
     moment: T,
     /// √(1 - β2ᵗ)
     root_correction: T,
-    betas: (T, T),
-    /// 1 - β1 and 1 - β2
-    rests: (T, T),
+    averages: Averages<T>,
     eps: T,
     descent: Descent<T>,
 }
@@ -104,7 +102,7 @@ impl<T: Element> Rule<T> for NAdam {
     }
 
     fn check(&self) -> Result<()> {
-        check_adam("nadam", self.betas, self.eps, self.weight_decay)?;
+        check_options("nadam", self.betas, self.eps, self.weight_decay)?;
         check_not_negative("nadam", "momentum_decay", self.momentum_decay)
     }
 
@@ -117,17 +115,14 @@ impl<T: Element> Rule<T> for NAdam {
             gradient: T::from_f64(gradient),
             moment: T::from_f64(moment),
             root_correction: T::from_f64(bias_correction(self.betas.1, step).sqrt()),
-            betas: (T::from_f64(self.betas.0), T::from_f64(self.betas.1)),
-            rests: (
-                T::from_f64(1.0 - self.betas.0),
-                T::from_f64(1.0 - self.betas.1),
-            ),
+            averages: Averages::new(self.betas),
             eps: T::from_f64(self.eps),
-            descent: if self.decoupled_weight_decay {
-                Descent::decoupled(self.maximize, learning_rate, self.weight_decay)
-            } else {
-                Descent::coupled(self.maximize, self.weight_decay)
-            },
+            descent: Descent::with_decay(
+                self.decoupled_weight_decay,
+                self.maximize,
+                learning_rate,
+                self.weight_decay,
+            ),
         }
     }
 
@@ -147,8 +142,7 @@ impl<T: Element> Rule<T> for NAdam {
         let moments = first.iter_mut().zip(second);
         for ((w, &g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
             let g = f.descent.enter(w, g);
-            *m = f.betas.0 * *m + f.rests.0 * g;
-            *v = f.betas.1 * *v + f.rests.1 * g * g;
+            f.averages.moments(m, v, g);
             let direction = f.gradient * g + f.moment * *m;
             *w -= direction / (v.sqrt() / f.root_correction + f.eps);
         }

@@ -2,7 +2,7 @@
 
 use lexigrad_tensor::{Domain, Element, Result};
 
-use super::adam::check_adam;
+use super::averages::{Averages, check_options};
 use crate::exact::Replay;
 use crate::rule::{Descent, Rule, Runs, bias_correction, is_zero};
 
@@ -75,9 +75,7 @@ pub struct RAdamFactors<T> {
     step_size: T,
     /// Whether it is divided by the second.
     adapts: bool,
-    betas: (T, T),
-    /// 1 - β1 and 1 - β2
-    rests: (T, T),
+    averages: Averages<T>,
     eps: T,
     descent: Descent<T>,
 }
@@ -93,7 +91,7 @@ impl<T: Element> Rule<T> for RAdam {
     }
 
     fn check(&self) -> Result<()> {
-        check_adam("radam", self.betas, self.eps, self.weight_decay)
+        check_options("radam", self.betas, self.eps, self.weight_decay)
     }
 
     fn factors(&self, learning_rate: f64, step: u64) -> RAdamFactors<T> {
@@ -104,17 +102,14 @@ impl<T: Element> Rule<T> for RAdam {
         RAdamFactors {
             step_size: T::from_f64(unbiased * factor),
             adapts: rectification.is_some(),
-            betas: (T::from_f64(self.betas.0), T::from_f64(self.betas.1)),
-            rests: (
-                T::from_f64(1.0 - self.betas.0),
-                T::from_f64(1.0 - self.betas.1),
-            ),
+            averages: Averages::new(self.betas),
             eps: T::from_f64(self.eps),
-            descent: if self.decoupled_weight_decay {
-                Descent::decoupled(self.maximize, learning_rate, self.weight_decay)
-            } else {
-                Descent::coupled(self.maximize, self.weight_decay)
-            },
+            descent: Descent::with_decay(
+                self.decoupled_weight_decay,
+                self.maximize,
+                learning_rate,
+                self.weight_decay,
+            ),
         }
     }
 
@@ -134,8 +129,7 @@ impl<T: Element> Rule<T> for RAdam {
         let moments = first.iter_mut().zip(second);
         for ((w, &g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
             let g = f.descent.enter(w, g);
-            *m = f.betas.0 * *m + f.rests.0 * g;
-            *v = f.betas.1 * *v + f.rests.1 * g * g;
+            f.averages.moments(m, v, g);
             let divisor = if f.adapts { v.sqrt() + f.eps } else { T::one() };
             *w -= f.step_size * *m / divisor;
         }

@@ -2,8 +2,9 @@
 
 use lexigrad_tensor::{Domain, Element, Error, Result};
 
+use super::averages::check_options;
 use crate::exact::Replay;
-use crate::rule::{Descent, Rule, Runs, bias_correction, check_not_negative, check_rate};
+use crate::rule::{Descent, Rule, Runs, bias_correction};
 
 /// `m ← m + (1 - β1)(g - m)`, `v ← v + (1 - β2)(g² - v)`, `w ← w - η √(1 - β2ᵗ) / (1 - β1ᵗ) m / (√v + ε)`, for the rows touched.
 ///
@@ -73,9 +74,7 @@ impl<T: Element> Rule<T> for SparseAdam {
     }
 
     fn check(&self) -> Result<()> {
-        check_rate("sparse_adam", "beta1", self.betas.0)?;
-        check_rate("sparse_adam", "beta2", self.betas.1)?;
-        check_not_negative("sparse_adam", "eps", self.eps)
+        check_options("sparse_adam", self.betas, self.eps, 0.0)
     }
 
     fn factors(&self, learning_rate: f64, step: u64) -> SparseAdamFactors<T> {
