@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::data::{Curve, Explained, Neighbours, Space};
 use crate::error::Result;
-use crate::metrics::Confusion;
 use crate::save::write_whole;
+use crate::statistics::Confusion;
 
 /// One script: what draws, the parts of the page, and what puts them there.
 const SCRIPT: &str = concat!(

@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::history::Record;
-use super::progress::Progress;
+use crate::progress::Progress;
 
 /// One time through the training examples: its number, its randomness, and what was seen in it.
 #[derive(Debug)]

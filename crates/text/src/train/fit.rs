@@ -7,7 +7,7 @@ use super::epoch::Epoch;
 use super::history::History;
 use super::training::{Training, TrainingOptions};
 use crate::error::{Error, Result};
-use crate::metrics::Mean;
+use crate::statistics::Mean;
 
 /// Trains: each epoch a step for each of `batches(epoch)`, on the gradient of `loss(batch)`; then `evaluate(epoch)`, which records
 /// what it finds and may [`stop`](Epoch::stop). At the end the model has the weights of the best epoch, if a metric is monitored.

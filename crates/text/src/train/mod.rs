@@ -7,11 +7,10 @@ mod checkpoint;
 mod epoch;
 mod fit;
 mod history;
-mod progress;
 mod training;
 
+pub use crate::progress::Progress;
 pub use epoch::Epoch;
 pub use fit::fit;
 pub use history::{History, Record};
-pub use progress::Progress;
 pub use training::{Goal, Monitor, Training, TrainingOptions};

@@ -8,7 +8,7 @@ use super::header::Header;
 use super::report::{LoadReport, VectorFormat};
 use super::source::{Source, append_numbers, until, word};
 use crate::error::Result;
-use crate::train::Progress;
+use crate::progress::Progress;
 
 /// Reads the rows after the header, which ends before byte `start`: word, space, D numbers, and perhaps a newline.
 pub(super) fn read<'a>(

@@ -4,7 +4,7 @@ use lexigrad_tensor::message::quoted;
 
 use super::table::WordVectors;
 use crate::error::{Error, Result};
-use crate::metrics::spearman;
+use crate::statistics::spearman;
 
 /// How well cosines agree with the judgement of people.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,7 +9,7 @@ use super::report::{LoadReport, VectorFormat};
 use super::source::{Source, not_finite, word};
 use crate::error::Result;
 use crate::foreign::{BYTE_ORDER_MARK, ZERO_BYTE};
-use crate::train::Progress;
+use crate::progress::Progress;
 
 /// The text without what may stand before it.
 pub(super) fn without_mark(data: &[u8]) -> &[u8] {

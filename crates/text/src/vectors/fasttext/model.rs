@@ -5,7 +5,7 @@ use lexigrad_tensor::message::quoted;
 use super::cursor::Cursor;
 use super::subwords::{Grams, Subwords};
 use crate::error::Result;
-use crate::train::Progress;
+use crate::progress::Progress;
 use crate::vectors::VectorOptions;
 use crate::vectors::collector::Collector;
 use crate::vectors::report::{LoadReport, VectorFormat};
