@@ -67,8 +67,8 @@ pub mod prelude {
         cross_entropy_probabilities, cross_entropy_with, mse,
     };
     pub use lexigrad_optim::{
-        Adadelta, Adagrad, Adam, AdamW, Adamax, Average, Lion, NAdam, Optimizer, RAdam, RmsProp,
-        RowWiseAdagrad, Rule, Schedule, Sgd, SparseAdam, SparseMode, clip_grad_norm,
+        Adadelta, Adagrad, Adam, AdamW, Adamax, Average, Build, Lion, NAdam, Optimizer, RAdam,
+        RmsProp, RowWiseAdagrad, Rule, Schedule, Sgd, SparseAdam, SparseMode, clip_grad_norm,
         clip_grad_value,
     };
     pub use lexigrad_tensor::{

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use lexigrad::optim::schedule::Cosine;
-use lexigrad::optim::{Rule, SparseMode};
+use lexigrad::optim::{Build, Rule, SparseMode};
 use lexigrad::prelude::*;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};

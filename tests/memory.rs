@@ -10,7 +10,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
 
-use lexigrad::optim::{Optimizer, Rule, Sgd, SparseMode};
+use lexigrad::optim::{Build, Optimizer, Sgd, SparseMode};
 use lexigrad::tensor::{
     EmbeddingOptions, Ids, Param, Tape, Tensor, checkpoint, copies_on_write, cross_entropy,
     embedding, linear, trim_pool,

@@ -3,7 +3,7 @@
 #![no_main]
 
 use lexigrad_nn::{ModuleState, StateDict};
-use lexigrad_optim::{Adam, RmsProp, Rule, Sgd, SparseMode};
+use lexigrad_optim::{Adam, Build, RmsProp, Rule, Sgd, SparseMode};
 use lexigrad_tensor::{Param, Tape, Tensor};
 use libfuzzer_sys::fuzz_target;
 

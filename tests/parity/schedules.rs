@@ -1,7 +1,7 @@
 //! Learning rates step by step.
 
 use lexigrad::optim::schedule::*;
-use lexigrad::prelude::{Param, Rule, Sgd, Tensor};
+use lexigrad::prelude::{Build, Param, Sgd, Tensor};
 use serde_json::Value;
 
 use crate::case::note_error;

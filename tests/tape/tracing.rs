@@ -1,7 +1,7 @@
 //! What a tape says when something is wrong: where a path was cut, and where the first number was not finite.
 
 use lexigrad::nn::{Embedding, EmbeddingBag, LayerNorm, Linear, Module};
-use lexigrad::optim::{Rule, Sgd};
+use lexigrad::optim::{Build, Sgd};
 use lexigrad::tensor::{
     BagMode, Bags, ErrorKind, Grad, Ids, Mask, MissingReason, Param, Result, Tape, Tensor,
     embedding_bag,

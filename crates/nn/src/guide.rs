@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use lexigrad_nn::{Conv1d, Dropout, Embedding, Linear, Module, cross_entropy};
-//! use lexigrad_optim::{Adam, Rule};
+//! use lexigrad_optim::{Adam, Build};
 //! use lexigrad_tensor::{Ids, Result, Tape, Tensor, cat};
 //! use rand::{SeedableRng, rngs::StdRng};
 //!
@@ -47,7 +47,7 @@
 //! ```
 //! use lexigrad_nn::{AttentionMask, Embedding, LearnedPositions, LearnedPositionsConfig, Linear, Module, PoolOverTime,
 //!     TransformerConfig, TransformerEncoder, cross_entropy};
-//! use lexigrad_optim::{AdamW, Rule};
+//! use lexigrad_optim::{AdamW, Build};
 //! use lexigrad_tensor::{Ids, Mask, Result, Tape, Tensor};
 //! use rand::{SeedableRng, rngs::StdRng};
 //!
@@ -88,7 +88,7 @@
 //!
 //! ```
 //! use lexigrad_nn::{Embedding, LinearChainCrf, Linear, Lstm, Module, RecurrentConfig};
-//! use lexigrad_optim::{Adam, Rule};
+//! use lexigrad_optim::{Adam, Build};
 //! use lexigrad_tensor::{Ids, Result, Tape, Tensor};
 //! use rand::{SeedableRng, rngs::StdRng};
 //!
@@ -130,7 +130,7 @@
 //! ```
 //! use lexigrad_nn::{AttentionOptions, CrossEntropyOptions, Embedding, Gru, Linear, Module, RecurrentConfig, cross_entropy_with,
 //!     scaled_dot_product_attention};
-//! use lexigrad_optim::{Adam, Rule};
+//! use lexigrad_optim::{Adam, Build};
 //! use lexigrad_tensor::{Ids, Mask, Result, Tape, Tensor, cat};
 //! use rand::{SeedableRng, rngs::StdRng};
 //!

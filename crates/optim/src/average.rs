@@ -21,7 +21,7 @@ use crate::slot::check_shape;
 /// is saved beside the model.
 ///
 /// ```
-/// use lexigrad_optim::{Average, Rule, Sgd};
+/// use lexigrad_optim::{Average, Build, Sgd};
 /// use lexigrad_tensor::{Param, Tape, Tensor};
 /// let weight: Param = Param::new(Tensor::new([8.0]));
 /// let mut optimizer = Sgd::new(0.25).build(&weight);

@@ -26,12 +26,37 @@ pub enum SparseMode {
     Exact,
 }
 
+/// Optimizers by a rule: every [`Rule`] has these methods.
+pub trait Build<T: Element>: Rule<T> {
+    /// An optimizer of all parameters of `model` by this rule, a tied one once.
+    ///
+    /// The state of a parameter that is trained is reserved as zeros here, and the system gives it memory as rows are touched; that
+    /// of a frozen one is reserved when it is thawed and first moved.
+    ///
+    /// # Panics
+    /// If an option is out of its range: with the text of the error that [`Builder::build`] returns.
+    #[track_caller]
+    fn build(self, model: &(impl Module<T> + ?Sized)) -> Optimizer<Self, T> {
+        match self.builder().build(model) {
+            Ok(optimizer) => optimizer,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// An optimizer by this rule with groups of parameters, or in the exact mode.
+    fn builder(self) -> Builder<Self, T> {
+        Builder::new(self)
+    }
+}
+
+impl<T: Element, R: Rule<T>> Build<T> for R {}
+
 /// Options of an [`Optimizer`] beyond those of its rule: groups of parameters by their paths, and the [`SparseMode`].
 ///
 /// A pattern is a path in which `*` stands for any characters; of several that fit, the first counts.
 ///
 /// ```
-/// use lexigrad_optim::{AdamW, Rule, SparseMode};
+/// use lexigrad_optim::{AdamW, Build, SparseMode};
 /// use lexigrad_tensor::{Param, Tensor};
 /// let layer = || vec![Param::<f32>::new(Tensor::zeros([3, 2])), Param::new(Tensor::zeros([3]))];
 /// let model = vec![layer(), layer(), layer()];
@@ -102,7 +127,7 @@ impl<R: Rule<T>, T: Element> Builder<R, T> {
     /// forward pass, before any check: after such an error a model that has them goes on from its last saved state.
     ///
     /// ```
-    /// use lexigrad_optim::{Adam, Rule};
+    /// use lexigrad_optim::{Adam, Build};
     /// use lexigrad_tensor::{Param, Tape, Tensor};
     /// let model: Vec<Param> = vec![Param::new(Tensor::new([0.0, 1.0]))];
     /// let mut optimizer = Adam::new(0.1).builder().check_finite().build(&model)?;

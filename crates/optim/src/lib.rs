@@ -9,7 +9,7 @@
 //! buffers are their state, so that a training is saved and resumed as one.
 //!
 //! ```
-//! use lexigrad_optim::{Rule, Sgd};
+//! use lexigrad_optim::{Build, Sgd};
 //! use lexigrad_tensor::{Param, Tape, Tensor};
 //!
 //! let weight: Param = Param::new(Tensor::new([1.0, -1.0]));
@@ -41,7 +41,7 @@ mod slot;
 mod sparse;
 
 pub use average::Average;
-pub use builder::{Builder, SparseMode};
+pub use builder::{Build, Builder, SparseMode};
 pub use clip::{clip_grad_norm, clip_grad_norm_with, clip_grad_value};
 pub use exact::{AdamMissed, LinearMissed, Missed, Replay, RmsPropMissed};
 pub use optimizer::Optimizer;

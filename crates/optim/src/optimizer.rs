@@ -28,7 +28,7 @@ const FORMAT: &str = "v1";
 /// bits from one that does not.
 ///
 /// ```
-/// use lexigrad_optim::{Adam, Optimizer, Rule};
+/// use lexigrad_optim::{Adam, Build, Optimizer};
 /// use lexigrad_tensor::{Module, Param, Tensor, Visitor};
 ///
 /// struct Training { model: Vec<Param>, optimizer: Optimizer<Adam> }

@@ -1,10 +1,8 @@
 //! The mathematics of an optimizer, apart from what it is applied to.
 
-use lexigrad_tensor::{Domain, Element, Error, Module, Result};
+use lexigrad_tensor::{Domain, Element, Error, Result};
 
-use crate::builder::Builder;
 use crate::exact::Missed;
-use crate::optimizer::Optimizer;
 
 /// The state of a row, or of several, run by run.
 pub type Runs<'a, T> = [&'a mut [T]; 3];
@@ -17,7 +15,7 @@ pub type Runs<'a, T> = [&'a mut [T]; 3];
 /// A rule of your own, the sign of the gradient:
 ///
 /// ```
-/// use lexigrad_optim::{Replay, Rule, Runs};
+/// use lexigrad_optim::{Build, Replay, Rule, Runs};
 /// use lexigrad_tensor::{Param, Result, Tape, Tensor};
 ///
 /// #[derive(Clone)]
@@ -113,26 +111,6 @@ pub trait Rule<T: Element>: Clone + Send + Sync + 'static {
     /// Whether a step with a zero gradient moves neither a row with this state nor the state.
     fn rests(&self, _state: &Runs<'_, T>) -> bool {
         false
-    }
-
-    /// An optimizer of all parameters of `model` by this rule, a tied one once.
-    ///
-    /// The state of a parameter that is trained is reserved as zeros here, and the system gives it memory as rows are touched; that
-    /// of a frozen one is reserved when it is thawed and first moved.
-    ///
-    /// # Panics
-    /// If an option is out of its range: with the text of the error that [`Builder::build`] returns.
-    #[track_caller]
-    fn build(self, model: &(impl Module<T> + ?Sized)) -> Optimizer<Self, T> {
-        match self.builder().build(model) {
-            Ok(optimizer) => optimizer,
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// An optimizer by this rule with groups of parameters, or in the exact mode.
-    fn builder(self) -> Builder<Self, T> {
-        Builder::new(self)
     }
 }
 

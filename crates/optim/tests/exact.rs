@@ -5,7 +5,7 @@
 mod support;
 
 use lexigrad_optim::schedule::{Cosine, Linear, Sequential};
-use lexigrad_optim::{Adam, AdamW, Optimizer, Rule, Sgd, SparseMode};
+use lexigrad_optim::{Adam, AdamW, Build, Optimizer, Rule, Sgd, SparseMode};
 use lexigrad_tensor::{
     Element, EmbeddingOptions, Entry, Ids, Module, Param, Visitor, data_parallel, embedding,
 };

@@ -4,7 +4,9 @@
 
 mod support;
 
-use lexigrad_optim::{Adam, Average, Optimizer, Rule, Sgd, SparseAdam, SparseMode, clip_grad_norm};
+use lexigrad_optim::{
+    Adam, Average, Build, Optimizer, Rule, Sgd, SparseAdam, SparseMode, clip_grad_norm,
+};
 use lexigrad_tensor::{Entry, Grad, Gradients, Module, Param, Tape, Tensor, Visitor};
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -5,7 +5,7 @@
 mod support;
 
 use lexigrad_optim::schedule::Exponential;
-use lexigrad_optim::{Adam, Average, Optimizer, Rule, Sgd, SparseMode};
+use lexigrad_optim::{Adam, Average, Build, Optimizer, Sgd, SparseMode};
 use lexigrad_tensor::{Element, Grad, Gradients, Param, Tape, Tensor};
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use lexigrad_optim::{Adagrad, Adam, Average, RowWiseAdagrad, Rule, Sgd, SparseMode};
+use lexigrad_optim::{Adagrad, Adam, Average, Build, RowWiseAdagrad, Rule, Sgd, SparseMode};
 use lexigrad_tensor::{
     EmbeddingOptions, Entry, Ids, Module, Param, Tape, Tensor, Visitor, embedding,
 };

@@ -5,7 +5,7 @@
 mod support;
 
 use lexigrad_optim::{
-    AdamW, Rule, Sgd, SparseAdam, clip_grad_norm, clip_grad_norm_with, clip_grad_value,
+    AdamW, Build, Rule, Sgd, SparseAdam, clip_grad_norm, clip_grad_norm_with, clip_grad_value,
 };
 use lexigrad_tensor::{Element, Grad, Module, Param, Tape, Tensor};
 use proptest::collection::vec;

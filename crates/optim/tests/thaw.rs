@@ -7,7 +7,7 @@ mod support;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use lexigrad_optim::{Adam, Average, Optimizer, RmsProp, Rule, Sgd, SparseAdam, SparseMode};
+use lexigrad_optim::{Adam, Average, Build, Optimizer, RmsProp, Rule, Sgd, SparseAdam, SparseMode};
 use lexigrad_tensor::{Element, Entry, Grad, Gradients, Module, Param, Tape, Tensor, Visitor};
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use lexigrad_nn::{Dropout, Linear, Module, ModuleState, Reduction, mse};
-use lexigrad_optim::{Adam, Rule};
+use lexigrad_optim::{Adam, Build};
 use lexigrad_tensor::{Tape, Tensor};
 use lexigrad_text::Result;
 use lexigrad_text::train::{History, Monitor, Training, TrainingOptions};

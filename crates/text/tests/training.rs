@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use lexigrad_nn::{Dropout, Embedding, Linear, Module, ModuleState, StateDict, cross_entropy};
-use lexigrad_optim::{Adam, Average, Optimizer, Rule};
+use lexigrad_optim::{Adam, Average, Build, Optimizer};
 use lexigrad_tensor::{Ids, Param, Tape, Tensor};
 use lexigrad_text::batch;
 use lexigrad_text::train::{History, Monitor, Training, TrainingOptions, fit};

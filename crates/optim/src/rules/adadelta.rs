@@ -10,7 +10,7 @@ use crate::rule::{Descent, Rule, Runs, check_not_negative, check_rate, is_zero};
 /// The weight decay λ is added to the gradient (Zeiler 2012).
 ///
 /// ```
-/// use lexigrad_optim::{Adadelta, Rule};
+/// use lexigrad_optim::{Adadelta, Build};
 /// use lexigrad_tensor::{Param, Tensor};
 /// let weight: Param = Param::new(Tensor::zeros([3]));
 /// let optimizer = Adadelta { rho: 0.95, ..Adadelta::default() }.build(&weight);

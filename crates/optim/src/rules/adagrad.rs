@@ -10,7 +10,7 @@ use crate::rule::{Descent, Rule, Runs, check_not_negative};
 /// δ is the decay of the learning rate, λ the weight decay (Duchi, Hazan and Singer 2011).
 ///
 /// ```
-/// use lexigrad_optim::{Adagrad, Rule};
+/// use lexigrad_optim::{Adagrad, Build};
 /// use lexigrad_tensor::{Param, Tensor};
 /// let weight: Param = Param::new(Tensor::zeros([3]));
 /// let optimizer = Adagrad { weight_decay: 1e-4, ..Adagrad::new(0.1) }.build(&weight);
@@ -77,7 +77,7 @@ impl Default for Adagrad {
 /// Its state is a number a row, a 64th of Adagrad's for rows of 64. A vector parameter is one row.
 ///
 /// ```
-/// use lexigrad_optim::{Rule, RowWiseAdagrad};
+/// use lexigrad_optim::{Build, RowWiseAdagrad};
 /// use lexigrad_tensor::{Param, Tensor};
 /// let table: Param = Param::new(Tensor::zeros([1_000, 64]));
 /// let optimizer = RowWiseAdagrad::new(0.1).build(&table);

@@ -12,7 +12,7 @@ use crate::rule::{Descent, Rule, Runs, bias_correction, is_zero};
 /// place (Reddi, Kale and Kumar 2018).
 ///
 /// ```
-/// use lexigrad_optim::{Adam, Rule};
+/// use lexigrad_optim::{Adam, Build};
 /// use lexigrad_tensor::{Param, Tensor};
 /// let weight: Param = Param::new(Tensor::zeros([3]));
 /// let optimizer = Adam { betas: (0.9, 0.98), ..Adam::new(1e-3) }.build(&weight);
@@ -63,7 +63,7 @@ impl Default for Adam {
 /// Loshchilov and Hutter 2019. PyTorch: `optim.AdamW`, which refuses sparse gradients; here see [`Adam`].
 ///
 /// ```
-/// use lexigrad_optim::{AdamW, Rule};
+/// use lexigrad_optim::{AdamW, Build};
 /// use lexigrad_tensor::{Param, Tensor};
 /// let weight: Param = Param::new(Tensor::zeros([3]));
 /// let optimizer = AdamW { weight_decay: 0.1, ..AdamW::new(1e-3) }.build(&weight);

@@ -11,7 +11,7 @@ use crate::rule::{Descent, Rule, Runs, bias_correction};
 /// The weight decay λ is added to the gradient (Kingma and Ba 2014, section 7).
 ///
 /// ```
-/// use lexigrad_optim::{Adamax, Rule};
+/// use lexigrad_optim::{Adamax, Build};
 /// use lexigrad_tensor::{Param, Tensor};
 /// let weight: Param = Param::new(Tensor::zeros([3]));
 /// let optimizer = Adamax { betas: (0.9, 0.99), ..Adamax::default() }.build(&weight);

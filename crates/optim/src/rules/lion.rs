@@ -11,7 +11,7 @@ use crate::rule::{Descent, Rule, Runs, is_zero};
 /// λ is a decoupled weight decay (Chen et al. 2023).
 ///
 /// ```
-/// use lexigrad_optim::{Lion, Rule};
+/// use lexigrad_optim::{Build, Lion};
 /// use lexigrad_tensor::{Param, Tensor};
 /// let weight: Param = Param::new(Tensor::zeros([3]));
 /// let optimizer = Lion { weight_decay: 0.1, ..Lion::default() }.build(&weight);

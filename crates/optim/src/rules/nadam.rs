@@ -12,7 +12,7 @@ use crate::rule::{Descent, Rule, Runs, bias_correction, check_not_negative, is_z
 /// parameter if it is decoupled (Dozat 2016).
 ///
 /// ```
-/// use lexigrad_optim::{NAdam, Rule};
+/// use lexigrad_optim::{Build, NAdam};
 /// use lexigrad_tensor::{Param, Tensor};
 /// let weight: Param = Param::new(Tensor::zeros([3]));
 /// let optimizer = NAdam { decoupled_weight_decay: true, weight_decay: 0.01, ..NAdam::default() }.build(&weight);

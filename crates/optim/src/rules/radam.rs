@@ -13,7 +13,7 @@ use crate::rule::{Descent, Rule, Runs, bias_correction, is_zero};
 /// the parameter if it is decoupled.
 ///
 /// ```
-/// use lexigrad_optim::{RAdam, Rule};
+/// use lexigrad_optim::{Build, RAdam};
 /// use lexigrad_tensor::{Param, Tensor};
 /// let weight: Param = Param::new(Tensor::zeros([3]));
 /// let optimizer = RAdam { weight_decay: 0.01, ..RAdam::default() }.build(&weight);

@@ -11,7 +11,7 @@ use crate::rule::{Descent, Rule, Runs, check_not_negative, check_rate};
 /// `b ← μ b + g / (√v + ε)`, `w ← w - η b`. The weight decay λ is added to the gradient (Hinton 2012, Graves 2013).
 ///
 /// ```
-/// use lexigrad_optim::{RmsProp, Rule};
+/// use lexigrad_optim::{Build, RmsProp};
 /// use lexigrad_tensor::{Param, Tensor};
 /// let weight: Param = Param::new(Tensor::zeros([3]));
 /// let optimizer = RmsProp { centered: true, ..RmsProp::new(1e-2) }.build(&weight);

@@ -10,7 +10,7 @@ use crate::rule::{Descent, Rule, Runs, check_not_negative};
 /// η is the learning rate, μ the momentum, d the dampening, λ the weight decay.
 ///
 /// ```
-/// use lexigrad_optim::{Rule, Sgd};
+/// use lexigrad_optim::{Build, Sgd};
 /// use lexigrad_tensor::{Param, Tensor};
 /// let weight: Param = Param::new(Tensor::zeros([3]));
 /// let optimizer = Sgd { momentum: 0.9, ..Sgd::new(0.1) }.build(&weight);

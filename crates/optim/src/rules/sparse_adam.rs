@@ -11,7 +11,7 @@ use crate::rule::{Descent, Rule, Runs, bias_correction};
 /// t counts the steps of the whole parameter; a gradient without entries counts and moves nothing.
 ///
 /// ```
-/// use lexigrad_optim::{Rule, SparseAdam};
+/// use lexigrad_optim::{Build, SparseAdam};
 /// use lexigrad_tensor::{Param, Tape, Tensor};
 /// let weight: Param = Param::new(Tensor::zeros([3]));
 /// let mut optimizer = SparseAdam::new(1e-3).build(&weight);

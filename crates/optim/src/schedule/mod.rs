@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use lexigrad_optim::schedule::{Cosine, Linear, Sequential};
-//! use lexigrad_optim::{AdamW, Rule};
+//! use lexigrad_optim::{AdamW, Build};
 //! use lexigrad_tensor::{Param, Tensor};
 //!
 //! let weight: Param = Param::new(Tensor::zeros([3]));

@@ -49,7 +49,7 @@ impl Default for PlateauOptions {
 ///
 /// ```
 /// use lexigrad_optim::schedule::{Plateau, PlateauOptions};
-/// use lexigrad_optim::{Rule, Sgd};
+/// use lexigrad_optim::{Build, Sgd};
 /// use lexigrad_tensor::{Param, Tensor};
 /// let mut optimizer = Sgd::new(1.0).build(&Param::<f32>::new(Tensor::zeros([1])));
 /// let mut plateau = Plateau::new(PlateauOptions { patience: 1, factor: 0.5, ..Default::default() });

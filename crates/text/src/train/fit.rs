@@ -17,7 +17,7 @@ use crate::statistics::Mean;
 ///
 /// ```
 /// use lexigrad_nn::{Embedding, cross_entropy};
-/// use lexigrad_optim::{Adam, Rule};
+/// use lexigrad_optim::{Adam, Build};
 /// use lexigrad_tensor::Ids;
 /// use lexigrad_text::{batch, train::{TrainingOptions, fit}};
 /// use rand::{SeedableRng, rngs::StdRng};

@@ -86,7 +86,7 @@ impl Monitor {
 ///
 /// ```
 /// use lexigrad_nn::{Linear, Reduction, mse};
-/// use lexigrad_optim::{Rule, Sgd};
+/// use lexigrad_optim::{Build, Sgd};
 /// use lexigrad_tensor::{Tape, Tensor};
 /// use lexigrad_text::train::{Monitor, Training, TrainingOptions};
 /// use rand::{SeedableRng, rngs::StdRng};

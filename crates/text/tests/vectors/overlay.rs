@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use lexigrad_nn::{Embedding, EmbeddingConfig};
-use lexigrad_optim::{Adagrad, RowWiseAdagrad, Rule, Sgd, SparseAdam};
+use lexigrad_optim::{Adagrad, Build, RowWiseAdagrad, Rule, Sgd, SparseAdam};
 use lexigrad_tensor::{Grad, Ids, Tape, Tensor};
 use lexigrad_text::vectors::{MappedTable, Overlay};
 use rand::rngs::StdRng;
