@@ -45,7 +45,7 @@ const FORMAT: &str = "v1";
 /// assert_eq!(Training { model, optimizer }.parameter_count(), 6);
 /// ```
 ///
-/// Made by [`Rule::build`] or [`Rule::builder`].
+/// Made by [`Build::build`](crate::Build::build) or [`Build::builder`](crate::Build::builder).
 pub struct Optimizer<R: Rule<T>, T: Element = f32> {
     groups: Vec<Group<R, T>>,
     slots: Vec<Slot<R, T>>,
