@@ -155,7 +155,8 @@ impl Row {
     }
 
     /// Draws `cases` inputs, always the same, and checks on each: the gradient, the second derivative, the gradient by kernels
-    /// against that in tensor operations, f32 against f64, strided inputs against dense ones, axes that hold nothing, and a batch against its elements.
+    /// against that in tensor operations, f32 against f64, strided inputs against dense ones, axes that hold nothing, and a batch
+    /// against its elements.
     ///
     /// # Panics
     /// If a check fails, with the input shrunk by proptest.

@@ -15,8 +15,8 @@ use crate::tensor::Tensor;
 /// written with tensor operations can itself be differentiated, to any order. If an input was broadcast, `vjp` may return the
 /// gradient in the output's shape: the tape sums it to the input's.
 ///
-/// An operation asks nobody what is going on around it. The engine knows which inputs need a gradient, and whether a backward pass
-/// is itself recorded: it passes the one to [`forward`](Self::forward), and by the other it calls `vjp` or
+/// An operation asks nobody what is going on around it. The engine knows which inputs need a gradient, and tells
+/// [`forward`](Self::forward). It knows whether a backward pass is itself recorded, and calls `vjp` if so, and otherwise
 /// [`fused_vjp`](Self::fused_vjp).
 ///
 /// ```
@@ -65,7 +65,7 @@ pub trait Op<T: Element>: 'static {
 
     /// Computes the output from the inputs' data; what is no tensor (winners, counts, a seed) may be kept in `self`.
     ///
-    /// `needs` says which inputs need a gradient. If none does, there is no way back, and nothing is worth keeping.
+    /// `needs` says which inputs need a gradient. If [none](Needs::any) does, there is no way back, and nothing is worth keeping.
     ///
     /// # Errors
     /// If the inputs do not fit.
@@ -112,16 +112,17 @@ pub struct Needs(u64);
 impl Needs {
     pub(crate) const NONE: Self = Self(0);
 
-    /// Whether input `index` needs one; always true from the 64th input on.
+    /// Whether input `index` needs one; from the 64th input on, whether one of those does.
     pub fn input(self, index: usize) -> bool {
-        index >= 63 || self.0 >> index & 1 == 1
+        self.0 >> index.min(63) & 1 == 1
     }
 
     pub(crate) fn with(self, index: usize) -> Self {
         Self(self.0 | 1 << index.min(63))
     }
 
-    pub(crate) fn any(self) -> bool {
+    /// Whether an input needs one. If none does, nothing will be differentiated.
+    pub fn any(self) -> bool {
         self.0 != 0
     }
 }

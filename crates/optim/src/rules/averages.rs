@@ -1,4 +1,4 @@
-//! The fading averages that the rules of Adam's family share.
+//! The fading averages that the rules of Adam's family share, and the check of their options.
 
 use lexigrad_tensor::{Element, Result};
 
@@ -40,6 +40,7 @@ impl<T: Element> Averages<T> {
     #[inline(always)]
     pub(super) fn moments(&self, m: &mut T, v: &mut T, g: T) {
         *m = self.by_first(*m, g);
+        // In the order of PyTorch's product, which decides the bits.
         *v = self.betas.1 * *v + self.rests.1 * g * g;
     }
 }

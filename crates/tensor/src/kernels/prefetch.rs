@@ -11,7 +11,8 @@ pub const ROWS_AHEAD: usize = 8;
 
 /// Asks the processor for the cache lines of `values`, without waiting for them; does nothing where that cannot be asked.
 ///
-/// For a loop over rows that lie anywhere in a large table: [`ROWS_AHEAD`], so that the memory answers while others are worked on.
+/// For a loop over rows that lie anywhere in a large table: call it [`ROWS_AHEAD`] rows ahead, so that the memory answers while others
+/// are worked on.
 ///
 /// ```
 /// lexigrad_tensor::prefetch(&[1.0_f32; 64]);

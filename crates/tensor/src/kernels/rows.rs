@@ -93,7 +93,7 @@ impl Drop for Groups {
 }
 
 impl Groups {
-    /// The numbers alone, without labels.
+    /// The numbers alone; labels and offsets are left as another use left them.
     pub(crate) fn numbered(ids: &[u32]) -> Self {
         let mut groups = Self(pool::take_id_room());
         groups.number(ids);

@@ -33,7 +33,7 @@ pub(crate) fn section(share_out: &mut dyn FnMut()) {
     }
 }
 
-/// Runs `part` for each number below `count` on the threads. It takes no type, since what rayon makes of one is compiled for each.
+/// Runs `part` for each number below `count` on the threads. It is not generic: rayon's code would be compiled again for each closure.
 fn run_parts(count: usize, part: &(dyn Fn(usize) + Sync)) {
     section(&mut || (0..count).into_par_iter().for_each(part));
 }
@@ -70,6 +70,16 @@ impl<V> Slot<V> {
 
     fn put(&self, value: V) {
         *self.value() = Some(value);
+    }
+
+    /// Runs the job that is here, and puts its result there.
+    fn run_into<R>(&self, result: &Slot<R>)
+    where
+        V: FnOnce() -> R,
+    {
+        if let Some(job) = self.take() {
+            result.put(job());
+        }
     }
 }
 
@@ -177,16 +187,8 @@ pub fn join<A: Send, B: Send>(
     let jobs = (Slot::full(first), Slot::full(second));
     let results = (Slot::empty(), Slot::empty());
     run_parts(2, &|index| match index {
-        0 => jobs
-            .0
-            .take()
-            .into_iter()
-            .for_each(|job| results.0.put(job())),
-        _ => jobs
-            .1
-            .take()
-            .into_iter()
-            .for_each(|job| results.1.put(job())),
+        0 => jobs.0.run_into(&results.0),
+        _ => jobs.1.run_into(&results.1),
     });
     match (results.0.take(), results.1.take()) {
         (Some(first), Some(second)) => (first, second),

@@ -1,6 +1,6 @@
 //! Activation functions.
 
-use super::elementwise::{Elementwise, Reads, constant_map, elementwise, unary};
+use super::elementwise::elementwise;
 use crate::element::Element;
 use crate::error::Result;
 use crate::tensor::Tensor;

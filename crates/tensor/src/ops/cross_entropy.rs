@@ -56,16 +56,15 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
         Saves::input(0)
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], needs: Needs) -> Result<Tensor<T>> {
         let (rows, classes) = (inputs[0].shape()[0], inputs[0].shape()[1]);
         let (logits, weights) = (
             inputs[0].read()?,
             self.weights.as_ref().map(Tensor::read).transpose()?,
         );
-        self.normalisers = storage::filled(rows, (T::zero(), T::zero()))?;
+        let mut normalisers = storage::filled(rows, (T::zero(), T::zero()))?;
         let losses = Tensor::build([rows], |out| {
             let targets = self.targets.as_slice();
-            let normalisers = &mut self.normalisers;
             kernels::cross_entropy(
                 &logits,
                 classes,
@@ -73,9 +72,12 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
                 weights.as_deref(),
                 self.smoothing,
                 out,
-                normalisers,
+                &mut normalisers,
             );
         })?;
+        if needs.any() {
+            self.normalisers = normalisers;
+        }
         Ok(match self.factor {
             None => losses,
             Some(factor) => Tensor::full([], reduce::sum(&losses.read()?) * factor),

@@ -130,28 +130,31 @@ macro_rules! elementwise {
     )+) => {
         $(
             #[derive(Clone, Copy)]
-            pub(super) struct $op $(<$t>)? {
-                $($(pub(super) $parameter: $t,)+)?
+            struct $op $(<$t>)? {
+                $($($parameter: $t,)+)?
             }
 
-            #[allow(unused_variables, reason = "not every formula reads every parameter")]
-            impl<T: Element> Elementwise<T> for $op $(<$t>)? {
+            impl<T: Element> $crate::ops::elementwise::Elementwise<T> for $op $(<$t>)? {
                 const NAME: &'static str = stringify!($method);
-                const READS: Reads = Reads::$reads;
+                const READS: $crate::ops::elementwise::Reads =
+                    $crate::ops::elementwise::Reads::$reads;
 
                 #[inline(always)]
                 fn f(self, $x: T) -> T {
+                    #[allow(unused_variables, reason = "not every formula reads every parameter")]
                     let Self { $($($parameter),+)? } = self;
                     $f
                 }
 
                 #[inline(always)]
                 fn df(self, $v: T) -> T {
+                    #[allow(unused_variables, reason = "not every formula reads every parameter")]
                     let Self { $($($parameter),+)? } = self;
                     $df
                 }
 
                 fn derivative(self, read: &Tensor<T>) -> Result<Tensor<T>> {
+                    #[allow(unused_variables, reason = "not every formula reads every parameter")]
                     let Self { $($($parameter),+)? } = self;
                     elementwise!(@derivative self, read $(, |$w| $derivative)?)
                 }
@@ -166,13 +169,15 @@ macro_rules! elementwise {
                 /// If there is no memory for the result.
                 #[track_caller]
                 pub fn $method(&self $($(, $parameter: T)+)?) -> Self {
-                    unary(self, $op { $($($parameter),+)? })
+                    $crate::ops::elementwise::unary(self, $op { $($($parameter),+)? })
                 }
             )+
         }
     };
     (@derivative $op:ident, $read:ident) => {
-        constant_map($read, |v| $op.df(v))
+        $crate::ops::elementwise::constant_map($read, |v| {
+            $crate::ops::elementwise::Elementwise::df($op, v)
+        })
     };
     (@derivative $op:ident, $read:ident, |$w:ident| $derivative:expr) => {{
         let $w = $read;

@@ -143,17 +143,19 @@ impl<T: Element> Op<T> for BagMax {
         }
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], needs: Needs) -> Result<Tensor<T>> {
         let (table, dim) = (inputs[0].read()?, inputs[0].shape()[1]);
         let mut winners = storage::filled([self.bags.len(), dim], u32::MAX)?;
         let output = Tensor::build([self.bags.len(), dim], |out| {
             let (ids, offsets) = (self.bags.ids().as_slice(), self.bags.offsets());
             kernels::bag_max(&table, dim, ids, offsets, out, &mut winners);
         });
-        self.winners = Winners {
-            entries: winners.into(),
-            count: self.bags.ids().len(),
-        };
+        if needs.any() {
+            self.winners = Winners {
+                entries: winners.into(),
+                count: self.bags.ids().len(),
+            };
+        }
         output
     }
 

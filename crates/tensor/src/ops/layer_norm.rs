@@ -25,7 +25,7 @@ impl<T: Element> Op<T> for LayerNorm<T> {
         Saves::input(0).and(Saves::input(1).when(self.has_weight))
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
+    fn forward(&mut self, inputs: &[&Tensor<T>], needs: Needs) -> Result<Tensor<T>> {
         let x = inputs[0];
         let weight = self.has_weight.then(|| inputs[1].read()).transpose()?;
         let bias = self
@@ -37,10 +37,14 @@ impl<T: Element> Op<T> for LayerNorm<T> {
             bias: bias.as_deref(),
         };
         let (eps, values) = (self.eps, x.read()?);
-        self.statistics = storage::filled(x.shape()[0], (T::zero(), T::zero()))?;
-        Tensor::build(x.shape(), |out| {
-            kernels::layer_norm(&values, affine, eps, &mut self.statistics, out);
-        })
+        let mut statistics = storage::filled(x.shape()[0], (T::zero(), T::zero()))?;
+        let output = Tensor::build(x.shape(), |out| {
+            kernels::layer_norm(&values, affine, eps, &mut statistics, out);
+        });
+        if needs.any() {
+            self.statistics = statistics;
+        }
+        output
     }
 
     /// With `n = (x - mean) / std` and `h = g w`: `dx = (h - mean h - n mean(h n)) / std`, `dw = Σ g n`, `db = Σ g`.

@@ -172,14 +172,21 @@ impl<T: Element> Op<T> for Extremum<T> {
     }
 
     fn fused_vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
-        let gradient = self.gradient(saved.input(0), saved.output(), &cotangent)?;
-        Ok(Cotangents::one(gradient))
+        match self.gradient(saved.input(0), saved.output(), &cotangent)? {
+            Some(gradient) => Ok(Cotangents::one(gradient)),
+            None => self.vjp(saved, cotangent),
+        }
     }
 }
 
 impl<T: Element> Extremum<T> {
-    /// [`shares`](Self::shares) of the cotangent, in one pass if the axes reduced stand together.
-    fn gradient(&self, x: &Tensor<T>, y: &Tensor<T>, cotangent: &Tensor<T>) -> Result<Tensor<T>> {
+    /// [`shares`](Self::shares) of the cotangent in one pass; none if the axes reduced do not stand together.
+    fn gradient(
+        &self,
+        x: &Tensor<T>,
+        y: &Tensor<T>,
+        cotangent: &Tensor<T>,
+    ) -> Result<Option<Tensor<T>>> {
         let mut apart = false;
         let gradient = x.in_memory_order(|x, alike, place| {
             let axes = self.reduction.axes_in(place);
@@ -197,10 +204,7 @@ impl<T: Element> Extremum<T> {
                 extremum::extremum_backward(&x_values, &y, &grad, length, inner, out);
             })
         })?;
-        if apart {
-            return cotangent.mul(&self.shares(x, y)?);
-        }
-        Ok(gradient)
+        Ok((!apart).then_some(gradient))
     }
 
     /// 1 / count at each of the count winners, 0 elsewhere; a constant.

@@ -1,6 +1,6 @@
 //! Exponentials, logarithms, the error function and circular functions.
 
-use super::elementwise::{Elementwise, Reads, elementwise, unary};
+use super::elementwise::elementwise;
 use crate::element::Element;
 use crate::error::Result;
 use crate::tensor::Tensor;

@@ -1,6 +1,6 @@
 //! Powers, roots, bounds, and a number added to or multiplied with every element.
 
-use super::elementwise::{Elementwise, Reads, Unary, constant_map, elementwise, unary};
+use super::elementwise::{Elementwise, Reads, Unary, constant_map, elementwise};
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernels::elementwise as kernels;
@@ -48,9 +48,9 @@ elementwise! {
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct Clamp<T> {
-    pub(super) low: T,
-    pub(super) high: T,
+struct Clamp<T> {
+    low: T,
+    high: T,
 }
 
 impl<T: Element> Elementwise<T> for Clamp<T> {

@@ -25,7 +25,7 @@ impl<T: Element> From<Grad<T>> for Accumulator<T> {
 }
 
 impl<T: Element> Accumulator<T> {
-    /// Moves a contribution of the same shape into a sum; if that is `recorded`, by operations, so that the sum can be differentiated.
+    /// Moves a contribution of the same shape into a sum. A `recorded` pass adds by operations, so that the sum can be differentiated.
     #[inline]
     pub(super) fn add_to(
         sum: &mut Option<Self>,

@@ -46,7 +46,7 @@ pub fn checkpoint<T: Element>(f: impl Fn() -> Result<Tensor<T>> + 'static) -> Re
         seeds,
         leaves: Vec::new(),
     };
-    let mut output = op.forward(&[], Needs::NONE)?;
+    let mut output = op.probe()?;
     // What the closure only passes on stands on the tape already.
     if output.node().is_none() {
         let leaves = op.leaves.clone();
@@ -73,18 +73,8 @@ impl<T: Element> Op<T> for Checkpoint<T> {
         "checkpoint"
     }
 
-    /// Runs the closure under a tape that notes only what it reads: so its inputs are found.
     fn forward(&mut self, _inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
-        let probe = Tape::nested(self.seeds, Scope::LeavesOnly);
-        let mut output = (self.f)()?;
-        self.leaves = recording::leaves::<T>(probe.id);
-        if output.node().is_some_and(|node| node.tape == probe.id) {
-            output.set_node(None);
-        }
-        let seeds = thread::seeds(probe.id);
-        drop(probe);
-        thread::with_current(|recording| recording.seeds = seeds);
-        Ok(output)
+        self.probe()
     }
 
     fn fused_vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
@@ -126,5 +116,21 @@ impl<T: Element> Op<T> for Checkpoint<T> {
             .iter()
             .map(|place| place.and_then(|_| found.next()).flatten());
         Ok(Cotangents::from_iter(gradients))
+    }
+}
+
+impl<T: Element> Checkpoint<T> {
+    /// Runs the closure under a tape that notes only what it reads: so its inputs are found.
+    fn probe(&mut self) -> Result<Tensor<T>> {
+        let probe = Tape::nested(self.seeds, Scope::LeavesOnly);
+        let mut output = (self.f)()?;
+        self.leaves = recording::leaves::<T>(probe.id);
+        if output.node().is_some_and(|node| node.tape == probe.id) {
+            output.set_node(None);
+        }
+        let seeds = thread::seeds(probe.id);
+        drop(probe);
+        thread::with_current(|recording| recording.seeds = seeds);
+        Ok(output)
     }
 }

@@ -20,14 +20,12 @@ impl<T: Element> Default for Record<T> {
     }
 }
 
-#[derive(Default)]
 pub(super) enum Source<T: Element> {
     Leaf(Leaf),
     Computed(Computed<T>),
     /// Taken out while its gradient is computed; what it was computed from.
     Lent(Indices),
-    /// Not written yet, or taken out for good.
-    #[default]
+    /// Not written yet.
     Empty,
 }
 

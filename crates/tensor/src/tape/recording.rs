@@ -181,9 +181,10 @@ pub(crate) fn param_leaf<T: Element>(param: ParamId, shape: &Shape) -> Option<No
     Some(NodeId { tape, index })
 }
 
-/// Whether what an input stands for is on the tape that records; a tensor of a tape around it may become a leaf.
+/// Brings what an input stands for onto the tape that records, where a tensor of a tape around it may become a leaf; whether it is on
+/// it then. A tensor of a tape that has ended is noted.
 #[inline]
-fn is_recorded<T: Element>(
+fn bring_onto_tape<T: Element>(
     current: Option<Current>,
     operation: &'static str,
     node: NodeId,
@@ -214,8 +215,8 @@ fn is_recorded<T: Element>(
     }
 }
 
-/// Which inputs of an operation need a gradient: those that stand for something on the tape that records; none if that keeps leaves
-/// alone.
+/// Brings the inputs of an operation onto the tape that records. Those that are on it need a gradient; none does if the tape keeps
+/// leaves alone.
 ///
 /// # Errors
 /// If an input belongs to a tape that is alive on another thread.
@@ -230,7 +231,7 @@ pub(super) fn needs<'a, T: Element>(
         let is_recorded = match leaf {
             None => false,
             Some(Leaf::Param(param)) => param_leaf::<T>(param, shape).is_some(),
-            Some(Leaf::Watched(node)) => is_recorded::<T>(current, operation, node, shape)?,
+            Some(Leaf::Watched(node)) => bring_onto_tape::<T>(current, operation, node, shape)?,
         };
         if is_recorded {
             needs = needs.with(position);

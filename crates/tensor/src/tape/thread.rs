@@ -69,7 +69,7 @@ const KEPT_RECORDS: usize = 1 << 14;
 #[derive(Clone, Copy)]
 pub(super) struct Current {
     pub(super) tape: TapeId,
-    /// Whether it explains itself.
+    /// Whether it notes cuts, or checks its numbers.
     pub(super) traced: bool,
     /// Whether what is computed is kept, and not the leaves alone.
     pub(super) keeps: bool,
@@ -351,7 +351,7 @@ pub(super) fn start(seeds: Option<u64>, scope: Scope) -> TapeId {
     with_thread(|thread| {
         let lanes = std::mem::take(&mut thread.spare);
         let recording = Recording {
-            frame: thread.frames_entered + 1,
+            frame: thread.enter(Frame::Record(id)),
             scope,
             seeds,
             lanes,
@@ -359,7 +359,7 @@ pub(super) fn start(seeds: Option<u64>, scope: Scope) -> TapeId {
             inspects: false,
         };
         thread.recordings.push(id.number(), recording);
-        thread.enter(Frame::Record(id));
+        thread.refresh();
     });
     id
 }
