@@ -34,7 +34,10 @@ fn uses(source: &str) -> impl Iterator<Item = &str> {
     let lines = source.lines().map(str::trim_start);
     let code = lines.filter(|line| !line.starts_with("//"));
     let paths = code.flat_map(|line| line.split("crate::").skip(1));
-    paths.filter_map(|path| path.split([':', ';', '{']).next())
+    paths.filter_map(|path| {
+        path.split(|c: char| !c.is_alphanumeric() && c != '_')
+            .next()
+    })
 }
 
 #[test]
