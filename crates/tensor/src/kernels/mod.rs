@@ -115,6 +115,7 @@ trait PartKernel<T>: Sync {
 
 /// Runs a kernel on parts of `out` that hold whole rows of `row` elements; on the thread pool if the work (in elements touched for
 /// each row) is worth it.
+#[inline(always)]
 fn for_each_part<T: Send>(
     out: &mut [T],
     row: usize,
@@ -129,6 +130,17 @@ fn for_each_part<T: Send>(
             out,
         });
     }
+    share_parts(out, row, work_per_row, kernel);
+}
+
+/// [`for_each_part`] on the thread pool; apart from it, so that the common case is short.
+#[inline(never)]
+fn share_parts<T: Send>(
+    out: &mut [T],
+    row: usize,
+    work_per_row: usize,
+    kernel: &impl PartKernel<T>,
+) {
     let part_rows = (PART_WORK / work_per_row.max(1)).max(1);
     threads::for_each_chunk(out, part_rows * row, true, |index, out| {
         let first = index * part_rows;
