@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use lexigrad_tensor::{Element, Grad, Gradients, Ids, Result, Shape, Tape, Tensor, stack};
+use lexigrad_tensor::{Element, Ids, Result, Shape, Tape, Tensor, stack};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
@@ -327,23 +327,14 @@ fn values_and_gradients<T: Element>(
     inputs: &[Tensor<T>],
     ids: &Ids,
 ) -> Result<Vec<Tensor<T>>, String> {
-    let run = || -> Result<Vec<Tensor<T>>> {
-        let tape = Tape::seeded(0);
-        let leaves: Vec<Tensor<T>> = inputs.iter().map(|x| watch_as_it_is(&tape, x)).collect();
-        let output = f(&leaves, ids)?;
-        let mut found = vec![output.detach()];
-        let gradients = if is_recorded(&tape, &output) {
-            tape.backward_with(&output, &weights(output.shape()))?
-        } else {
-            Gradients::default()
+    on_a_tape(f, inputs, ids, |tape, output, leaves| {
+        let gradients = tape.backward_with(output, &weights(output.shape()))?;
+        let of = |leaf: &Tensor<T>| match gradients.of(leaf) {
+            Some(gradient) => gradient.to_dense(),
+            None => Ok(Tensor::zeros(leaf.shape())),
         };
-        for leaf in &leaves {
-            let gradient = gradients.of(leaf).map(Grad::to_dense).transpose()?;
-            found.push(gradient.unwrap_or_else(|| Tensor::zeros(leaf.shape())));
-        }
-        Ok(found)
-    };
-    run().map_err(|error| error.to_string())
+        leaves.iter().map(of).collect()
+    })
 }
 
 /// [`values_and_gradients`] by a pass that is recorded, so that it takes no kernel.
@@ -352,15 +343,27 @@ fn recorded_gradients<T: Element>(
     inputs: &[Tensor<T>],
     ids: &Ids,
 ) -> Result<Vec<Tensor<T>>, String> {
+    on_a_tape(f, inputs, ids, |tape, output, leaves| {
+        let leaves: Vec<&Tensor<T>> = leaves.iter().collect();
+        let gradients = tape.grad_with(output, &weights(output.shape()), &leaves)?;
+        Ok(gradients.iter().map(Tensor::detach).collect())
+    })
+}
+
+/// The output, and the gradients that `pass` finds of the leaves that stand for the inputs; zeros if the output is a constant.
+fn on_a_tape<T: Element>(
+    f: &Function<T>,
+    inputs: &[Tensor<T>],
+    ids: &Ids,
+    pass: impl FnOnce(Tape, &Tensor<T>, &[Tensor<T>]) -> Result<Vec<Tensor<T>>>,
+) -> Result<Vec<Tensor<T>>, String> {
     let run = || -> Result<Vec<Tensor<T>>> {
         let tape = Tape::seeded(0);
         let leaves: Vec<Tensor<T>> = inputs.iter().map(|x| watch_as_it_is(&tape, x)).collect();
         let output = f(&leaves, ids)?;
         let mut found = vec![output.detach()];
         if is_recorded(&tape, &output) {
-            let leaves: Vec<&Tensor<T>> = leaves.iter().collect();
-            let gradients = tape.grad_with(&output, &weights(output.shape()), &leaves)?;
-            found.extend(gradients.iter().map(Tensor::detach));
+            found.extend(pass(tape, &output, &leaves)?);
         } else {
             found.extend(leaves.iter().map(|leaf| Tensor::zeros(leaf.shape())));
         }
