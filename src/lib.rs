@@ -45,11 +45,13 @@
 //! records while it lives, and [`backward`](tensor::Tape::backward) consumes it.
 //!
 //! - [`tensor`]: arrays, the tape, operations, row-sparse gradients, operations of your own
+//! - [`kernels`]: the loops below, and [`dispatch`](kernels::dispatch) for loops of your own
 //! - [`nn`]: layers, losses, state dicts, `#[derive(Module)]`
 //! - [`optim`]: optimizers, schedules, gradient clipping, an average of the weights
 
 extern crate self as lexigrad;
 
+pub use lexigrad_kernels as kernels;
 pub use lexigrad_nn as nn;
 pub use lexigrad_optim as optim;
 pub use lexigrad_tensor as tensor;

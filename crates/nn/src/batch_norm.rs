@@ -1,5 +1,6 @@
 //! Normalisation over a batch (Ioffe and Szegedy 2015).
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{
     Buffer, Domain, Element, Error, Module, Param, Result, Shape, Tensor, Visitor, change_state,
     is_training,
@@ -130,6 +131,7 @@ impl<T: Element> Module<T> for BatchNorm1d<T> {
     }
 }
 
+#[compiled]
 impl<T: Element> BatchNorm1d<T> {
     /// x with each channel normalised, in the shape of x.
     ///

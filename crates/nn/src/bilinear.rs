@@ -1,5 +1,6 @@
 //! The bilinear layer.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Error, Param, Result, Tensor, linear};
 use rand::Rng;
 
@@ -82,6 +83,7 @@ impl Bilinear {
     }
 }
 
+#[compiled]
 impl<T: Element> Bilinear<T> {
     /// `y_o = x1ᵀ W_o x2 + b_o`, `x1: [.., in1]`, `x2: [.., in2]`, `y: [.., out]`.
     ///

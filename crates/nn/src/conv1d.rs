@@ -1,5 +1,6 @@
 //! Convolution over time.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Conv1dOptions, Element, Error, Param, Result, Tensor, conv1d};
 use rand::Rng;
 
@@ -98,6 +99,7 @@ impl Conv1d {
     }
 }
 
+#[compiled]
 impl<T: Element> Conv1d<T> {
     /// The windows of x weighed and summed.
     ///

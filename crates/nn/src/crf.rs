@@ -1,5 +1,6 @@
 //! The linear-chain conditional random field (Lafferty et al. 2001).
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Error, Ids, Mask, Param, Result, Tensor};
 use rand::Rng;
 
@@ -57,6 +58,7 @@ impl LinearChainCrf {
     }
 }
 
+#[compiled]
 impl<T: Element> LinearChainCrf<T> {
     /// A field over `tags` tags, scores evenly drawn between ±0.1.
     ///

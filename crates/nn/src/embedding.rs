@@ -1,5 +1,6 @@
 //! A table of vectors that is looked up by id.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Ids, Param, Result, Tensor, embedding};
 use rand::Rng;
 
@@ -129,6 +130,7 @@ impl Embedding {
     }
 }
 
+#[compiled]
 impl<T: Element> Embedding<T> {
     /// A layer that looks up the rows of `weight: [V, D]`, shared with whoever holds it: tied weights. No conventions.
     pub fn with_weight(weight: Param<T>) -> Self {

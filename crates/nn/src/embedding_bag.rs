@@ -1,5 +1,6 @@
 //! The sum, mean or maximum of the vectors of each bag of ids.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{
     BagMode, Bags, Element, Param, Result, Tensor, embedding_bag, embedding_bag_weighted,
 };
@@ -129,6 +130,7 @@ impl EmbeddingBag {
     }
 }
 
+#[compiled]
 impl<T: Element> EmbeddingBag<T> {
     /// A frozen layer in mode mean with the rows of `table: [V, D]`; `embed.weight.set_requires_grad(true)` trains it.
     ///

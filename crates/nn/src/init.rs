@@ -1,5 +1,6 @@
 //! First values of parameters. Each function draws a tensor; `param.set(&init::xavier_uniform(&param.shape(), 1.0, &mut rng))` uses it.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Error, Result, Shape, Tensor, room};
 use rand::{Rng, RngExt};
 
@@ -131,6 +132,7 @@ pub fn truncated_normal<T: Element>(
 /// If there is no memory for them.
 ///
 /// PyTorch: `nn.init.constant_`.
+#[compiled]
 pub fn constant<T: Element>(shape: &Shape, value: f64) -> Result<Tensor<T>> {
     Tensor::try_full(shape, T::from_f64(value)).map_err(|error| error.within("constant"))
 }

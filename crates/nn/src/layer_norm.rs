@@ -1,5 +1,6 @@
 //! Layer normalisation as a layer.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Param, Result, Shape, Tensor, layer_norm};
 
 use crate::Layer;
@@ -79,6 +80,7 @@ impl LayerNorm {
     }
 }
 
+#[compiled]
 impl<T: Element> LayerNorm<T> {
     /// x with each group of its last axes normalised, in the shape of x.
     ///

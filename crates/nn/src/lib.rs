@@ -81,7 +81,7 @@ pub use heads::{
     SharedNegativesConfig,
 };
 pub use layer_norm::{LayerNorm, LayerNormConfig};
-pub use lexigrad_nn_derive::Module;
+pub use lexigrad_macros::Module;
 pub use lexigrad_tensor::{
     BagMode, Bags, Buffer, Conv1dOptions, CrossEntropyOptions, Domain, Entry, Module, Reduction,
     Visitor, cross_entropy, cross_entropy_with,

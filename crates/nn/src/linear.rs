@@ -1,5 +1,6 @@
 //! The linear layer.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Param, Result, Tensor, linear};
 use rand::Rng;
 
@@ -73,6 +74,7 @@ impl Linear {
     }
 }
 
+#[compiled]
 impl<T: Element> Linear<T> {
     /// `y = x Wᵀ + b`, `x: [.., in]`, `y: [.., out]`.
     ///

@@ -1,5 +1,6 @@
 //! Normalisation by the root of the mean square (Zhang and Sennrich 2019).
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Error, Param, Result, Shape, Tensor};
 
 use crate::Layer;
@@ -73,6 +74,7 @@ impl RmsNorm {
     }
 }
 
+#[compiled]
 impl<T: Element> RmsNorm<T> {
     /// x with each group of its last axes normalised, in the shape of x.
     ///

@@ -1,5 +1,6 @@
 //! Layers one after another.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Module, Result, Tensor, Visitor};
 
 /// A layer from one tensor to one tensor, which a [`Sequential`] can hold.
@@ -29,6 +30,7 @@ pub struct Sequential<T: Element = f32> {
     layers: Vec<Box<dyn Layer<T>>>,
 }
 
+#[compiled]
 impl<T: Element> Sequential<T> {
     /// No layers: the identity.
     pub fn new() -> Self {

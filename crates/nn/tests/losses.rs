@@ -10,7 +10,7 @@ use lexigrad_nn::{
     bce_with_logits, cross_entropy_probabilities, cross_entropy_with, ctc, huber, kl_div, l1, mse,
     multi_label_soft_margin, multi_margin, nll, smooth_l1,
 };
-use lexigrad_tensor::{Element, Ids, Shape, Tape, Tensor, gather_rows};
+use lexigrad_tensor::{Element, Ids, Number, Shape, Tape, Tensor, gather_rows};
 use proptest::prelude::*;
 
 /// Two tensors of one shape; differences lie away from 0.
@@ -112,7 +112,7 @@ fn rows() -> Vec<Row> {
             HingeEmbeddingLoss::default().forward(&x[0].mul(&x[1])?, &signs(x[0].shape()))
         }),
         row!("margin_ranking", triples(), |x, _ids| {
-            let far = Element::from_f64(20.0);
+            let far = Number::from_f64(20.0);
             let loss = MarginRankingLoss {
                 margin: far,
                 ..MarginRankingLoss::default()
@@ -120,7 +120,7 @@ fn rows() -> Vec<Row> {
             loss.forward(&x[0].square(), &x[1], &signs([2, 3]))
         }),
         row!("cosine_embedding", triples(), |x, _ids| {
-            let near = Element::from_f64(-2.0);
+            let near = Number::from_f64(-2.0);
             let loss = CosineEmbeddingLoss {
                 margin: near,
                 ..CosineEmbeddingLoss::default()

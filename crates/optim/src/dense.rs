@@ -1,6 +1,7 @@
 //! One pass of a rule over all rows, by a dense gradient.
 
-use lexigrad_tensor::{Element, Kernel, dispatch, share};
+use lexigrad_kernels::{Kernel, dispatch, share};
+use lexigrad_tensor::Element;
 
 use crate::layout::RowLayout;
 use crate::rule::{Rule, Runs};

@@ -1,8 +1,7 @@
 //! One pass of a rule over the rows of a sparse gradient.
 
-use lexigrad_tensor::{
-    Element, Kernel, ROWS_AHEAD, RowSparse, dispatch, is_worth_sharing, join, prefetch,
-};
+use lexigrad_kernels::{Kernel, ROWS_AHEAD, dispatch, is_worth_sharing, join, prefetch};
+use lexigrad_tensor::{Element, RowSparse};
 
 use crate::layout::RowLayout;
 use crate::rule::{Rule, Runs};

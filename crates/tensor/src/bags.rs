@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::ids::Ids;
+use crate::room;
 use crate::shape::Shape;
-use crate::storage;
 
 /// B bags of ids; bag b holds `ids[offsets[b] .. offsets[b + 1]]`, and may be empty.
 ///
@@ -50,7 +50,7 @@ impl Bags {
             return Err(Error::shape("bags", "the ids", ids.shape(), rule));
         };
         let mut offsets =
-            storage::room(&Shape::from(bags + 1)).map_err(|error| error.within("bags"))?;
+            room::room(&Shape::from(bags + 1)).map_err(|error| error.within("bags"))?;
         offsets.extend((0..=bags).map(|bag| bag * length));
         Ok(Self::from_parts(ids.reshape([ids.len()])?, offsets))
     }

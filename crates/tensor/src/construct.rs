@@ -1,14 +1,16 @@
 //! Making tensors, and turning them back into arrays.
 
+use lexigrad_macros::compiled;
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
-use crate::storage::Storage;
 use crate::tensor::Tensor;
+use lexigrad_kernels::storage::Storage;
 
+#[compiled]
 impl<T: Element> Tensor<T> {
     /// A tensor from a number or nested arrays: `[[a, b], [c, d]]` has shape `[2, 2]`.
     ///

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use lexigrad_kernels::storage::OutOfMemory;
+
 use crate::message::{printable, printable_name};
 use crate::shape::Shape;
 
@@ -236,6 +238,12 @@ impl Error {
     pub(crate) fn too_large(shape: &Shape, rule: String) -> Self {
         let shape = shape.clone();
         Self::new("tensor", ErrorKind::TooLarge { shape, rule })
+    }
+
+    /// There is no memory for a value for each element of a shape.
+    #[cold]
+    pub(crate) fn out_of_memory(shape: &Shape, error: OutOfMemory) -> Self {
+        Self::too_large(shape, error.to_string())
     }
 
     /// The same error as one of `operation`, if it is [`ErrorKind::TooLarge`]: who allocates does not know for whom.

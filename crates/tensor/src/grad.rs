@@ -2,10 +2,11 @@
 
 use crate::element::Element;
 use crate::error::Result;
-use crate::kernels::reduce;
 use crate::row_sparse::RowSparse;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
+use lexigrad_kernels::reduce;
+use lexigrad_macros::compiled;
 
 /// The gradient of a parameter or a watched tensor, in its shape.
 ///
@@ -18,6 +19,7 @@ pub enum Grad<T: Element = f32> {
     RowSparse(Box<RowSparse<T>>),
 }
 
+#[compiled]
 impl<T: Element> Grad<T> {
     /// The shape of what this is the gradient of.
     pub fn shape(&self) -> Shape {

@@ -1,5 +1,6 @@
 //! What a backward pass returns: the gradient of each parameter and each watched tensor.
 
+use lexigrad_macros::compiled;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
@@ -7,12 +8,12 @@ use std::sync::Arc;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::grad::Grad;
-use crate::kernels::elementwise;
 use crate::module::Module;
 use crate::param::{Param, ParamId};
 use crate::shape::Shape;
 use crate::tape::{Accumulator, MissingGradient, MissingReason, NodeId, Paths};
 use crate::tensor::Tensor;
+use lexigrad_kernels::elementwise;
 
 /// What a gradient belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +44,7 @@ pub struct Gradients<T: Element = f32> {
     are_finite: bool,
 }
 
+#[compiled]
 impl<T: Element> Gradients<T> {
     pub(crate) fn insert(&mut self, leaf: Leaf, gradient: Grad<T>) {
         self.by_leaf.insert(leaf, gradient);
@@ -58,6 +60,7 @@ impl<T: Element> Gradients<T> {
 
     /// Whether every number is known to be finite: the tape that made them [looked](crate::Tape::inspect_gradients), and nothing has
     /// changed them since.
+    #[inline]
     pub fn are_known_to_be_finite(&self) -> bool {
         self.are_finite
     }
@@ -85,11 +88,13 @@ impl<T: Element> Gradients<T> {
     }
 
     /// The number of gradients.
+    #[inline]
     pub fn len(&self) -> usize {
         self.by_leaf.len()
     }
 
     /// Whether there are none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.by_leaf.is_empty()
     }

@@ -2,6 +2,7 @@
 //!
 //! The trait stands in this crate, below the layers, because optimizers take a model and know no layer.
 
+use lexigrad_macros::compiled;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
@@ -119,6 +120,7 @@ struct Inner<T: Element> {
 /// Whether a loaded value can stand there; if not, what it holds and the rule.
 type Check<T> = dyn Fn(&Tensor<T>) -> Result<(), String> + Send + Sync;
 
+#[compiled]
 impl<T: Element> Buffer<T> {
     /// A buffer with this value, which may hold [`Any`](Domain::Any) numbers: a mask may well be of infinities.
     ///
@@ -205,6 +207,7 @@ impl<T: Element> Buffer<T> {
     }
 
     /// Whether a file may hold the numbers as integers.
+    #[inline]
     pub fn takes_integers(&self) -> bool {
         self.0.takes_integers
     }

@@ -1,5 +1,6 @@
 //! A differentiable operation: what it computes, what it keeps, and how a gradient passes through it backwards.
 
+use lexigrad_macros::compiled;
 use smallvec::SmallVec;
 
 use crate::element::Element;
@@ -212,6 +213,7 @@ impl<T: Element> Saved<'_, T> {
 /// The gradients of an operation's inputs, in order; `None` where there is none or none is needed.
 pub struct Cotangents<T: Element>(pub(crate) SmallVec<[Option<Grad<T>>; 2]>);
 
+#[compiled]
 impl<T: Element> Cotangents<T> {
     /// The gradient of the only input.
     pub fn one(gradient: Tensor<T>) -> Self {

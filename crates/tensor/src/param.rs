@@ -1,5 +1,6 @@
 //! A trainable tensor: the only thing that changes in place.
 
+use lexigrad_macros::compiled;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -64,6 +65,7 @@ impl<T: Element> State<T> {
     }
 }
 
+#[compiled]
 impl<T: Element> Param<T> {
     /// A parameter with this value, to be trained.
     ///
@@ -99,6 +101,7 @@ impl<T: Element> Param<T> {
     }
 
     /// The parameter's identity, shared by its clones.
+    #[inline]
     pub fn id(&self) -> ParamId {
         self.0.id
     }

@@ -4,11 +4,12 @@ use crate::construct::or_panic;
 use crate::element::Element;
 use crate::error::Result;
 use crate::ids::Ids;
-use crate::kernels::bag_sum::{Scale, bag_sum};
-use crate::kernels::rows::{self, Groups};
 use crate::ops::rows::scatter_rows;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
+use lexigrad_kernels::bag_sum::{Scale, bag_sum};
+use lexigrad_kernels::rows::{self, Groups};
+use lexigrad_macros::compiled;
 
 /// A gradient `[V, dim]` of which only some rows are there: `gradient[rows[i]] += values[i]`, `rows: [nnz]`, `values: [nnz, dim]`.
 ///
@@ -23,6 +24,7 @@ pub struct RowSparse<T: Element = f32> {
     coalesced: bool,
 }
 
+#[compiled]
 impl<T: Element> RowSparse<T> {
     /// The gradient with `values[i]` at row `rows[i]` of a table of `table_rows` rows: `rows: [..]`, `values: [.., dim]`.
     ///
@@ -55,21 +57,25 @@ impl<T: Element> RowSparse<T> {
     }
 
     /// The row of each entry: `[nnz]`.
+    #[inline]
     pub fn rows(&self) -> &Ids {
         &self.rows
     }
 
     /// The entries: `[nnz, dim]`.
+    #[inline]
     pub fn values(&self) -> &Tensor<T> {
         &self.values
     }
 
     /// The number of rows of the table, V.
+    #[inline]
     pub fn table_rows(&self) -> usize {
         self.table_rows
     }
 
     /// The size of one row, dim.
+    #[inline]
     pub fn dim(&self) -> usize {
         self.values.shape()[1]
     }
@@ -80,6 +86,7 @@ impl<T: Element> RowSparse<T> {
     }
 
     /// Whether each row is known to occur once.
+    #[inline]
     pub fn is_coalesced(&self) -> bool {
         self.coalesced
     }

@@ -51,7 +51,7 @@ impl Shape {
     }
 
     /// The most elements that a tensor can have: their bytes are counted by an `isize`.
-    pub const MAX_ELEMENTS: usize = isize::MAX as usize / size_of::<f64>();
+    pub const MAX_ELEMENTS: usize = lexigrad_kernels::storage::MAX_ELEMENTS;
 
     /// The number of elements, the product of the sizes; 1 for a scalar, and `usize::MAX` for a shape that no tensor can have.
     pub fn elements(&self) -> usize {

@@ -15,14 +15,15 @@ mod reverse;
 mod thread;
 mod trace;
 
+use lexigrad_macros::compiled;
 use std::marker::PhantomData;
 
 use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gradients::Gradients;
-use crate::kernels::random;
 use crate::module::Module;
 use crate::tensor::Tensor;
+use lexigrad_kernels::random;
 
 pub(crate) use accumulate::Accumulator;
 pub use checkpoint::checkpoint;
@@ -64,6 +65,7 @@ pub struct Tape {
     not_send: PhantomData<*const ()>,
 }
 
+#[compiled]
 impl Tape {
     /// Starts to record, for training: dropout is on, and draws from this thread's sequence of seeds.
     #[allow(

@@ -1,15 +1,17 @@
 //! The tensor: shared storage, a layout over it, and its place on a tape.
 
+use lexigrad_macros::compiled;
 use std::ops::Deref;
 
 use crate::construct::or_panic;
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::kernels::strided;
 use crate::layout::Layout;
+use crate::room;
 use crate::shape::Shape;
-use crate::storage::Storage;
 use crate::tape::{NodeId, note_cut};
+use lexigrad_kernels::storage::Storage;
+use lexigrad_kernels::strided;
 
 /// An n-d array `[..]` of `f32` (or `f64`), an immutable value; clones and views share its storage.
 ///
@@ -34,6 +36,7 @@ pub struct Tensor<T: Element = f32> {
     node: Option<NodeId>,
 }
 
+#[compiled]
 impl<T: Element> Tensor<T> {
     #[inline(always)]
     pub(crate) fn from_storage(storage: Storage<T>, shape: Shape) -> Self {
@@ -51,7 +54,7 @@ impl<T: Element> Tensor<T> {
     #[inline(always)]
     pub(crate) fn build(shape: impl Into<Shape>, write: impl FnOnce(&mut [T])) -> Result<Self> {
         let shape = shape.into();
-        let mut storage = Storage::uninitialised(&shape)?;
+        let mut storage = room::uninitialised(&shape)?;
         write(storage.make_mut());
         Ok(Self::from_storage(storage, shape))
     }
@@ -62,7 +65,8 @@ impl<T: Element> Tensor<T> {
     /// As for [`build`](Self::build).
     pub(crate) fn build_zeros(shape: impl Into<Shape>) -> Result<Self> {
         let shape = shape.into();
-        let storage = Storage::zeroed(&shape)?;
+        let storage = Storage::zeroed(shape.count()?);
+        let storage = storage.map_err(|error| Error::out_of_memory(&shape, error))?;
         Ok(Self::from_storage(storage, shape))
     }
 
@@ -84,21 +88,25 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The sizes of the axes, outermost first.
+    #[inline]
     pub fn shape(&self) -> &Shape {
         self.layout.shape()
     }
 
     /// The number of axes.
+    #[inline]
     pub fn rank(&self) -> usize {
         self.shape().rank()
     }
 
     /// The number of elements.
+    #[inline]
     pub fn elements(&self) -> usize {
         self.shape().elements()
     }
 
     /// Shape, strides and offset.
+    #[inline]
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -138,7 +146,7 @@ impl<T: Element> Tensor<T> {
                 &self.buffer()[start..start + self.elements()],
             ));
         }
-        let mut copy = Storage::uninitialised(self.shape())?;
+        let mut copy = room::uninitialised(self.shape())?;
         strided::copy_strided(
             self.shape(),
             self.buffer(),
@@ -245,6 +253,7 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Whether the two share their storage.
+    #[inline]
     pub fn shares_storage_with(&self, other: &Self) -> bool {
         self.storage.shares_with(&other.storage)
     }

@@ -1,5 +1,6 @@
 //! What an attention layer keeps of earlier positions.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Result, Tensor, cat};
 
 /// The keys and values `[B, heads, L, E / heads]` of the positions seen so far, so that a new one does not compute them again.
@@ -26,6 +27,7 @@ pub struct KeyValueCache<T: Element = f32> {
     entries: Option<(Tensor<T>, Tensor<T>)>,
 }
 
+#[compiled]
 impl<T: Element> KeyValueCache<T> {
     /// A cache of no position.
     pub fn new() -> Self {

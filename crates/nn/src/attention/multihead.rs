@@ -1,5 +1,6 @@
 //! Attention with several heads, each in a part of the features (Vaswani et al. 2017).
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{
     Attend, Element, Error, Module, Param, Result, Shape, Tensor, Visitor, attention, linear,
     self_attention,
@@ -154,6 +155,7 @@ impl<T: Element> Module<T> for MultiheadAttention<T> {
     }
 }
 
+#[compiled]
 impl<T: Element> MultiheadAttention<T> {
     /// What the queries take of the values, in the shape of the query.
     ///

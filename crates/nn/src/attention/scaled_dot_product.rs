@@ -1,5 +1,6 @@
 //! Attention as a function (Vaswani et al. 2017).
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Attend, Element, Error, Mask, Result, Shape, Tensor, attention, dropout};
 
 use crate::dropout::check_probability;
@@ -53,6 +54,7 @@ impl<T: Element> Default for AttentionOptions<'_, T> {
 ///
 /// PyTorch: `nn.functional.scaled_dot_product_attention`, `attn_mask` being `mask` (of truth values) or `bias` (of numbers).
 /// Differences: `causal`, `mask` and `bias` may be given together; `dropout` follows the tape.
+#[compiled]
 pub fn scaled_dot_product_attention<T: Element>(
     q: &Tensor<T>,
     k: &Tensor<T>,
@@ -130,6 +132,7 @@ pub(super) fn default_scale(size: usize) -> f64 {
 ///
 /// # Errors
 /// As for [`scaled_dot_product_attention`].
+#[compiled]
 pub fn attention_weights<T: Element>(
     q: &Tensor<T>,
     k: &Tensor<T>,

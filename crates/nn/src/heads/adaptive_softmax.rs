@@ -1,5 +1,6 @@
 //! Adaptive softmax (Grave et al. 2017).
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{
     Element, Error, Ids, Reduction, Result, Tensor, cat, gather_rows, segment_sum,
 };
@@ -120,6 +121,7 @@ impl AdaptiveSoftmaxConfig {
     }
 }
 
+#[compiled]
 impl<T: Element> AdaptiveSoftmax<T> {
     /// The mean of `-ln p(t | h)`, `hidden: [B, D]`, `targets: [B]`.
     ///

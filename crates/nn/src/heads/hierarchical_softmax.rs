@@ -1,5 +1,6 @@
 //! Hierarchical softmax over a Huffman tree (Morin and Bengio 2005, Mikolov et al. 2013).
 
+use lexigrad_macros::compiled;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -86,6 +87,7 @@ impl Tree {
     }
 }
 
+#[compiled]
 impl<T: Element> HierarchicalSoftmax<T> {
     /// The layer for inputs of `dim` numbers and classes with these counts, w being 0.
     ///

@@ -1,5 +1,6 @@
 //! Negative sampling (Mikolov et al. 2013).
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{
     Element, EmbeddingOptions, Error, Ids, Mask, Param, Reduction, Result, Tensor, embedding,
 };
@@ -88,6 +89,7 @@ impl NegativeSamplingConfig {
     }
 }
 
+#[compiled]
 impl<T: Element> NegativeSampling<T> {
     /// The mean loss of `hidden: [B, D]` against `targets: [B]`.
     ///

@@ -1,5 +1,6 @@
 //! Sampled softmax with the log-uniform correction (Jean et al. 2015).
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{
     Element, EmbeddingOptions, Error, Ids, Mask, Param, Result, Tensor, cat, cross_entropy,
     embedding, linear,
@@ -82,6 +83,7 @@ impl SampledSoftmaxConfig {
     }
 }
 
+#[compiled]
 impl<T: Element> SampledSoftmax<T> {
     /// The mean loss of `hidden: [B, D]` against `targets: [B]`.
     ///

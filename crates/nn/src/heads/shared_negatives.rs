@@ -1,5 +1,6 @@
 //! Negative sampling whose draws a whole stretch of text shares (Ji et al. 2016).
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{
     Bags, Element, EmbeddingOptions, Error, Ids, Param, Result, Tensor, embedding, linear,
     sampled_matmul,
@@ -88,6 +89,7 @@ impl SharedNegativesConfig {
     }
 }
 
+#[compiled]
 impl<T: Element> SharedNegatives<T> {
     /// The summed loss of `hidden: [B, D]` against `words: [C]`; bag b of `pairs` holds the places in `words` of the words that go
     /// with input b.

@@ -1,5 +1,6 @@
 //! Absolute errors, and those that are squared near 0.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Error, Reduction, Result, Tensor};
 
 use super::{check_same_shape, reduce};
@@ -18,6 +19,7 @@ use super::{check_same_shape, reduce};
 /// If the shapes differ, where PyTorch warns and broadcasts.
 ///
 /// PyTorch: `nn.functional.l1_loss`.
+#[compiled]
 pub fn l1<T: Element>(x: &Tensor<T>, y: &Tensor<T>, reduction: Reduction) -> Result<Tensor<T>> {
     check_same_shape("l1", x, y)?;
     Ok(reduce(x.sub(y)?.abs(), reduction))
@@ -37,6 +39,7 @@ pub fn l1<T: Element>(x: &Tensor<T>, y: &Tensor<T>, reduction: Reduction) -> Res
 /// If the shapes differ, or beta is negative.
 ///
 /// PyTorch: `nn.functional.smooth_l1_loss`.
+#[compiled]
 pub fn smooth_l1<T: Element>(
     x: &Tensor<T>,
     y: &Tensor<T>,
@@ -73,6 +76,7 @@ pub fn smooth_l1<T: Element>(
 /// If the shapes differ, or delta is not positive.
 ///
 /// PyTorch: `nn.functional.huber_loss`.
+#[compiled]
 pub fn huber<T: Element>(
     x: &Tensor<T>,
     y: &Tensor<T>,

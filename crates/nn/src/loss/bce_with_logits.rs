@@ -1,5 +1,6 @@
 //! Binary cross-entropy of logits.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Reduction, Result, Tensor};
 
 use super::{check_same_shape, check_weight, reduce};
@@ -32,6 +33,7 @@ pub struct BceWithLogitsOptions<T: Element = f32> {
 /// If the shapes differ, or a weight does not broadcast to them.
 ///
 /// PyTorch: `nn.functional.binary_cross_entropy_with_logits`.
+#[compiled]
 pub fn bce_with_logits<T: Element>(
     x: &Tensor<T>,
     y: &Tensor<T>,
@@ -60,6 +62,7 @@ pub struct BceWithLogitsLoss<T: Element = f32> {
     options: BceWithLogitsOptions<T>,
 }
 
+#[compiled]
 impl<T: Element> BceWithLogitsLoss<T> {
     /// The loss with these options.
     pub fn new(options: BceWithLogitsOptions<T>) -> Self {

@@ -1,5 +1,6 @@
 //! Cross-entropy against probabilities, and as a module.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{
     CrossEntropyOptions, Element, Error, Ids, Result, Tensor, cross_entropy_with,
 };
@@ -22,6 +23,7 @@ use super::{check_same_shape, reduce};
 ///
 /// PyTorch: `nn.functional.cross_entropy` with floating-point targets; the classes are the last axis here. Difference: a class of
 /// probability 0 adds nothing where its logit is -inf, instead of NaN.
+#[compiled]
 pub fn cross_entropy_probabilities<T: Element>(
     x: &Tensor<T>,
     p: &Tensor<T>,
@@ -93,6 +95,7 @@ pub struct CrossEntropyLoss<T: Element = f32> {
     options: CrossEntropyOptions<T>,
 }
 
+#[compiled]
 impl<T: Element> CrossEntropyLoss<T> {
     /// The loss with these options.
     pub fn new(options: CrossEntropyOptions<T>) -> Self {

@@ -1,5 +1,6 @@
 //! Connectionist temporal classification (Graves et al. 2006).
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{
     Element, Error, Ids, Mask, Reduction, Result, Shape, Tensor, check_lengths, stack,
 };
@@ -56,6 +57,7 @@ impl CtcLoss {
 ///
 /// PyTorch: `nn.functional.ctc_loss`. Differences: targets are padded rows, not one after another; the gradient is that by `log_p`
 /// itself, where PyTorch gives the one by the logits of a `log_softmax` before it: behind a `log_softmax` both are the same.
+#[compiled]
 pub fn ctc<T: Element>(
     log_p: &Tensor<T>,
     targets: &Ids,

@@ -1,5 +1,6 @@
 //! Losses of probabilities: binary cross-entropy and the Kullback-Leibler divergence.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{
     Cotangents, Element, Needs, Op, Reduction, Result, Saved, Saves, Tensor, apply,
 };
@@ -24,6 +25,7 @@ use super::{check_numbers, check_same_shape, check_weight, reduce};
 ///
 /// PyTorch: `nn.functional.binary_cross_entropy`. Difference: the gradient by y is finite where p is 0 or 1. From logits use
 /// [`bce_with_logits`](crate::bce_with_logits).
+#[compiled]
 pub fn bce<T: Element>(
     p: &Tensor<T>,
     y: &Tensor<T>,
@@ -133,6 +135,7 @@ impl<T: Element> Op<T> for LogOdds {
 /// If the shapes differ, where PyTorch broadcasts.
 ///
 /// PyTorch: `nn.functional.kl_div`. Difference: where p is 0 the gradients are 0 too, also if x is -inf there.
+#[compiled]
 pub fn kl_div<T: Element>(
     x: &Tensor<T>,
     p: &Tensor<T>,
@@ -162,6 +165,7 @@ pub struct BceLoss<T: Element = f32> {
     pub reduction: Reduction,
 }
 
+#[compiled]
 impl<T: Element> BceLoss<T> {
     /// The loss of the probabilities p against y.
     ///

@@ -1,5 +1,6 @@
 //! Hinges: losses that are 0 beyond a margin.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Error, Ids, Reduction, Result, Tensor};
 
 use super::{check_numbers, check_same_shape, check_shape_of, mean_over_classes, reduce};
@@ -18,6 +19,7 @@ use super::{check_numbers, check_same_shape, check_shape_of, mean_over_classes, 
 /// If the shapes differ, or a target is neither 1 nor -1.
 ///
 /// PyTorch: `nn.functional.hinge_embedding_loss`.
+#[compiled]
 pub fn hinge_embedding<T: Element>(
     x: &Tensor<T>,
     y: &Tensor<T>,
@@ -46,6 +48,7 @@ pub fn hinge_embedding<T: Element>(
 /// If the shapes do not fit, a target is no class, or the power is neither 1 nor 2.
 ///
 /// PyTorch: `nn.functional.multi_margin_loss`.
+#[compiled]
 pub fn multi_margin<T: Element>(
     x: &Tensor<T>,
     targets: &Ids,
@@ -103,6 +106,7 @@ pub fn multi_margin<T: Element>(
 /// If the shapes differ, or a target is neither 1 nor -1.
 ///
 /// PyTorch: `nn.functional.margin_ranking_loss`.
+#[compiled]
 pub fn margin_ranking<T: Element>(
     a: &Tensor<T>,
     b: &Tensor<T>,
@@ -143,6 +147,7 @@ impl<T: Element> Default for HingeEmbeddingLoss<T> {
     }
 }
 
+#[compiled]
 impl<T: Element> HingeEmbeddingLoss<T> {
     /// The loss of the distances x against y.
     ///
@@ -178,6 +183,7 @@ impl<T: Element> Default for MultiMarginLoss<T> {
     }
 }
 
+#[compiled]
 impl<T: Element> MultiMarginLoss<T> {
     /// The loss of `x: [B, C]` against `targets: [B]`.
     ///
@@ -207,6 +213,7 @@ impl<T: Element> Default for MarginRankingLoss<T> {
     }
 }
 
+#[compiled]
 impl<T: Element> MarginRankingLoss<T> {
     /// The loss of a beside b against y.
     ///

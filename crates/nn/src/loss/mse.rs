@@ -1,5 +1,6 @@
 //! The mean squared error.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Reduction, Result, Tensor};
 
 use super::{check_same_shape, reduce};
@@ -18,6 +19,7 @@ use super::{check_same_shape, reduce};
 /// If the shapes differ, where PyTorch warns and broadcasts.
 ///
 /// PyTorch: `nn.functional.mse_loss`.
+#[compiled]
 pub fn mse<T: Element>(x: &Tensor<T>, y: &Tensor<T>, reduction: Reduction) -> Result<Tensor<T>> {
     check_same_shape("mse", x, y)?;
     Ok(reduce(x.sub(y)?.square(), reduction))

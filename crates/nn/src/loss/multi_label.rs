@@ -1,5 +1,6 @@
 //! A loss for examples with any number of labels.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Error, Reduction, Result, Tensor};
 
 use super::{check_same_shape, mean_over_classes, reduce};
@@ -20,6 +21,7 @@ const NAME: &str = "multi_label_soft_margin";
 /// If the shapes do not fit.
 ///
 /// PyTorch: `nn.functional.multilabel_soft_margin_loss`.
+#[compiled]
 pub fn multi_label_soft_margin<T: Element>(
     x: &Tensor<T>,
     y: &Tensor<T>,
@@ -57,6 +59,7 @@ pub struct MultiLabelSoftMarginLoss<T: Element = f32> {
     pub reduction: Reduction,
 }
 
+#[compiled]
 impl<T: Element> MultiLabelSoftMarginLoss<T> {
     /// The loss of the logits `x: [B, C]` against `y: [B, C]`.
     ///

@@ -1,5 +1,6 @@
 //! The negative log-likelihood of labels.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Error, Ids, Mask, Reduction, Result, Tensor};
 
 use super::reduce;
@@ -33,6 +34,7 @@ pub struct NllOptions<T: Element = f32> {
 ///
 /// PyTorch: `nn.functional.nll_loss`. Differences: the classes are the last axis; `ignore_index` is a label of your own choice, none
 /// by default; if no target counts the mean is 0 with zero gradients, not NaN.
+#[compiled]
 pub fn nll<T: Element>(x: &Tensor<T>, targets: &Ids, options: &NllOptions<T>) -> Result<Tensor<T>> {
     let Some((&classes, outer)) = x.shape().split_last() else {
         return Err(Error::shape(
@@ -96,6 +98,7 @@ pub struct NllLoss<T: Element = f32> {
     pub options: NllOptions<T>,
 }
 
+#[compiled]
 impl<T: Element> NllLoss<T> {
     /// The loss of `x: [.., C]` against `targets: [..]`.
     ///

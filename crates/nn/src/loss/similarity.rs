@@ -1,5 +1,6 @@
 //! Losses that bring vectors together or apart.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Error, Norm, Reduction, Result, Tensor};
 
 use super::margin::check_signs;
@@ -20,6 +21,7 @@ use super::{check_shape_of, reduce};
 /// If the shapes do not fit, or a target is neither 1 nor -1.
 ///
 /// PyTorch: `nn.functional.cosine_embedding_loss`, `cos = a b / √((‖a‖² + 1e-12) (‖b‖² + 1e-12))` as there.
+#[compiled]
 pub fn cosine_embedding<T: Element>(
     a: &Tensor<T>,
     b: &Tensor<T>,
@@ -67,6 +69,7 @@ pub fn cosine_embedding<T: Element>(
 /// If the shapes differ or have no axis, or the power is not positive.
 ///
 /// PyTorch: `nn.functional.triplet_margin_loss`.
+#[compiled]
 pub fn triplet_margin<T: Element>(
     anchor: &Tensor<T>,
     positive: &Tensor<T>,
@@ -136,6 +139,7 @@ impl<T: Element> Default for CosineEmbeddingLoss<T> {
     }
 }
 
+#[compiled]
 impl<T: Element> CosineEmbeddingLoss<T> {
     /// The loss of a beside b against y.
     ///

@@ -1,5 +1,6 @@
 //! A trained vector for each position.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Error, Param, Result, Tensor};
 use rand::Rng;
 
@@ -60,6 +61,7 @@ impl LearnedPositions {
     }
 }
 
+#[compiled]
 impl<T: Element> LearnedPositions<T> {
     /// x with its positions added, which count from `first`.
     ///

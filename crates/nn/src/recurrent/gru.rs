@@ -1,5 +1,6 @@
 //! The gated recurrent unit (Cho et al. 2014).
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{
     Element, Module, RecurrentWeights, Result, Tensor, Visitor, Walk, gru_sequence,
 };
@@ -79,6 +80,7 @@ impl Gru {
     }
 }
 
+#[compiled]
 impl<T: Element> Gru<T> {
     /// The hidden states of the last layer and the last states `[layers directions, B, H]`, from a state of zeros.
     ///
@@ -153,6 +155,7 @@ impl CellConfig {
     }
 }
 
+#[compiled]
 impl<T: Element> GruCell<T> {
     /// The next hidden state `[B, H]`, from zeros if none is given.
     ///

@@ -1,5 +1,6 @@
 //! Long short-term memory (Hochreiter and Schmidhuber 1997).
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{
     Element, Module, RecurrentWeights, Result, Tensor, Visitor, Walk, lstm_sequence,
 };
@@ -107,6 +108,7 @@ impl Lstm {
     }
 }
 
+#[compiled]
 impl<T: Element> Lstm<T> {
     /// The hidden states of the last layer and the last state, from a state of zeros.
     ///
@@ -179,6 +181,7 @@ impl CellConfig {
     }
 }
 
+#[compiled]
 impl<T: Element> LstmCell<T> {
     /// The next state, `[B, H]` each, from zeros if none is given.
     ///

@@ -1,5 +1,6 @@
 //! The simple recurrent layer.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{
     Element, Module, Nonlinearity, RecurrentWeights, Result, Tensor, Visitor, Walk, rnn_sequence,
 };
@@ -81,6 +82,7 @@ impl Rnn {
     }
 }
 
+#[compiled]
 impl<T: Element> Rnn<T> {
     /// The hidden states of the last layer and the last states `[layers directions, B, H]`, from a state of zeros.
     ///
@@ -166,6 +168,7 @@ impl CellConfig {
     }
 }
 
+#[compiled]
 impl<T: Element> RnnCell<T> {
     /// The next hidden state `[B, H]`, from zeros if none is given.
     ///

@@ -1,5 +1,6 @@
 //! Tensors by name.
 
+use lexigrad_macros::compiled;
 use std::collections::HashMap;
 
 use lexigrad_tensor::{Element, Tensor};
@@ -45,6 +46,7 @@ impl<T: Element> Named<T> {
     }
 }
 
+#[compiled]
 impl<T: Element> StateDict<T> {
     /// The tensor with this name.
     pub fn get(&self, name: &str) -> Option<&Tensor<T>> {

@@ -1,5 +1,6 @@
 //! State dicts in safetensors files.
 
+use lexigrad_macros::compiled;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::{Debug, Display};
@@ -15,6 +16,7 @@ use super::archive::{Archive, METADATA, StoredTensor};
 use super::dict::Named;
 use super::{StateDict, write_whole};
 
+#[compiled]
 impl<T: Element> StateDict<T> {
     /// Writes a safetensors file, [whole or not at all](write_whole).
     ///

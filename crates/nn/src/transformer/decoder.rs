@@ -1,5 +1,6 @@
 //! The decoder: layers of causal self-attention and of attention to a memory.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Result, Tensor};
 use rand::Rng;
 
@@ -86,6 +87,7 @@ impl TransformerConfig {
     }
 }
 
+#[compiled]
 impl<T: Element> TransformerDecoderLayer<T> {
     /// The layer's output, in the shape of x. Only `mask` with `causal` hides later positions.
     ///
@@ -153,6 +155,7 @@ pub struct TransformerDecoder<T: Element = f32> {
     pub norm: Option<LayerNorm<T>>,
 }
 
+#[compiled]
 impl<T: Element> TransformerDecoder<T> {
     /// The output of the last layer, in the shape of x. Only `mask` with `causal` hides later positions.
     ///
@@ -226,6 +229,7 @@ struct LayerCache<T: Element> {
     memory: KeyValueCache<T>,
 }
 
+#[compiled]
 impl<T: Element> DecoderCache<T> {
     /// The number of positions.
     pub fn len(&self) -> usize {

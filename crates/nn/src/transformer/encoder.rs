@@ -1,5 +1,6 @@
 //! The encoder: layers of self-attention.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Result, Tensor};
 use rand::Rng;
 
@@ -79,6 +80,7 @@ impl TransformerConfig {
     }
 }
 
+#[compiled]
 impl<T: Element> TransformerEncoderLayer<T> {
     /// The layer's output, in the shape of x.
     ///
@@ -147,6 +149,7 @@ pub struct TransformerEncoder<T: Element = f32> {
     pub norm: Option<LayerNorm<T>>,
 }
 
+#[compiled]
 impl<T: Element> TransformerEncoder<T> {
     /// The output of the last layer, in the shape of x.
     ///
@@ -187,6 +190,7 @@ pub struct EncoderCache<T: Element = f32> {
     layers: Vec<KeyValueCache<T>>,
 }
 
+#[compiled]
 impl<T: Element> EncoderCache<T> {
     /// A cache of no position.
     pub fn new(encoder: &TransformerEncoder<T>) -> Self {

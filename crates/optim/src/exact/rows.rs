@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lexigrad_tensor::{
-    Buffer, Deferred, Element, Ids, Kernel, ROWS_AHEAD, RowSparse, Tensor, dispatch, prefetch,
-};
+use lexigrad_kernels::{Kernel, ROWS_AHEAD, dispatch, prefetch};
+use lexigrad_tensor::{Buffer, Deferred, Element, Ids, RowSparse, Tensor};
 
 use super::missed::Missed;
 use crate::dense::move_all;

@@ -2,7 +2,6 @@
 
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::kernels::attention::{self as kernels, Heads, Scoring, Sizes, Targets, Trace};
 use crate::layout::Layout;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::ops::dropout::dropout_from;
@@ -11,6 +10,8 @@ use crate::shape::Shape;
 use crate::tape;
 use crate::tensor::Tensor;
 use crate::transforms::vjp;
+use lexigrad_kernels::attention::{self as kernels, Heads, Scoring, Sizes, Targets, Trace};
+use lexigrad_macros::compiled;
 
 /// Which keys a query sees, and what becomes of the scores.
 #[derive(Clone, Debug)]
@@ -43,6 +44,7 @@ pub struct Attend {
 /// If the shapes do not fit, the mask does not broadcast to the scores, or `dropout` is not between 0 and 1.
 ///
 /// PyTorch: `nn.functional.scaled_dot_product_attention`; `lexigrad_nn` has that interface.
+#[compiled]
 pub fn attention<T: Element>(
     q: &Tensor<T>,
     k: &Tensor<T>,
@@ -86,6 +88,7 @@ pub fn attention<T: Element>(
 /// As for [`attention`]; if the heads do not divide the last axis.
 ///
 /// PyTorch: what `nn.MultiheadAttention` does between its two linear maps.
+#[compiled]
 pub fn self_attention<T: Element>(
     qkv: &Tensor<T>,
     heads: usize,

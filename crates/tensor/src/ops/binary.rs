@@ -2,11 +2,12 @@
 
 use crate::element::Element;
 use crate::error::Result;
-use crate::kernels::elementwise;
-use crate::kernels::extremum::wins;
-use crate::kernels::strided::{View, zip_strided};
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::tensor::Tensor;
+use lexigrad_kernels::elementwise;
+use lexigrad_kernels::extremum::wins;
+use lexigrad_kernels::strided::{View, zip_strided};
+use lexigrad_macros::compiled;
 
 /// `f` of the elements of both, broadcast; a constant.
 fn zip<T: Element>(
@@ -199,6 +200,7 @@ impl<T: Element> Op<T> for Extremum {
     }
 }
 
+#[compiled]
 impl<T: Element> Tensor<T> {
     /// `z = x + y`, broadcast.
     ///

@@ -4,11 +4,12 @@ use super::join::cat;
 use super::windows::{Fold, Windows};
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::kernels::convolution::{self as kernels, Sizes};
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::room;
 use crate::shape::Shape;
-use crate::storage;
 use crate::tensor::Tensor;
+use lexigrad_kernels::convolution::{self as kernels, Sizes};
+use lexigrad_macros::compiled;
 
 /// How a window moves over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,7 @@ impl Default for Conv1dOptions {
 /// If the shapes do not fit, the groups do not divide the channels, or a window does not fit into the padded input.
 ///
 /// PyTorch: `nn.functional.conv1d`; like there it is a cross-correlation.
+#[compiled]
 pub fn conv1d<T: Element>(
     x: &Tensor<T>,
     weight: &Tensor<T>,
@@ -72,7 +74,7 @@ pub fn conv1d<T: Element>(
         .map_err(|rule| Error::shape("conv1d", "the padded input", padded.shape(), rule))?;
     let by_group = |tensor: &Tensor<T>, axis: isize| {
         let size = tensor.shape()[axis as usize] / groups;
-        let mut parts = storage::room(&Shape::from(groups))?;
+        let mut parts = room::room(&Shape::from(groups))?;
         for group in 0..groups {
             parts.push(tensor.narrow(axis, group * size, size)?);
         }
@@ -341,6 +343,7 @@ impl PoolOptions {
 /// If the input has not three axes, the padding is more than half a window, or a window does not fit.
 ///
 /// PyTorch: `nn.functional.max_pool1d`. Over the whole of time: [`max_axes`](Tensor::max_axes).
+#[compiled]
 pub fn max_pool1d<T: Element>(x: &Tensor<T>, options: &PoolOptions) -> Result<Tensor<T>> {
     pool("max_pool1d", x, options, T::neg_infinity())?.max_axes(&[-1])
 }
@@ -352,6 +355,7 @@ pub fn max_pool1d<T: Element>(x: &Tensor<T>, options: &PoolOptions) -> Result<Te
 /// As for [`max_pool1d`].
 ///
 /// PyTorch: `nn.functional.avg_pool1d`. Over the whole of time: [`mean_axes`](Tensor::mean_axes).
+#[compiled]
 pub fn avg_pool1d<T: Element>(x: &Tensor<T>, options: &PoolOptions) -> Result<Tensor<T>> {
     pool("avg_pool1d", x, options, T::zero())?.mean_axes(&[-1])
 }

@@ -3,12 +3,13 @@
 use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Ids;
-use crate::kernels::cross_entropy as kernels;
-use crate::kernels::reduce;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::ops::select::Mask;
-use crate::storage;
+use crate::room;
 use crate::tensor::Tensor;
+use lexigrad_kernels::cross_entropy as kernels;
+use lexigrad_kernels::reduce;
+use lexigrad_macros::compiled;
 
 /// How the losses of a batch become one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,7 +63,7 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
             inputs[0].read()?,
             self.weights.as_ref().map(Tensor::read).transpose()?,
         );
-        let mut normalisers = storage::filled(rows, (T::zero(), T::zero()))?;
+        let mut normalisers = room::filled(rows, (T::zero(), T::zero()))?;
         let losses = Tensor::build([rows], |out| {
             let targets = self.targets.as_slice();
             kernels::cross_entropy(
@@ -176,6 +177,7 @@ impl<T: Element> CrossEntropy<T> {
 /// If the shapes do not fit, or a target is no class.
 ///
 /// PyTorch: `nn.functional.cross_entropy`, with the classes on axis 1 there and on the last axis here.
+#[compiled]
 pub fn cross_entropy<T: Element>(logits: &Tensor<T>, targets: &Ids) -> Result<Tensor<T>> {
     cross_entropy_with(logits, targets, &CrossEntropyOptions::default())
 }
@@ -187,6 +189,7 @@ pub fn cross_entropy<T: Element>(logits: &Tensor<T>, targets: &Ids) -> Result<Te
 ///
 /// # Errors
 /// If the shapes do not fit, a target is no class, or the smoothing is not between 0 and 1.
+#[compiled]
 pub fn cross_entropy_with<T: Element>(
     logits: &Tensor<T>,
     targets: &Ids,

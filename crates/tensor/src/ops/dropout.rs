@@ -2,10 +2,11 @@
 
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::kernels::{elementwise, random};
 use crate::op::{Cotangents, Needs, Op, Saved, apply};
 use crate::tape;
 use crate::tensor::Tensor;
+use lexigrad_kernels::{elementwise, random};
+use lexigrad_macros::compiled;
 
 /// `y = m x`, `m` drawn from the seed; linear, so that its adjoint is itself. The mask is drawn again instead of kept.
 #[derive(Clone, Copy)]
@@ -42,6 +43,7 @@ impl<T: Element> Op<T> for Dropout {
 /// If `p` is not between 0 and 1.
 ///
 /// PyTorch: `nn.functional.dropout`, with the tape in place of `training`.
+#[compiled]
 pub fn dropout<T: Element>(x: &Tensor<T>, p: f64) -> Result<Tensor<T>> {
     if !(0.0..=1.0).contains(&p) {
         return Err(Error::value("dropout", "p", p, "between 0 and 1"));

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::ids::Ids;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
+use lexigrad_macros::compiled;
 
 /// `y = Σ Π x` by Einstein's notation: each letter names an axis, and what is not in the output is summed over.
 ///
@@ -25,6 +26,7 @@ use crate::tensor::Tensor;
 /// If the notation does not fit the operands, or a letter stands for two sizes.
 ///
 /// PyTorch: `einsum`, which takes any number of operands and `...`.
+#[compiled]
 pub fn einsum<T: Element>(notation: &str, operands: &[&Tensor<T>]) -> Result<Tensor<T>> {
     let notation = Notation::parse(notation)?;
     notation.check(operands)?;

@@ -4,9 +4,9 @@
 
 use crate::element::Element;
 use crate::error::Result;
-use crate::kernels::elementwise as kernels;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply_total};
 use crate::tensor::Tensor;
+use lexigrad_kernels::elementwise as kernels;
 
 /// What the derivative of `y = f(x)` is computed from.
 #[derive(Clone, Copy, PartialEq)]
@@ -161,6 +161,7 @@ macro_rules! elementwise {
             }
         )+
 
+        #[lexigrad_macros::compiled]
         impl<T: Element> Tensor<T> {
             $(
                 $(#[$doc])*

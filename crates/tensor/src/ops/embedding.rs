@@ -4,11 +4,12 @@ use super::rows::{check_table, gather_rows, rows_of};
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
-use crate::kernels::rows::Groups;
 use crate::op::{Cotangents, Needs, Notes, Op, Saved, apply};
 use crate::row_sparse::RowSparse;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
+use lexigrad_kernels::rows::Groups;
+use lexigrad_macros::compiled;
 
 /// The conventions of a lookup that change its gradient.
 ///
@@ -132,6 +133,7 @@ fn inverse_counts<T: Element>(ids: &Ids) -> Result<Tensor<T>> {
 /// If the table is not a matrix, or an id or the padding is beyond its rows.
 ///
 /// PyTorch: `nn.functional.embedding`.
+#[compiled]
 pub fn embedding<T: Element>(
     table: &Tensor<T>,
     ids: &Ids,

@@ -1,5 +1,6 @@
 //! The sum, mean or maximum of the rows of each bag, without the rows in between.
 
+use lexigrad_macros::compiled;
 use std::sync::Arc;
 
 use super::embedding::{EmbeddingOptions, check_padding, embedding, table_gradient};
@@ -9,15 +10,15 @@ use crate::bags::Bags;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
-use crate::kernels::bag_sum::{self as sums, Scale};
-use crate::kernels::bags as kernels;
-use crate::kernels::rows::Groups;
-use crate::kernels::threads;
 use crate::op::{Cotangents, Needs, Notes, Op, Saved, apply};
+use crate::room;
 use crate::row_sparse::RowSparse;
 use crate::shape::Shape;
-use crate::storage;
 use crate::tensor::Tensor;
+use lexigrad_kernels::bag_sum::{self as sums, Scale};
+use lexigrad_kernels::bags as kernels;
+use lexigrad_kernels::rows::Groups;
+use lexigrad_kernels::threads;
 
 /// How the rows of a bag become one. An empty bag gives zeros.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -145,7 +146,7 @@ impl<T: Element> Op<T> for BagMax {
 
     fn forward(&mut self, inputs: &[&Tensor<T>], needs: Needs) -> Result<Tensor<T>> {
         let (table, dim) = (inputs[0].read()?, inputs[0].shape()[1]);
-        let mut winners = storage::filled([self.bags.len(), dim], u32::MAX)?;
+        let mut winners = room::filled([self.bags.len(), dim], u32::MAX)?;
         let output = Tensor::build([self.bags.len(), dim], |out| {
             let (ids, offsets) = (self.bags.ids().as_slice(), self.bags.offsets());
             kernels::bag_max(&table, dim, ids, offsets, out, &mut winners);
@@ -194,6 +195,7 @@ fn cotangents<T: Element>(
 ///
 /// PyTorch: `nn.functional.embedding_bag`; here every mode has a sparse gradient and a second derivative, and that of a sum or mean
 /// has each row once.
+#[compiled]
 pub fn embedding_bag<T: Element>(
     table: &Tensor<T>,
     bags: &Bags,
@@ -239,6 +241,7 @@ pub fn embedding_bag<T: Element>(
 /// As for [`embedding_bag`]; if there is not one weight for each entry; in mode max.
 ///
 /// PyTorch: `per_sample_weights`, which it takes in mode sum only.
+#[compiled]
 pub fn embedding_bag_weighted<T: Element>(
     table: &Tensor<T>,
     bags: &Bags,

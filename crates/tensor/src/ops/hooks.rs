@@ -4,6 +4,7 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::op::{Cotangents, Needs, Op, Saved, apply_total};
 use crate::tensor::Tensor;
+use lexigrad_macros::compiled;
 
 /// `y = x`, whose gradient passes through a function.
 struct Hook<F>(F);
@@ -32,6 +33,7 @@ impl<T: Element, F: Fn(&Tensor<T>) -> Result<Tensor<T>> + 'static> Op<T> for Hoo
     }
 }
 
+#[compiled]
 impl<T: Element> Tensor<T> {
     /// `y = x`; in the backward pass x gets `f(dL/dy)` instead of `dL/dy`.
     ///

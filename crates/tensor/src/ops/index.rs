@@ -3,11 +3,12 @@
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
-use crate::kernels::index as kernels;
 use crate::op::{Cotangents, Needs, Op, Saved, apply};
+use crate::room;
 use crate::shape::Shape;
-use crate::storage;
 use crate::tensor::Tensor;
+use lexigrad_kernels::index as kernels;
+use lexigrad_macros::compiled;
 
 /// Ids along an axis of `size` elements.
 #[derive(Clone)]
@@ -139,6 +140,7 @@ fn check_along(operation: &'static str, axis: usize, size: usize, ids: &Ids) -> 
     ids.check_below(operation, size, || format!("axis {axis} of size {size}"))
 }
 
+#[compiled]
 impl<T: Element> Tensor<T> {
     /// `y[.., j, ..] = x[.., ids[j], ..]` along `axis`: `x: [.., n, ..]`, `ids: [m]`, `y: [.., m, ..]`.
     ///
@@ -263,7 +265,7 @@ impl<T: Element> Tensor<T> {
     /// The element at `from(place, size)` at each place of an axis.
     fn reorder(&self, axis: isize, from: impl Fn(usize, usize) -> usize) -> Result<Self> {
         let size = self.shape()[self.shape().axis("reorder", axis)?];
-        let mut places = storage::room(&Shape::from(size))?;
+        let mut places = room::room(&Shape::from(size))?;
         places.extend((0..size).map(|place| from(place, size)));
         self.index_select(axis, &Ids::from_slice(&places, size)?)
     }

@@ -1,5 +1,6 @@
 //! Joining tensors along an axis.
 
+use lexigrad_macros::compiled;
 use smallvec::SmallVec;
 
 use crate::element::Element;
@@ -63,6 +64,7 @@ impl<T: Element> Op<T> for Cat {
 ///
 /// # Errors
 /// If there is none, or they differ in another axis.
+#[compiled]
 pub fn cat<T: Element>(tensors: &[&Tensor<T>], axis: isize) -> Result<Tensor<T>> {
     let Some((first, rest)) = tensors.split_first() else {
         return Err(Error::other(
@@ -93,6 +95,7 @@ pub fn cat<T: Element>(tensors: &[&Tensor<T>], axis: isize) -> Result<Tensor<T>>
 ///
 /// # Errors
 /// If there is none, or their shapes differ.
+#[compiled]
 pub fn stack<T: Element>(tensors: &[&Tensor<T>], axis: isize) -> Result<Tensor<T>> {
     if let Some(other) = tensors
         .iter()

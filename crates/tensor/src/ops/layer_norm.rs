@@ -2,10 +2,11 @@
 
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::kernels::layer_norm as kernels;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
-use crate::storage;
+use crate::room;
 use crate::tensor::Tensor;
+use lexigrad_kernels::layer_norm as kernels;
+use lexigrad_macros::compiled;
 
 /// `y = (x - mean) / √(var + eps) w + b` on rows `[rows, columns]`; inputs x, w if `has_weight`, b if `has_bias`.
 struct LayerNorm<T: Element> {
@@ -37,7 +38,7 @@ impl<T: Element> Op<T> for LayerNorm<T> {
             bias: bias.as_deref(),
         };
         let (eps, values) = (self.eps, x.read()?);
-        let mut statistics = storage::filled(x.shape()[0], (T::zero(), T::zero()))?;
+        let mut statistics = room::filled(x.shape()[0], (T::zero(), T::zero()))?;
         let output = Tensor::build(x.shape(), |out| {
             kernels::layer_norm(&values, affine, eps, &mut statistics, out);
         });
@@ -104,6 +105,7 @@ impl<T: Element> LayerNorm<T> {
 /// If there are not so many axes, `w` or `b` does not have their shape, or `eps` is negative or NaN.
 ///
 /// PyTorch: `nn.functional.layer_norm`.
+#[compiled]
 pub fn layer_norm<T: Element>(
     x: &Tensor<T>,
     axes: usize,

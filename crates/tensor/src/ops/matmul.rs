@@ -2,11 +2,12 @@
 
 use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernels::matmul::{Matrix, matmul};
-use crate::kernels::reduce;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
+use lexigrad_kernels::matmul::{Matrix, matmul};
+use lexigrad_kernels::reduce;
+use lexigrad_macros::compiled;
 
 /// `C = A B`, `A: [.., m, k]`, `B: [.., k, n]`, `C: [.., m, n]`, batch axes broadcast.
 struct MatMul;
@@ -188,6 +189,7 @@ fn column_sums<T: Element>(matrix: &Tensor<T>) -> Result<Tensor<T>> {
     })
 }
 
+#[compiled]
 impl<T: Element> Tensor<T> {
     /// `C = A B`, `A: [.., m, k]`, `B: [.., k, n]`, `C: [.., m, n]`; batch axes broadcast, and views are not copied.
     ///
@@ -256,6 +258,7 @@ impl<T: Element> Tensor<T> {
 /// If the sizes do not fit.
 ///
 /// PyTorch: `nn.functional.linear`.
+#[compiled]
 pub fn linear<T: Element>(
     x: &Tensor<T>,
     weight: &Tensor<T>,

@@ -4,6 +4,7 @@ use crate::element::Element;
 use crate::error::Result;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::tensor::Tensor;
+use lexigrad_macros::compiled;
 
 /// Which norm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +46,7 @@ impl<T: Element> Op<T> for L2 {
     }
 }
 
+#[compiled]
 impl<T: Element> Tensor<T> {
     /// The norm over `axes`, which are taken away: `Σ |x|`, `√(Σ x²)` or `max |x|`.
     ///
@@ -104,6 +106,7 @@ impl<T: Element> Tensor<T> {
 ///
 /// PyTorch: `cosine_similarity`, whose eps is 1e-8 by default. Difference: where a norm is below eps the gradient is the derivative of
 /// this formula, eps being a constant; PyTorch's is that of the norm.
+#[compiled]
 pub fn cosine_similarity<T: Element>(
     a: &Tensor<T>,
     b: &Tensor<T>,

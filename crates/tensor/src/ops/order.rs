@@ -3,9 +3,10 @@
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
-use crate::kernels::order as kernels;
 use crate::op::{Cotangents, Needs, Op, Saved, apply};
 use crate::tensor::Tensor;
+use lexigrad_kernels::order as kernels;
+use lexigrad_macros::compiled;
 
 /// `y[j] = Σ x[k]` over k up to j; from j on if `reverse`, which is its adjoint.
 struct CumSum {
@@ -35,6 +36,7 @@ impl<T: Element> Op<T> for CumSum {
     }
 }
 
+#[compiled]
 impl<T: Element> Tensor<T> {
     /// `y[j] = x[0] + .. + x[j]` along `axis`, of x's shape.
     ///

@@ -1,16 +1,17 @@
 //! Sums, means, extrema and variances over any axes.
 
+use lexigrad_macros::compiled;
 use smallvec::SmallVec;
 
 use super::norm::Norm;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
-use crate::kernels::{extremum, reduce as kernels};
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply, apply_total};
 use crate::shape::Shape;
 use crate::tape::note_cut;
 use crate::tensor::Tensor;
+use lexigrad_kernels::{extremum, reduce as kernels};
 
 type Kernel<T> = fn(&[T], usize, usize, usize, &mut [T]);
 
@@ -224,6 +225,7 @@ impl<T: Element> Extremum<T> {
     }
 }
 
+#[compiled]
 impl<T: Element> Tensor<T> {
     /// `y = Σ x` over all elements: `[..]` to `[]`; 0 of nothing.
     ///

@@ -3,10 +3,11 @@
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
-use crate::kernels::rows as kernels;
 use crate::op::{Cotangents, Needs, Notes, Op, Saved, apply};
 use crate::row_sparse::RowSparse;
 use crate::tensor::Tensor;
+use lexigrad_kernels::rows as kernels;
+use lexigrad_macros::compiled;
 
 /// `y[i] = table[ids[i]]`. It keeps the ids and the number of rows, never the table.
 struct GatherRows {
@@ -87,6 +88,7 @@ impl<T: Element> Op<T> for ScatterRows {
 /// If the table is not a matrix or an id is beyond its rows.
 ///
 /// PyTorch: `table[ids]`, `index_select(0, ids)`.
+#[compiled]
 pub fn gather_rows<T: Element>(table: &Tensor<T>, ids: &Ids) -> Result<Tensor<T>> {
     let rows = check_table("gather_rows", table)?;
     ids.check_range("gather_rows", rows)?;
@@ -113,6 +115,7 @@ pub(super) fn check_table<T: Element>(operation: &'static str, table: &Tensor<T>
 /// If the shapes do not fit or an id is beyond `rows`.
 ///
 /// PyTorch: `zeros(rows, D).index_add(0, ids, values)`.
+#[compiled]
 pub fn scatter_rows<T: Element>(values: &Tensor<T>, ids: &Ids, rows: usize) -> Result<Tensor<T>> {
     ids.check_range("scatter_rows", rows)?;
     let fits = values.rank() == ids.shape().rank() + 1 && values.shape().starts_with(ids.shape());

@@ -7,10 +7,11 @@ use super::segments::{Segments, segment_expand};
 use crate::bags::Bags;
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::kernels::bag_sum::{Scale, bag_sum};
-use crate::kernels::bags as kernels;
 use crate::op::{Cotangents, Needs, Notes, Op, Saved, Saves, apply};
 use crate::tensor::Tensor;
+use lexigrad_kernels::bag_sum::{Scale, bag_sum};
+use lexigrad_kernels::bags as kernels;
+use lexigrad_macros::compiled;
 
 const NAME: &str = "sampled_matmul";
 
@@ -118,6 +119,7 @@ impl SampledMatmul {
 /// If the two are no matrices of rows of one size, there is not one bag for each row of `a`, or an id is beyond the rows of `c`.
 ///
 /// PyTorch: `torch.sparse.sampled_addmm` with a zero matrix and `c` transposed; it returns a CSR matrix.
+#[compiled]
 pub fn sampled_matmul<T: Element>(
     a: &Tensor<T>,
     c: &Tensor<T>,

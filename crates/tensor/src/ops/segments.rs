@@ -1,5 +1,6 @@
 //! Sums, means and maxima over segments of values: bags that stand one after another, or segments named by an id for each value.
 
+use lexigrad_macros::compiled;
 use std::sync::Arc;
 
 use super::rows::scatter_rows;
@@ -7,11 +8,11 @@ use crate::bags::Bags;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
-use crate::kernels::bags as kernels;
 use crate::op::{Cotangents, Needs, Op, Saved, apply};
+use crate::room;
 use crate::shape::Shape;
-use crate::storage;
 use crate::tensor::Tensor;
+use lexigrad_kernels::bags as kernels;
 
 /// Which values belong to a bag, and with which factor they count.
 #[derive(Clone)]
@@ -74,6 +75,7 @@ pub(super) fn segment_expand<T: Element>(
 ///
 /// # Errors
 /// If `values` does not hold one row for each entry of the bags.
+#[compiled]
 pub fn bag_sum<T: Element>(values: &Tensor<T>, bags: &Bags) -> Result<Tensor<T>> {
     if values.rank() != 2 || values.shape()[0] != bags.ids().len() {
         let rule = format!(
@@ -158,6 +160,7 @@ pub(super) fn winners_expand<T: Element>(
 /// If there is not one id for each value, or one is not below `segments`.
 ///
 /// JAX: `jax.ops.segment_sum`.
+#[compiled]
 pub fn segment_sum<T: Element>(
     values: &Tensor<T>,
     ids: &Ids,
@@ -171,13 +174,14 @@ pub fn segment_sum<T: Element>(
 ///
 /// # Errors
 /// As for [`segment_sum`].
+#[compiled]
 pub fn segment_mean<T: Element>(
     values: &Tensor<T>,
     ids: &Ids,
     segments: usize,
 ) -> Result<Tensor<T>> {
     let (rows, shape) = segment_rows("segment_mean", values, ids, segments)?;
-    let mut counts = storage::filled(segments, 0_u32)?;
+    let mut counts = room::filled(segments, 0_u32)?;
     ids.as_slice()
         .iter()
         .for_each(|&id| counts[id as usize] += 1);
@@ -197,6 +201,7 @@ pub fn segment_mean<T: Element>(
 /// As for [`segment_sum`].
 ///
 /// JAX: `jax.ops.segment_max`, which gives -inf where there is none.
+#[compiled]
 pub fn segment_max<T: Element>(
     values: &Tensor<T>,
     ids: &Ids,
@@ -204,7 +209,7 @@ pub fn segment_max<T: Element>(
 ) -> Result<Tensor<T>> {
     let (rows, shape) = segment_rows("segment_max", values, ids, segments)?;
     let dim = rows.shape()[1];
-    let mut entries = storage::filled([segments, dim], u32::MAX)?;
+    let mut entries = room::filled([segments, dim], u32::MAX)?;
     kernels::segment_winners(&rows.read()?, dim, ids.as_slice(), &mut entries);
     let winners = Winners {
         entries: entries.into(),

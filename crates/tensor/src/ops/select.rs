@@ -1,19 +1,20 @@
 //! Choosing elements by a mask.
 
+use lexigrad_macros::compiled;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::construct::or_panic;
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::kernels::elementwise;
-use crate::kernels::strided::{self, View};
 use crate::layout::Layout;
 use crate::op::{Cotangents, Needs, Notes, Op, Saved, apply};
+use crate::room;
 use crate::shape::Shape;
-use crate::storage;
 use crate::tape::note_cut;
 use crate::tensor::Tensor;
+use lexigrad_kernels::elementwise;
+use lexigrad_kernels::strided::{self, View};
 
 /// Truth values `[..]`, such as which positions of a batch are padding.
 ///
@@ -89,7 +90,7 @@ impl Mask {
     /// If there is no memory for so many values.
     fn filled(shape: impl Into<Shape>, values: impl Iterator<Item = bool>) -> Result<Self> {
         let shape = shape.into();
-        let mut room = storage::room(&shape)?;
+        let mut room = room::room(&shape)?;
         room.extend(values);
         let values = room.into();
         Ok(Self { values, shape })
@@ -182,7 +183,7 @@ impl Mask {
         }
         self.check_expands(operation, shape)?;
         let layout = Layout::dense(self.shape.clone()).expand(shape);
-        let mut values = storage::filled(shape, false).map_err(|error| error.within(operation))?;
+        let mut values = room::filled(shape, false).map_err(|error| error.within(operation))?;
         strided::copy_strided(shape, &self.values, 0, &layout.strides(), &mut values);
         Ok(Self {
             values: values.into(),
@@ -274,6 +275,7 @@ impl<T: Element> Op<T> for Where {
     }
 }
 
+#[compiled]
 impl<T: Element> Tensor<T> {
     /// Where `condition` holds, as a mask of this tensor's shape.
     ///

@@ -1,5 +1,6 @@
 //! Views and rearrangements: the same elements under another shape.
 
+use lexigrad_macros::compiled;
 use smallvec::SmallVec;
 
 use crate::element::Element;
@@ -132,6 +133,7 @@ impl<T: Element> Op<T> for Unsqueeze {
     }
 }
 
+#[compiled]
 impl<T: Element> Tensor<T> {
     /// The same elements in row-major order under another shape; a view if they stand so already.
     ///

@@ -4,10 +4,11 @@
 
 use crate::element::Element;
 use crate::error::Result;
-use crate::kernels::softmax as kernels;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::ops::select::Mask;
 use crate::tensor::Tensor;
+use lexigrad_kernels::softmax as kernels;
+use lexigrad_macros::compiled;
 
 fn columns<T: Element>(x: &Tensor<T>) -> usize {
     x.shape().last().copied().unwrap_or(1)
@@ -131,6 +132,7 @@ impl<T: Element> Op<T> for LogSumExp {
     }
 }
 
+#[compiled]
 impl<T: Element> Tensor<T> {
     /// Runs `op`, which works along the last axis, along `axis`.
     fn along(&self, name: &'static str, axis: isize, op: impl Op<T>) -> Result<Self> {

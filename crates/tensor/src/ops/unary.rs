@@ -3,9 +3,10 @@
 use super::elementwise::{Elementwise, Reads, Unary, constant_map, elementwise};
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::kernels::elementwise as kernels;
 use crate::op::{Cotangents, Needs, Op, Saved, apply, apply_total};
 use crate::tensor::Tensor;
+use lexigrad_kernels::elementwise as kernels;
+use lexigrad_macros::compiled;
 
 elementwise! {
     /// `y = √x`; NaN below 0.
@@ -129,6 +130,7 @@ impl<T: Element> Op<T> for Scale<T> {
     }
 }
 
+#[compiled]
 impl<T: Element> Tensor<T> {
     /// `y = min(max(x, low), high)`; on a bound and beyond it the gradient is 0. A NaN stays, and passes its gradient on.
     ///

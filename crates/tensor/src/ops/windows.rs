@@ -2,11 +2,12 @@
 
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::kernels::windows as kernels;
 use crate::op::{Cotangents, Needs, Notes, Op, Saved, apply};
+use crate::room;
 use crate::shape::Shape;
-use crate::storage;
 use crate::tensor::Tensor;
+use lexigrad_kernels::windows as kernels;
+use lexigrad_macros::compiled;
 
 /// The part of an axis from `start`, `length` long; its adjoint is [`Pad`].
 #[derive(Clone, Copy)]
@@ -195,6 +196,7 @@ impl<T: Element> Op<T> for Fold {
     }
 }
 
+#[compiled]
 impl<T: Element> Tensor<T> {
     /// A view of the part `start .. start + length` of an axis.
     ///
@@ -265,8 +267,7 @@ impl<T: Element> Tensor<T> {
         }
         let length = size.div_ceil(count).max(1);
         let parts = size.div_ceil(length).max(1);
-        let mut views =
-            storage::room(&Shape::from(parts)).map_err(|error| error.within("chunk"))?;
+        let mut views = room::room(&Shape::from(parts)).map_err(|error| error.within("chunk"))?;
         for start in (0..parts).map(|part| part * length) {
             views.push(self.narrow(axis, start, length.min(size - start))?);
         }

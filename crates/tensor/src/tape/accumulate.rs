@@ -4,9 +4,9 @@ use crate::construct::or_panic;
 use crate::element::Element;
 use crate::error::Result;
 use crate::grad::Grad;
-use crate::kernels::elementwise;
 use crate::row_sparse::RowSparse;
 use crate::tensor::Tensor;
+use lexigrad_kernels::elementwise;
 
 /// A gradient in the making. Sparse parts are kept apart until it is finished, so that many lookups of one table cost no more
 /// than their rows.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::nested::Nested;
 use super::recording::Lanes;
 use super::trace::Trace;
-use crate::kernels::{random, threads};
+use lexigrad_kernels::{random, threads};
 
 /// Identifies a tape for as long as the program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -93,7 +93,7 @@ impl<T: Element> IntegratedGradients<T> {
 
         let mean = gradients.mean_axes(&[0])?;
         let contributions = mean.mul(&difference)?.sum_axes(&[1])?.to_vec();
-        let contributions: Vec<f64> = contributions.into_iter().map(Element::as_f64).collect();
+        let contributions: Vec<f64> = contributions.into_iter().map(T::as_f64).collect();
         let difference = ends[1].as_f64() - ends[0].as_f64();
         Ok(Attribution {
             gap: difference - contributions.iter().sum::<f64>(),

@@ -54,7 +54,7 @@ fn centred<T: Element>(x: &Tensor<T>) -> Result<Vec<Vec<f64>>> {
         let rule = "it must be [words, dim]";
         return Err(Error::shape("pca", "the table", x.shape(), rule));
     };
-    let values: Vec<f64> = x.to_vec().into_iter().map(Element::as_f64).collect();
+    let values: Vec<f64> = x.to_vec().into_iter().map(T::as_f64).collect();
     if let Some(value) = values.iter().find(|value| !value.is_finite()) {
         return Err(Error::value(
             "pca",

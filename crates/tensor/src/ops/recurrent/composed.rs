@@ -3,11 +3,11 @@
 use super::{RecurrentWeights, Walk};
 use crate::element::Element;
 use crate::error::Result;
-use crate::kernels::recurrent::{Cell, Gru, Lstm, Nonlinearity};
 use crate::ops::join::stack;
 use crate::ops::matmul::linear;
 use crate::ops::select::Mask;
 use crate::tensor::Tensor;
+use lexigrad_kernels::recurrent::{Cell, Gru, Lstm, Nonlinearity};
 
 /// A step of a recurrence in tensor operations.
 pub(super) trait Steps<T: Element>: Cell<T> {

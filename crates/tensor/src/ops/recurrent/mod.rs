@@ -3,15 +3,16 @@
 mod composed;
 mod sequence;
 
-pub use crate::kernels::recurrent::Nonlinearity;
+pub use lexigrad_kernels::recurrent::Nonlinearity;
 
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::kernels::recurrent::{Gru, Lstm};
 use crate::lengths::check_lengths;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use composed::Steps;
+use lexigrad_kernels::recurrent::{Gru, Lstm};
+use lexigrad_macros::compiled;
 
 /// The weights of a recurrence of G gates, which stand one above the other in PyTorch's order.
 #[derive(Clone)]
@@ -42,6 +43,7 @@ pub struct Walk {
 /// If a shape does not fit, the lengths are not one for each sequence, or one is beyond x.
 ///
 /// PyTorch: `nn.RNN` of one layer in one direction, with lengths instead of packed sequences.
+#[compiled]
 pub fn rnn_sequence<T: Element>(
     x: &Tensor<T>,
     state: &Tensor<T>,
@@ -76,6 +78,7 @@ pub fn rnn_sequence<T: Element>(
 /// If a shape does not fit, the lengths are not one for each sequence, or one is beyond x.
 ///
 /// PyTorch: `nn.LSTM` of one layer in one direction, with lengths instead of packed sequences.
+#[compiled]
 pub fn lstm_sequence<T: Element>(
     x: &Tensor<T>,
     state: [&Tensor<T>; 2],
@@ -95,6 +98,7 @@ pub fn lstm_sequence<T: Element>(
 /// If a shape does not fit, the lengths are not one for each sequence, or one is beyond x.
 ///
 /// PyTorch: `nn.GRU` of one layer in one direction, with lengths instead of packed sequences.
+#[compiled]
 pub fn gru_sequence<T: Element>(
     x: &Tensor<T>,
     state: &Tensor<T>,

@@ -6,12 +6,12 @@ use super::composed::{Steps, compose};
 use super::{RecurrentWeights, Walk};
 use crate::element::Element;
 use crate::error::Result;
-use crate::kernels::matmul::{Matrix, matmul, product};
-use crate::kernels::recurrent::{self as kernels, Sequences};
-use crate::kernels::reduce::sum_axis;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::tensor::Tensor;
 use crate::transforms::vjp;
+use lexigrad_kernels::matmul::{Matrix, matmul, product};
+use lexigrad_kernels::recurrent::{self as kernels, Sequences};
+use lexigrad_kernels::reduce::sum_axis;
 
 /// From so many steps on a transposed copy of W_hh pays.
 const TRANSPOSE: usize = 4;
@@ -357,8 +357,8 @@ impl<T: Element> GateGradients<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::recurrent::{Cell, Gru, Lstm, Nonlinearity};
     use crate::{Gradients, Shape, Tape};
+    use lexigrad_kernels::recurrent::{Cell, Gru, Lstm, Nonlinearity};
     use rand::{SeedableRng, rngs::StdRng};
 
     /// x, W_ih, W_hh, b_ih, b_hh and two states, and the gradient of the output.

@@ -1,0 +1,324 @@
+//! Sums and maxima over bags of rows. Bag b covers the entries `offsets[b] .. offsets[b + 1]`.
+
+use super::bag_sum::{add_scaled, mean_length};
+use super::reduce::dot_lanes;
+use super::{Kernel, PartKernel, dispatch, for_each_part};
+use crate::number::Number;
+use lexigrad_macros::compiled;
+
+/// `out[b] = Σ scale[t] values[t]` over the entries t of bag b.
+#[compiled]
+pub fn segment_sum<T: Number>(
+    values: &[T],
+    dim: usize,
+    offsets: &[usize],
+    scale: Option<&[T]>,
+    out: &mut [T],
+) {
+    let work = dim * mean_length(offsets);
+    let kernel = SegmentSum {
+        values,
+        offsets,
+        scale,
+        dim,
+    };
+    for_each_part(out, dim, work, &kernel);
+}
+
+struct SegmentSum<'a, T> {
+    values: &'a [T],
+    offsets: &'a [usize],
+    scale: Option<&'a [T]>,
+    dim: usize,
+}
+
+impl<T: Number> PartKernel<T> for SegmentSum<'_, T> {
+    #[inline(always)]
+    fn run(&self, first: usize, out: &mut [T]) {
+        let &Self {
+            values,
+            offsets,
+            scale,
+            dim,
+        } = self;
+        for (bag, out) in (first..).zip(out.chunks_exact_mut(dim.max(1))) {
+            out.fill(T::zero());
+            for entry in offsets[bag]..offsets[bag + 1] {
+                let value = &values[entry * dim..(entry + 1) * dim];
+                add_scaled(out, value, scale.map(|scale| scale[entry]));
+            }
+        }
+    }
+}
+
+/// `out[t] = scale[t] grad[b]` for each entry t of bag b.
+#[compiled]
+pub fn segment_expand<T: Number>(
+    grad: &[T],
+    dim: usize,
+    offsets: &[usize],
+    scale: Option<&[T]>,
+    out: &mut [T],
+) {
+    dispatch(SegmentExpand {
+        grad,
+        dim,
+        offsets,
+        scale,
+        out,
+    });
+}
+
+struct SegmentExpand<'a, T> {
+    grad: &'a [T],
+    dim: usize,
+    offsets: &'a [usize],
+    scale: Option<&'a [T]>,
+    out: &'a mut [T],
+}
+
+impl<T: Number> Kernel for SegmentExpand<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self {
+            grad,
+            dim,
+            offsets,
+            scale,
+            out,
+        } = self;
+        for (bag, grad) in offsets.windows(2).zip(grad.chunks_exact(dim.max(1))) {
+            for entry in bag[0]..bag[1] {
+                let out = &mut out[entry * dim..(entry + 1) * dim];
+                out.copy_from_slice(grad);
+                if let Some(scale) = scale {
+                    out.iter_mut().for_each(|out| *out *= scale[entry]);
+                }
+            }
+        }
+    }
+}
+
+/// `out[t] = a[b] · c[ids[t]]` for each entry t of bag b.
+#[compiled]
+pub fn bag_dots<T: Number>(
+    a: &[T],
+    c: &[T],
+    dim: usize,
+    ids: &[u32],
+    offsets: &[usize],
+    out: &mut [T],
+) {
+    dispatch(BagDots {
+        a,
+        c,
+        dim,
+        ids,
+        offsets,
+        out,
+    });
+}
+
+struct BagDots<'a, T> {
+    a: &'a [T],
+    c: &'a [T],
+    dim: usize,
+    ids: &'a [u32],
+    offsets: &'a [usize],
+    out: &'a mut [T],
+}
+
+impl<T: Number> Kernel for BagDots<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let dim = self.dim;
+        for (bag, ends) in self.offsets.windows(2).enumerate() {
+            let a = &self.a[bag * dim..(bag + 1) * dim];
+            for entry in ends[0]..ends[1] {
+                let start = self.ids[entry] as usize * dim;
+                self.out[entry] = dot_lanes(a, &self.c[start..start + dim]);
+            }
+        }
+    }
+}
+
+/// `table[ids[t]] += scale[t] a[b]` for each entry t of bag b, in the order of t.
+#[compiled]
+pub fn bag_scatter<T: Number>(
+    a: &[T],
+    dim: usize,
+    ids: &[u32],
+    offsets: &[usize],
+    scale: &[T],
+    table: &mut [T],
+) {
+    dispatch(BagScatter {
+        a,
+        dim,
+        ids,
+        offsets,
+        scale,
+        table,
+    });
+}
+
+struct BagScatter<'a, T> {
+    a: &'a [T],
+    dim: usize,
+    ids: &'a [u32],
+    offsets: &'a [usize],
+    scale: &'a [T],
+    table: &'a mut [T],
+}
+
+impl<T: Number> Kernel for BagScatter<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let dim = self.dim;
+        for (bag, ends) in self.offsets.windows(2).enumerate() {
+            let a = &self.a[bag * dim..(bag + 1) * dim];
+            for entry in ends[0]..ends[1] {
+                let start = self.ids[entry] as usize * dim;
+                let row = &mut self.table[start..start + dim];
+                add_scaled(row, a, Some(self.scale[entry]));
+            }
+        }
+    }
+}
+
+/// `out[b, d] = max table[ids[t], d]` over the entries t of bag b, and the first entry that gave it; 0 and `u32::MAX` for an
+/// empty bag. NaN wins.
+#[compiled]
+pub fn bag_max<T: Number>(
+    table: &[T],
+    dim: usize,
+    ids: &[u32],
+    offsets: &[usize],
+    out: &mut [T],
+    winners: &mut [u32],
+) {
+    out.fill(T::zero());
+    winners.fill(u32::MAX);
+    let rows = out
+        .chunks_exact_mut(dim.max(1))
+        .zip(winners.chunks_exact_mut(dim.max(1)));
+    for (bag, (out, winners)) in offsets.windows(2).zip(rows) {
+        for (entry, &id) in (bag[0]..).zip(&ids[bag[0]..bag[1]]) {
+            let row = &table[id as usize * dim..][..dim];
+            for ((out, winner), &x) in out.iter_mut().zip(winners.iter_mut()).zip(row) {
+                if *winner == u32::MAX || x > *out || (x.is_nan() && !out.is_nan()) {
+                    *out = x;
+                    *winner = entry as u32;
+                }
+            }
+        }
+    }
+}
+
+/// For each segment and column the first of the largest values whose id is the segment; `winners` come as `u32::MAX`, and stay so
+/// where there is none. NaN wins.
+#[compiled]
+pub fn segment_winners<T: Number>(values: &[T], dim: usize, ids: &[u32], winners: &mut [u32]) {
+    for (entry, &id) in ids.iter().enumerate() {
+        for column in 0..dim {
+            let winner = &mut winners[id as usize * dim + column];
+            let x = values[entry * dim + column];
+            let best = values.get(*winner as usize * dim + column);
+            if *winner == u32::MAX
+                || best.is_none_or(|best| x > *best || (x.is_nan() && !best.is_nan()))
+            {
+                *winner = entry as u32;
+            }
+        }
+    }
+}
+
+/// `out[winner[b, d], d] = grad[b, d]`, zero elsewhere.
+#[compiled]
+pub fn winners_expand<T: Number>(grad: &[T], dim: usize, winners: &[u32], out: &mut [T]) {
+    out.fill(T::zero());
+    for (position, (&g, &winner)) in grad.iter().zip(winners).enumerate() {
+        if winner != u32::MAX {
+            out[winner as usize * dim + position % dim] = g;
+        }
+    }
+}
+
+/// `out[b, d] = values[winner[b, d], d]`, 0 where the bag is empty.
+#[compiled]
+pub fn winners_pick<T: Number>(values: &[T], dim: usize, winners: &[u32], out: &mut [T]) {
+    for (position, (out, &winner)) in out.iter_mut().zip(winners).enumerate() {
+        *out = if winner == u32::MAX {
+            T::zero()
+        } else {
+            values[winner as usize * dim + position % dim]
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::assert_same_bits;
+    use super::super::bag_sum::{Scale, bag_sum};
+    use super::*;
+
+    const TABLE: [f32; 6] = [0.0, 1.0, 10.0, 11.0, -5.0, 30.0];
+    const IDS: [u32; 3] = [2, 1, 0];
+    const OFFSETS: [usize; 4] = [0, 2, 2, 3];
+
+    #[test]
+    fn bags_are_summed_and_spread() {
+        let mut out = [9.0; 6];
+        bag_sum(&TABLE, 2, &IDS, &OFFSETS, Scale::None, &mut out);
+        assert_eq!(out, [5.0, 41.0, 0.0, 0.0, 0.0, 1.0]);
+        let scale = Scale::OfBags(&[2.0, 1.0, 3.0]);
+        bag_sum(&TABLE, 2, &IDS, &OFFSETS, scale, &mut out);
+        assert_eq!(out, [10.0, 82.0, 0.0, 0.0, 0.0, 3.0]);
+        let scale = Scale::OfEntries(&[0.0, 2.0, 1.0]);
+        bag_sum(&TABLE, 2, &IDS, &OFFSETS, scale, &mut out);
+        assert_eq!(out, [20.0, 22.0, 0.0, 0.0, 0.0, 1.0]);
+        bag_sum(&TABLE, 2, &IDS, &OFFSETS, Scale::None, &mut out);
+        let mut spread = [9.0; 6];
+        segment_expand(
+            &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+            2,
+            &OFFSETS,
+            None,
+            &mut spread,
+        );
+        assert_eq!(spread, [1.0, 2.0, 1.0, 2.0, 5.0, 6.0]);
+        segment_sum(&spread, 2, &OFFSETS, None, &mut out);
+        assert_eq!(out, [2.0, 4.0, 0.0, 0.0, 5.0, 6.0]);
+    }
+
+    #[test]
+    fn the_first_of_equal_maxima_wins() {
+        let (mut out, mut winners) = ([9.0; 6], [0; 6]);
+        bag_max(&TABLE, 2, &[1, 1, 0], &OFFSETS, &mut out, &mut winners);
+        assert_eq!(out, [10.0, 11.0, 0.0, 0.0, 0.0, 1.0]);
+        assert_eq!(winners, [0, 0, u32::MAX, u32::MAX, 2, 2]);
+        let mut spread = [9.0; 6];
+        winners_expand(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, &winners, &mut spread);
+        assert_eq!(spread, [1.0, 2.0, 0.0, 0.0, 5.0, 6.0]);
+        winners_pick(&spread, 2, &winners, &mut out);
+        assert_eq!(out, [1.0, 2.0, 0.0, 0.0, 5.0, 6.0]);
+    }
+
+    #[test]
+    fn threads_never_change_the_bits() {
+        let table: Vec<f32> = (0..64 * 100).map(|i| (i as f32).sin()).collect();
+        let ids: Vec<u32> = (0..8192).map(|i| i * 7 % 100).collect();
+        let offsets: Vec<usize> = (0..=256).map(|bag| bag * 32).collect();
+        assert_same_bits(|| {
+            let mut out = vec![0.0; 256 * 64];
+            bag_sum(&table, 64, &ids, &offsets, Scale::None, &mut out);
+            out
+        });
+    }
+}

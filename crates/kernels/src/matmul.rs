@@ -1,0 +1,369 @@
+//! Matrix products: the `gemm` crate behind one function, and a plain loop for products so small that calling it costs more.
+
+#![allow(unsafe_code)]
+
+use gemm::Parallelism;
+use lexigrad_macros::compiled;
+
+use super::transpose::transpose;
+use super::{Kernel, PARALLEL_PRODUCTS, dispatch, repetitions, threads};
+use crate::number::Number;
+use crate::storage::Storage;
+
+/// The distances between neighbouring rows and columns of a matrix.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix {
+    pub rs: usize,
+    pub cs: usize,
+}
+
+impl Matrix {
+    pub fn transposed(self) -> Self {
+        Self {
+            rs: self.cs,
+            cs: self.rs,
+        }
+    }
+}
+
+/// Up to so many multiplications a plain loop is faster: `gemm` takes a third of a microsecond to start.
+const SMALL: usize = 128;
+
+/// From so many multiplications on a right operand that stands in columns is turned first, since `gemm` reads it at half the speed;
+/// but not for a left operand of few rows, when turning it takes longer than the product.
+const TURNED: usize = 1 << 20;
+const FEW_ROWS: usize = 16;
+
+/// Up to so many numbers of a right operand each thread turns for itself.
+const OWN_COPY: usize = 1 << 18;
+
+/// Numbers of a left operand that stand a multiple of this apart fall on the same few places of the cache: 4 KiB of `f32`.
+const PAGE: usize = 1 << 10;
+
+/// `out (+)= a b`, `a: [m, k]`, `b: [k, n]`, `out: [m, n]` in row-major order; adds if `accumulate`. Strides of 0 are allowed.
+///
+/// Threads share the rows and columns of the result, never the sum over k, so that their number does not change the bits.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "three sizes, two strided operands and a result"
+)]
+#[compiled]
+pub fn matmul<T: Number>(
+    m: usize,
+    k: usize,
+    n: usize,
+    a: &[T],
+    a_strides: Matrix,
+    b: &[T],
+    b_strides: Matrix,
+    out: &mut [T],
+    accumulate: bool,
+) {
+    let (a, b) = ((a, a_strides), (b, b_strides));
+    let out = (&mut out[..m * n], n);
+    product([m, k, n], a, b, out, accumulate);
+}
+
+/// [`matmul`] of sizes `[m, k, n]` into rows that lie as far apart as is said beside the result; what is between them stays.
+#[compiled]
+pub fn product<T: Number>(
+    [m, k, n]: [usize; 3],
+    a: (&[T], Matrix),
+    b: (&[T], Matrix),
+    (out, row): (&mut [T], usize),
+    accumulate: bool,
+) {
+    if m == 0 || n == 0 {
+        return;
+    }
+    assert!(n <= row, "the rows of the result overlap");
+    if k == 0 {
+        if !accumulate {
+            out.chunks_mut(row).for_each(|row| row[..n].fill(T::zero()));
+        }
+        return;
+    }
+    if repetitions(&[m, k, n]) <= SMALL {
+        return dispatch(Small {
+            sizes: [m, k, n],
+            a,
+            b,
+            out,
+            row,
+            accumulate,
+        });
+    }
+    if flips([m, k, n], a.1, b.1) && row == n {
+        return flipped([m, k, n], a, b, out, accumulate);
+    }
+    if is_turned([m, k, n], b.1) {
+        return turned([m, k, n], a, b, (out, row), accumulate);
+    }
+    multiply([m, k, n], a, b, (out, row), accumulate);
+}
+
+/// Whether the right operand stands in columns and is turned first: `gemm` reads it at half the speed. Columns that overlap are not:
+/// a copy of them would be larger than the operand.
+fn is_turned([m, k, n]: [usize; 3], b: Matrix) -> bool {
+    let in_columns = b.rs == 1 && b.cs >= k.max(2) && n > 1;
+    in_columns && m >= FEW_ROWS && repetitions(&[m, k, n]) >= TURNED
+}
+
+/// Whether the transposed product is faster: there a right operand that would be turned is the left one, and it is small what is
+/// turned instead; or a left operand whose numbers stand pages apart, which `gemm` packs slowly, is the right one.
+fn flips([m, k, n]: [usize; 3], a: Matrix, b: Matrix) -> bool {
+    let in_pages = |strides: Matrix| strides.cs.is_multiple_of(PAGE);
+    let is_far = a.rs == 1 && in_pages(a) && !in_pages(b.transposed());
+    let is_long = is_far && k >= PAGE / 2 && repetitions(&[m, k, n]) >= TURNED;
+    is_long || is_turned([m, k, n], b) && m.saturating_mul(k + n) < k.saturating_mul(n)
+}
+
+/// [`product`] as `outᵀ = bᵀ aᵀ`.
+fn flipped<T: Number>(
+    [m, k, n]: [usize; 3],
+    (a, a_strides): (&[T], Matrix),
+    (b, b_strides): (&[T], Matrix),
+    out: &mut [T],
+    accumulate: bool,
+) {
+    let mut transposed = Storage::scratch(m * n);
+    let result = transposed.make_mut();
+    if accumulate {
+        transpose(out, m, n, n, result);
+    }
+    let (left, right) = ((b, b_strides.transposed()), (a, a_strides.transposed()));
+    product([n, k, m], left, right, (&mut *result, m), accumulate);
+    transpose(result, n, m, m, out);
+}
+
+/// [`product`] with a right operand that is turned from columns into rows first; a small one by each thread for itself, since what
+/// one has just written reaches another slowly.
+fn turned<T: Number>(
+    [m, k, n]: [usize; 3],
+    (a, a_strides): (&[T], Matrix),
+    (b, b_strides): (&[T], Matrix),
+    (out, row): (&mut [T], usize),
+    accumulate: bool,
+) {
+    let part = |a: &[T], m: usize, out: &mut [T]| {
+        let mut rows = Storage::scratch(k * n);
+        transpose(b, n, k, b_strides.cs, rows.make_mut());
+        let in_rows = (rows.as_slice(), Matrix { rs: n, cs: 1 });
+        multiply([m, k, n], (a, a_strides), in_rows, (out, row), accumulate);
+    };
+    // Of small results `gemm` cuts a longer sum elsewhere, so that parts of one would have other bits than the whole.
+    let cuts_alike = k <= 512 || n > 64;
+    let is_shared = repetitions(&[m, k, n]) >= PARALLEL_PRODUCTS && k * n <= OWN_COPY && cuts_alike;
+    if !is_shared || !threads::has_company() {
+        return part(a, m, out);
+    }
+    // Cut evenly: to a part of one row `gemm` would add in another order.
+    let parts = threads::count().min(m / FEW_ROWS).max(1);
+    let mut rest = out;
+    let cut = (0..parts).map(|index| {
+        let (first, end) = (m * index / parts, m * (index + 1) / parts);
+        let length = ((end - first) * row).min(rest.len());
+        let (own, others) = std::mem::take(&mut rest).split_at_mut(length);
+        rest = others;
+        (first, end - first, own)
+    });
+    threads::for_each_alone(
+        cut,
+        true,
+        |_, (first, rows, out): (usize, usize, &mut [T])| {
+            part(&a[first * a_strides.rs..], rows, out);
+        },
+    );
+}
+
+/// [`product`] by `gemm`.
+fn multiply<T: Number>(
+    [m, k, n]: [usize; 3],
+    (a, a_strides): (&[T], Matrix),
+    (b, b_strides): (&[T], Matrix),
+    (out, row): (&mut [T], usize),
+    accumulate: bool,
+) {
+    check_bounds(m, n, out.len(), Matrix { rs: row, cs: 1 });
+    check_bounds(m, k, a.len(), a_strides);
+    check_bounds(k, n, b.len(), b_strides);
+    let beta = if accumulate { T::one() } else { T::zero() };
+    let mut call = |parallelism| {
+        // SAFETY: every index `i * rs + j * cs` of both operands and of the result was checked to lie in its slice, and the result
+        // does not overlap the operands, since it is borrowed mutably; `T` is f32 or f64, which gemm knows.
+        unsafe {
+            gemm::gemm(
+                m,
+                n,
+                k,
+                out.as_mut_ptr(),
+                1,
+                row as isize,
+                accumulate,
+                a.as_ptr(),
+                a_strides.cs as isize,
+                a_strides.rs as isize,
+                b.as_ptr(),
+                b_strides.cs as isize,
+                b_strides.rs as isize,
+                beta,
+                T::one(),
+                false,
+                false,
+                false,
+                parallelism,
+            );
+        }
+    };
+    if repetitions(&[m, k, n]) >= PARALLEL_PRODUCTS && threads::has_company() {
+        threads::section(&mut || call(Parallelism::Rayon(0)));
+    } else {
+        call(Parallelism::None);
+    }
+}
+
+struct Small<'a, T> {
+    sizes: [usize; 3],
+    a: (&'a [T], Matrix),
+    b: (&'a [T], Matrix),
+    out: &'a mut [T],
+    row: usize,
+    accumulate: bool,
+}
+
+impl<T: Number> Kernel for Small<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let [m, k, n] = self.sizes;
+        let ((a, a_strides), (b, b_strides)) = (self.a, self.b);
+        for (i, row) in self.out.chunks_mut(self.row).take(m).enumerate() {
+            for (j, out) in row[..n].iter_mut().enumerate() {
+                let mut sum = if self.accumulate { *out } else { T::zero() };
+                for p in 0..k {
+                    let left = a[i * a_strides.rs + p * a_strides.cs];
+                    sum = left.mul_add(b[p * b_strides.rs + j * b_strides.cs], sum);
+                }
+                *out = sum;
+            }
+        }
+    }
+}
+
+/// Asserts that the last element of a matrix with these strides lies in a slice of this length.
+fn check_bounds(rows: usize, columns: usize, length: usize, strides: Matrix) {
+    let rows = (rows - 1).checked_mul(strides.rs);
+    let columns = (columns - 1).checked_mul(strides.cs);
+    let last = rows
+        .zip(columns)
+        .and_then(|(row, column)| row.checked_add(column));
+    assert!(
+        last.is_some_and(|last| last < length),
+        "a matrix reaches beyond its data"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::assert_same_bits;
+    use super::*;
+
+    fn numbers(count: usize, factor: usize) -> Vec<f64> {
+        (0..count)
+            .map(|i| ((i * factor) % 19) as f64 - 9.0)
+            .collect()
+    }
+
+    #[test]
+    fn every_layout_and_size_gives_the_product() {
+        let sizes = [
+            (1, 1, 1),
+            (2, 5, 3),
+            (3, 64, 2),
+            (64, 3, 64),
+            (17, 33, 9),
+            (40, 40, 40),
+            (20, 130, 500),
+            (120, 100, 110),
+            (1024, 520, 3),
+            (1, 0, 2),
+        ];
+        for (m, k, n) in sizes {
+            let (a, b) = (numbers(m * k, 7), numbers(k * n, 5));
+            for (a_strides, b_strides) in [
+                (Matrix { rs: k, cs: 1 }, Matrix { rs: n, cs: 1 }),
+                (Matrix { rs: 1, cs: m }, Matrix { rs: n, cs: 1 }),
+                (Matrix { rs: k, cs: 1 }, Matrix { rs: 1, cs: k }),
+                (Matrix { rs: 1, cs: m }, Matrix { rs: 1, cs: k }),
+                (Matrix { rs: 0, cs: 1 }, Matrix { rs: 1, cs: 0 }),
+            ] {
+                for accumulate in [false, true] {
+                    let mut out = vec![100.0; m * n];
+                    matmul(m, k, n, &a, a_strides, &b, b_strides, &mut out, accumulate);
+                    for (position, &found) in out.iter().enumerate() {
+                        let (i, j) = (position / n, position % n);
+                        let term = |p: usize| {
+                            a[i * a_strides.rs + p * a_strides.cs]
+                                * b[p * b_strides.rs + j * b_strides.cs]
+                        };
+                        let before = if accumulate { 100.0 } else { 0.0 };
+                        let expected = before + (0..k).map(term).sum::<f64>();
+                        assert!(
+                            (found - expected).abs() < 1e-9,
+                            "{m} {k} {n} {a_strides:?} {b_strides:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_lies_between_the_rows_of_a_result_stays() {
+        for [m, k, n] in [[2, 3, 2], [3, 0, 2], [9, 20, 30]] {
+            let (a, b) = (numbers(m * k, 7), numbers(k * n, 5));
+            let (a, b) = (
+                (&a[..], Matrix { rs: k, cs: 1 }),
+                (&b[..], Matrix { rs: n, cs: 1 }),
+            );
+            let mut dense = vec![0.0; m * n];
+            product([m, k, n], a, b, (&mut dense, n), false);
+            let mut apart = vec![7.0; m * (n + 3)];
+            product([m, k, n], a, b, (&mut apart, n + 3), false);
+            for (row, dense) in apart.chunks(n + 3).zip(dense.chunks(n)) {
+                assert_eq!((&row[..n], &row[n..]), (dense, &[7.0; 3][..]));
+            }
+        }
+    }
+
+    #[test]
+    fn threads_never_change_the_bits() {
+        for (m, k, n) in [
+            (128, 128, 128),
+            (300, 1000, 70),
+            (33, 4000, 65),
+            (70, 1000, 60),
+            (49, 50, 430),
+            (97, 100, 110),
+            (2048, 512, 1),
+            (1000, 128, 512),
+            (2048, 600, 40),
+        ] {
+            let a: Vec<f32> = (0..m * k).map(|i| (i as f32).sin()).collect();
+            let b: Vec<f32> = (0..k * n).map(|i| (i as f32).cos()).collect();
+            for (a_strides, b_strides) in [
+                (Matrix { rs: k, cs: 1 }, Matrix { rs: n, cs: 1 }),
+                (Matrix { rs: k, cs: 1 }, Matrix { rs: 1, cs: k }),
+                (Matrix { rs: 1, cs: m }, Matrix { rs: n, cs: 1 }),
+            ] {
+                assert_same_bits(|| {
+                    let mut out = vec![0.0; m * n];
+                    matmul(m, k, n, &a, a_strides, &b, b_strides, &mut out, false);
+                    matmul(m, k, n, &a, a_strides, &b, b_strides, &mut out, true);
+                    out
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Adding overlapping windows back to where they were taken from.
+
+use super::{Kernel, dispatch};
+use crate::number::Number;
+use lexigrad_macros::compiled;
+
+/// `out[o, w * step + s * dilation, i] += x[o, w, i, s]`, x: `[outer, windows, inner, size]`, out: `[outer, whole, inner]`.
+#[compiled]
+pub fn fold<T: Number>(
+    x: &[T],
+    windows: usize,
+    inner: usize,
+    size: usize,
+    [step, dilation]: [usize; 2],
+    whole: usize,
+    out: &mut [T],
+) {
+    dispatch(Fold {
+        x,
+        windows,
+        inner,
+        size,
+        step,
+        dilation,
+        whole,
+        out,
+    });
+}
+
+struct Fold<'a, T> {
+    x: &'a [T],
+    windows: usize,
+    inner: usize,
+    size: usize,
+    step: usize,
+    dilation: usize,
+    whole: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Number> Kernel for Fold<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let block = (self.whole * self.inner).max(1);
+        let taken = (self.windows * self.inner * self.size).max(1);
+        for (out, x) in self
+            .out
+            .chunks_exact_mut(block)
+            .zip(self.x.chunks_exact(taken))
+        {
+            for (place, window) in x.chunks_exact(self.size).enumerate() {
+                let start = place / self.inner * self.step * self.inner + place % self.inner;
+                let stride = self.dilation * self.inner;
+                for (s, &x) in window.iter().enumerate() {
+                    out[start + s * stride] += x;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overlapping_windows_add_up() {
+        let mut out = [0.0_f32; 5];
+        fold(
+            &[1.0, 2.0, 3.0, 10.0, 20.0, 30.0],
+            2,
+            1,
+            3,
+            [2, 1],
+            5,
+            &mut out,
+        );
+        assert_eq!(out, [1.0, 2.0, 13.0, 20.0, 30.0]);
+        let mut dilated = [0.0_f32; 6];
+        fold(&[1.0, 2.0, 3.0, 4.0], 1, 2, 2, [1, 2], 3, &mut dilated);
+        assert_eq!(dilated, [1.0, 3.0, 0.0, 0.0, 2.0, 4.0]);
+    }
+}
