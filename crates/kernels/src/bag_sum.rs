@@ -7,8 +7,11 @@ use lexigrad_macros::compiled;
 /// What the rows of a sum are multiplied by.
 #[derive(Clone, Copy)]
 pub enum Scale<'a, T> {
+    /// Every entry counts once.
     None,
+    /// A factor of each bag.
     OfBags(&'a [T]),
+    /// A factor of each entry.
     OfEntries(&'a [T]),
 }
 

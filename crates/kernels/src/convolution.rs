@@ -1,21 +1,30 @@
 //! Convolution over time as products. A window of a text `[L, C]` is a row of `size C` numbers that stand together, and rows of
 //! neighbouring windows overlap; so the windows are a strided operand and are never written out.
 
-use super::matmul::{Matrix, product};
+use super::matmul::product;
 use super::{Kernel, PARALLEL_PRODUCTS, dispatch, equal_parts, repetitions, threads};
 use crate::number::Number;
+use crate::view::Matrix;
 use lexigrad_macros::compiled;
 
 /// The sizes of a convolution of `[batch, length, channels]` to `[batch, count, outputs]`.
 #[derive(Clone, Copy)]
 pub struct Sizes {
+    /// How many texts.
     pub batch: usize,
+    /// How many places a text has.
     pub length: usize,
+    /// How many numbers a place has.
     pub channels: usize,
+    /// How many numbers a window gives.
     pub outputs: usize,
+    /// How many places a window reads.
     pub size: usize,
+    /// How many places lie between the starts of neighbouring windows.
     pub step: usize,
+    /// How far apart the places of a window are.
     pub dilation: usize,
+    /// How many windows a text has.
     pub count: usize,
 }
 
@@ -91,20 +100,10 @@ pub fn convolution<T: Number>(x: &[T], w: &[T], bias: Option<&[T]>, sizes: &Size
             rows.for_each(|row| row.copy_from_slice(bias));
         }
         for index in 0..runs {
-            let windows = Matrix {
-                rs: sizes.stride(),
-                cs: 1,
-            };
-            let w = &w[index * run * outputs..];
-            let rows = Matrix { rs: outputs, cs: 1 };
+            let windows = Matrix::rows(&x[sizes.start(index)..], sizes.stride());
+            let w = Matrix::rows(&w[index * run * outputs..], outputs);
             let adds = index > 0 || bias.is_some();
-            product(
-                [count, run, outputs],
-                (&x[sizes.start(index)..], windows),
-                (w, rows),
-                (out, outputs),
-                adds,
-            );
+            product([count, run, outputs], windows, w, (out, outputs), adds);
         }
     });
 }
@@ -162,15 +161,9 @@ fn windows_of_gradient<T: Number>(w: &[T], grad: &[T], sizes: &Sizes, dx: &mut [
     let (runs, run) = sizes.runs();
     let mut windows = vec![T::zero(); count * run];
     for index in 0..runs {
-        let w = &w[index * outputs * run..];
-        let (left, right) = (Matrix { rs: outputs, cs: 1 }, Matrix { rs: run, cs: 1 });
-        product(
-            [count, outputs, run],
-            (grad, left),
-            (w, right),
-            (&mut windows, run),
-            false,
-        );
+        let grad = Matrix::rows(grad, outputs);
+        let w = Matrix::rows(&w[index * outputs * run..], run);
+        product([count, outputs, run], grad, w, (&mut windows, run), false);
         let dx = &mut dx[sizes.start(index)..];
         dispatch(AddWindows {
             windows: &windows,
@@ -186,18 +179,9 @@ fn weights_of_gradient<T: Number>(x: &[T], grad: &[T], sizes: &Sizes, dw: &mut [
     let Sizes { outputs, count, .. } = *sizes;
     let (_, run) = sizes.runs();
     for (index, dw) in dw.chunks_exact_mut((outputs * run).max(1)).enumerate() {
-        let left = Matrix { rs: 1, cs: outputs };
-        let right = Matrix {
-            rs: sizes.stride(),
-            cs: 1,
-        };
-        product(
-            [outputs, count, run],
-            (grad, left),
-            (&x[sizes.start(index)..], right),
-            (dw, run),
-            true,
-        );
+        let grad = Matrix::rows(grad, outputs).transposed();
+        let windows = Matrix::rows(&x[sizes.start(index)..], sizes.stride());
+        product([outputs, count, run], grad, windows, (dw, run), true);
     }
 }
 

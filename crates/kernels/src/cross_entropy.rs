@@ -88,12 +88,17 @@ impl<T: Number> PartKernel<(T, T)> for Normalisers<'_, T> {
 
 /// What the backward pass reads, row by row.
 pub struct Forward<'a, T> {
+    /// `[rows, classes]`
     pub logits: &'a [T],
+    /// How many classes there are.
     pub classes: usize,
+    /// The class of each row.
     pub targets: &'a [u32],
     /// The weight of each row times its cotangent.
     pub weights: &'a [T],
+    /// s
     pub smoothing: T,
+    /// The largest number of each row, and `ln Σ e^(x - max)`.
     pub normalisers: &'a [(T, T)],
 }
 

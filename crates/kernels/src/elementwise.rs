@@ -6,6 +6,7 @@ use crate::number::Number;
 
 /// A function of one number. Closures are; an operation with a long formula implements it with `call` marked `#[inline(always)]`.
 pub trait Unary<T>: Copy + Sync {
+    /// `f(x)`
     fn call(self, x: T) -> T;
 }
 
@@ -21,6 +22,7 @@ pub trait Binary<T, U = T>: Copy + Sync {
     /// Whether moving the operands costs far more than the function, so that it pays to write large outputs past the caches.
     const IS_CHEAP: bool = false;
 
+    /// `f(x, y)`
     fn call(self, x: T, y: U) -> T;
 }
 

@@ -8,7 +8,9 @@ use lexigrad_macros::compiled;
 /// The rows and what is known of each.
 #[derive(Clone, Copy)]
 pub struct Rows<'a, T> {
+    /// `[rows, columns]`
     pub x: &'a [T],
+    /// How many numbers a row has.
     pub columns: usize,
     /// `mean` and `1 / √(var + eps)` of each row.
     pub statistics: &'a [(T, T)],
@@ -57,7 +59,9 @@ fn centred_products<T: Number>(h: &[T], x: &[T], mean: T) -> T {
 /// What the numbers of a normalised row are multiplied by, and what is added.
 #[derive(Clone, Copy)]
 pub struct Affine<'a, T> {
+    /// w
     pub weight: Option<&'a [T]>,
+    /// b
     pub bias: Option<&'a [T]>,
 }
 

@@ -28,6 +28,7 @@ mod stream;
 pub mod strided;
 pub mod threads;
 pub mod transpose;
+pub mod view;
 pub mod windows;
 
 use std::sync::OnceLock;

@@ -11,13 +11,17 @@
 
 /// Functions for kernels; the underscore tells them from the methods of `num_traits::Float`.
 pub trait Transcendental: Copy {
+    /// `e^x`
     fn exp_(self) -> Self;
     /// `e^x` for x up to 0, which costs half as much.
     fn exp_nonpositive_(self) -> Self;
+    /// `ln x`
     fn ln_(self) -> Self;
+    /// `tanh x`
     fn tanh_(self) -> Self;
     /// `1 / (1 + e^-x)`
     fn sigmoid_(self) -> Self;
+    /// `2 / √π ∫₀ˣ e^(-t²) dt`
     fn erf_(self) -> Self;
     /// The standard normal's distribution function `Φ(x)`, and `e^(-x²/2)`, of which its density is a multiple.
     fn normal_(self) -> (Self, Self);

@@ -9,22 +9,7 @@ use super::transpose::transpose;
 use super::{Kernel, PARALLEL_PRODUCTS, dispatch, repetitions, threads};
 use crate::number::Number;
 use crate::storage::Storage;
-
-/// The distances between neighbouring rows and columns of a matrix.
-#[derive(Clone, Copy, Debug)]
-pub struct Matrix {
-    pub rs: usize,
-    pub cs: usize,
-}
-
-impl Matrix {
-    pub fn transposed(self) -> Self {
-        Self {
-            rs: self.cs,
-            cs: self.rs,
-        }
-    }
-}
+use crate::view::Matrix;
 
 /// Up to so many multiplications a plain loop is faster: `gemm` takes a third of a microsecond to start.
 const SMALL: usize = 128;
@@ -40,36 +25,16 @@ const OWN_COPY: usize = 1 << 18;
 /// Numbers of a left operand that stand a multiple of this apart fall on the same few places of the cache: 4 KiB of `f32`.
 const PAGE: usize = 1 << 10;
 
-/// `out (+)= a b`, `a: [m, k]`, `b: [k, n]`, `out: [m, n]` in row-major order; adds if `accumulate`. Strides of 0 are allowed.
+/// `out (+)= a b`, `a: [m, k]`, `b: [k, n]`, `out: [m, n]`; adds if `accumulate`.
+///
+/// The rows of the result begin as far apart as is said beside it; what is between them stays.
 ///
 /// Threads share the rows and columns of the result, never the sum over k, so that their number does not change the bits.
-#[allow(
-    clippy::too_many_arguments,
-    reason = "three sizes, two strided operands and a result"
-)]
-#[compiled]
-pub fn matmul<T: Number>(
-    m: usize,
-    k: usize,
-    n: usize,
-    a: &[T],
-    a_strides: Matrix,
-    b: &[T],
-    b_strides: Matrix,
-    out: &mut [T],
-    accumulate: bool,
-) {
-    let (a, b) = ((a, a_strides), (b, b_strides));
-    let out = (&mut out[..m * n], n);
-    product([m, k, n], a, b, out, accumulate);
-}
-
-/// [`matmul`] of sizes `[m, k, n]` into rows that lie as far apart as is said beside the result; what is between them stays.
 #[compiled]
 pub fn product<T: Number>(
     [m, k, n]: [usize; 3],
-    a: (&[T], Matrix),
-    b: (&[T], Matrix),
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
     (out, row): (&mut [T], usize),
     accumulate: bool,
 ) {
@@ -93,10 +58,10 @@ pub fn product<T: Number>(
             accumulate,
         });
     }
-    if flips([m, k, n], a.1, b.1) && row == n {
+    if flips([m, k, n], a.strides, b.strides) && row == n {
         return flipped([m, k, n], a, b, out, accumulate);
     }
-    if is_turned([m, k, n], b.1) {
+    if is_turned([m, k, n], b.strides) {
         return turned([m, k, n], a, b, (out, row), accumulate);
     }
     multiply([m, k, n], a, b, (out, row), accumulate);
@@ -104,16 +69,16 @@ pub fn product<T: Number>(
 
 /// Whether the right operand stands in columns and is turned first: `gemm` reads it at half the speed. Columns that overlap are not:
 /// a copy of them would be larger than the operand.
-fn is_turned([m, k, n]: [usize; 3], b: Matrix) -> bool {
-    let in_columns = b.rs == 1 && b.cs >= k.max(2) && n > 1;
+fn is_turned([m, k, n]: [usize; 3], b: [usize; 2]) -> bool {
+    let in_columns = b[0] == 1 && b[1] >= k.max(2) && n > 1;
     in_columns && m >= FEW_ROWS && repetitions(&[m, k, n]) >= TURNED
 }
 
 /// Whether the transposed product is faster: there a right operand that would be turned is the left one, and it is small what is
 /// turned instead; or a left operand whose numbers stand pages apart, which `gemm` packs slowly, is the right one.
-fn flips([m, k, n]: [usize; 3], a: Matrix, b: Matrix) -> bool {
-    let in_pages = |strides: Matrix| strides.cs.is_multiple_of(PAGE);
-    let is_far = a.rs == 1 && in_pages(a) && !in_pages(b.transposed());
+fn flips([m, k, n]: [usize; 3], a: [usize; 2], b: [usize; 2]) -> bool {
+    let in_pages = |stride: usize| stride.is_multiple_of(PAGE);
+    let is_far = a[0] == 1 && in_pages(a[1]) && !in_pages(b[0]);
     let is_long = is_far && k >= PAGE / 2 && repetitions(&[m, k, n]) >= TURNED;
     is_long || is_turned([m, k, n], b) && m.saturating_mul(k + n) < k.saturating_mul(n)
 }
@@ -121,8 +86,8 @@ fn flips([m, k, n]: [usize; 3], a: Matrix, b: Matrix) -> bool {
 /// [`product`] as `outᵀ = bᵀ aᵀ`.
 fn flipped<T: Number>(
     [m, k, n]: [usize; 3],
-    (a, a_strides): (&[T], Matrix),
-    (b, b_strides): (&[T], Matrix),
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
     out: &mut [T],
     accumulate: bool,
 ) {
@@ -131,7 +96,7 @@ fn flipped<T: Number>(
     if accumulate {
         transpose(out, m, n, n, result);
     }
-    let (left, right) = ((b, b_strides.transposed()), (a, a_strides.transposed()));
+    let (left, right) = (b.transposed(), a.transposed());
     product([n, k, m], left, right, (&mut *result, m), accumulate);
     transpose(result, n, m, m, out);
 }
@@ -140,16 +105,16 @@ fn flipped<T: Number>(
 /// one has just written reaches another slowly.
 fn turned<T: Number>(
     [m, k, n]: [usize; 3],
-    (a, a_strides): (&[T], Matrix),
-    (b, b_strides): (&[T], Matrix),
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
     (out, row): (&mut [T], usize),
     accumulate: bool,
 ) {
-    let part = |a: &[T], m: usize, out: &mut [T]| {
+    let part = |a: Matrix<'_, T>, m: usize, out: &mut [T]| {
         let mut rows = Storage::scratch(k * n);
-        transpose(b, n, k, b_strides.cs, rows.make_mut());
-        let in_rows = (rows.as_slice(), Matrix { rs: n, cs: 1 });
-        multiply([m, k, n], (a, a_strides), in_rows, (out, row), accumulate);
+        transpose(b.values, n, k, b.strides[1], rows.make_mut());
+        let in_rows = Matrix::rows(rows.as_slice(), n);
+        multiply([m, k, n], a, in_rows, (out, row), accumulate);
     };
     // Of small results `gemm` cuts a longer sum elsewhere, so that parts of one would have other bits than the whole.
     let cuts_alike = k <= 512 || n > 64;
@@ -171,7 +136,7 @@ fn turned<T: Number>(
         cut,
         true,
         |_, (first, rows, out): (usize, usize, &mut [T])| {
-            part(&a[first * a_strides.rs..], rows, out);
+            part(a.from_row(first), rows, out);
         },
     );
 }
@@ -179,17 +144,17 @@ fn turned<T: Number>(
 /// [`product`] by `gemm`.
 fn multiply<T: Number>(
     [m, k, n]: [usize; 3],
-    (a, a_strides): (&[T], Matrix),
-    (b, b_strides): (&[T], Matrix),
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
     (out, row): (&mut [T], usize),
     accumulate: bool,
 ) {
-    check_bounds(m, n, out.len(), Matrix { rs: row, cs: 1 });
-    check_bounds(m, k, a.len(), a_strides);
-    check_bounds(k, n, b.len(), b_strides);
+    check_bounds([m, n], &Matrix::rows(out, row));
+    check_bounds([m, k], &a);
+    check_bounds([k, n], &b);
     let beta = if accumulate { T::one() } else { T::zero() };
     let mut call = |parallelism| {
-        // SAFETY: every index `i * rs + j * cs` of both operands and of the result was checked to lie in its slice, and the result
+        // SAFETY: every index of both operands and of the result was checked to lie in its slice, and the result
         // does not overlap the operands, since it is borrowed mutably; `T` is f32 or f64, which gemm knows.
         unsafe {
             gemm::gemm(
@@ -200,12 +165,12 @@ fn multiply<T: Number>(
                 1,
                 row as isize,
                 accumulate,
-                a.as_ptr(),
-                a_strides.cs as isize,
-                a_strides.rs as isize,
-                b.as_ptr(),
-                b_strides.cs as isize,
-                b_strides.rs as isize,
+                a.values.as_ptr(),
+                a.strides[1] as isize,
+                a.strides[0] as isize,
+                b.values.as_ptr(),
+                b.strides[1] as isize,
+                b.strides[0] as isize,
                 beta,
                 T::one(),
                 false,
@@ -224,8 +189,8 @@ fn multiply<T: Number>(
 
 struct Small<'a, T> {
     sizes: [usize; 3],
-    a: (&'a [T], Matrix),
-    b: (&'a [T], Matrix),
+    a: Matrix<'a, T>,
+    b: Matrix<'a, T>,
     out: &'a mut [T],
     row: usize,
     accumulate: bool,
@@ -237,13 +202,11 @@ impl<T: Number> Kernel for Small<'_, T> {
     #[inline(always)]
     fn run(self) {
         let [m, k, n] = self.sizes;
-        let ((a, a_strides), (b, b_strides)) = (self.a, self.b);
         for (i, row) in self.out.chunks_mut(self.row).take(m).enumerate() {
             for (j, out) in row[..n].iter_mut().enumerate() {
                 let mut sum = if self.accumulate { *out } else { T::zero() };
                 for p in 0..k {
-                    let left = a[i * a_strides.rs + p * a_strides.cs];
-                    sum = left.mul_add(b[p * b_strides.rs + j * b_strides.cs], sum);
+                    sum = self.a.at(i, p).mul_add(self.b.at(p, j), sum);
                 }
                 *out = sum;
             }
@@ -251,15 +214,15 @@ impl<T: Number> Kernel for Small<'_, T> {
     }
 }
 
-/// Asserts that the last element of a matrix with these strides lies in a slice of this length.
-fn check_bounds(rows: usize, columns: usize, length: usize, strides: Matrix) {
-    let rows = (rows - 1).checked_mul(strides.rs);
-    let columns = (columns - 1).checked_mul(strides.cs);
-    let last = rows
-        .zip(columns)
+/// Asserts that the last number of a matrix lies in its buffer.
+fn check_bounds<T>([rows, columns]: [usize; 2], matrix: &Matrix<'_, T>) {
+    let row = (rows - 1).checked_mul(matrix.strides[0]);
+    let column = (columns - 1).checked_mul(matrix.strides[1]);
+    let last = row
+        .zip(column)
         .and_then(|(row, column)| row.checked_add(column));
     assert!(
-        last.is_some_and(|last| last < length),
+        last.is_some_and(|last| last < matrix.values.len()),
         "a matrix reaches beyond its data"
     );
 }
@@ -268,6 +231,10 @@ fn check_bounds(rows: usize, columns: usize, length: usize, strides: Matrix) {
 mod tests {
     use super::super::assert_same_bits;
     use super::*;
+
+    fn view<T>(values: &[T], strides: [usize; 2]) -> Matrix<'_, T> {
+        Matrix { values, strides }
+    }
 
     fn numbers(count: usize, factor: usize) -> Vec<f64> {
         (0..count)
@@ -292,21 +259,19 @@ mod tests {
         for (m, k, n) in sizes {
             let (a, b) = (numbers(m * k, 7), numbers(k * n, 5));
             for (a_strides, b_strides) in [
-                (Matrix { rs: k, cs: 1 }, Matrix { rs: n, cs: 1 }),
-                (Matrix { rs: 1, cs: m }, Matrix { rs: n, cs: 1 }),
-                (Matrix { rs: k, cs: 1 }, Matrix { rs: 1, cs: k }),
-                (Matrix { rs: 1, cs: m }, Matrix { rs: 1, cs: k }),
-                (Matrix { rs: 0, cs: 1 }, Matrix { rs: 1, cs: 0 }),
+                ([k, 1], [n, 1]),
+                ([1, m], [n, 1]),
+                ([k, 1], [1, k]),
+                ([1, m], [1, k]),
+                ([0, 1], [1, 0]),
             ] {
                 for accumulate in [false, true] {
                     let mut out = vec![100.0; m * n];
-                    matmul(m, k, n, &a, a_strides, &b, b_strides, &mut out, accumulate);
+                    let [left, right] = [view(&a, a_strides), view(&b, b_strides)];
+                    product([m, k, n], left, right, (&mut out, n), accumulate);
                     for (position, &found) in out.iter().enumerate() {
                         let (i, j) = (position / n, position % n);
-                        let term = |p: usize| {
-                            a[i * a_strides.rs + p * a_strides.cs]
-                                * b[p * b_strides.rs + j * b_strides.cs]
-                        };
+                        let term = |p: usize| left.at(i, p) * right.at(p, j);
                         let before = if accumulate { 100.0 } else { 0.0 };
                         let expected = before + (0..k).map(term).sum::<f64>();
                         assert!(
@@ -323,10 +288,7 @@ mod tests {
     fn what_lies_between_the_rows_of_a_result_stays() {
         for [m, k, n] in [[2, 3, 2], [3, 0, 2], [9, 20, 30]] {
             let (a, b) = (numbers(m * k, 7), numbers(k * n, 5));
-            let (a, b) = (
-                (&a[..], Matrix { rs: k, cs: 1 }),
-                (&b[..], Matrix { rs: n, cs: 1 }),
-            );
+            let (a, b) = (Matrix::rows(&a, k), Matrix::rows(&b, n));
             let mut dense = vec![0.0; m * n];
             product([m, k, n], a, b, (&mut dense, n), false);
             let mut apart = vec![7.0; m * (n + 3)];
@@ -352,15 +314,13 @@ mod tests {
         ] {
             let a: Vec<f32> = (0..m * k).map(|i| (i as f32).sin()).collect();
             let b: Vec<f32> = (0..k * n).map(|i| (i as f32).cos()).collect();
-            for (a_strides, b_strides) in [
-                (Matrix { rs: k, cs: 1 }, Matrix { rs: n, cs: 1 }),
-                (Matrix { rs: k, cs: 1 }, Matrix { rs: 1, cs: k }),
-                (Matrix { rs: 1, cs: m }, Matrix { rs: n, cs: 1 }),
-            ] {
+            for (a_strides, b_strides) in [([k, 1], [n, 1]), ([k, 1], [1, k]), ([1, m], [n, 1])] {
                 assert_same_bits(|| {
                     let mut out = vec![0.0; m * n];
-                    matmul(m, k, n, &a, a_strides, &b, b_strides, &mut out, false);
-                    matmul(m, k, n, &a, a_strides, &b, b_strides, &mut out, true);
+                    for accumulate in [false, true] {
+                        let [left, right] = [view(&a, a_strides), view(&b, b_strides)];
+                        product([m, k, n], left, right, (&mut out, n), accumulate);
+                    }
                     out
                 });
             }

@@ -121,7 +121,7 @@ thread_local! {
 /// Gives the memory that this thread, and all threads together, keep for their next tensors back to the system.
 ///
 /// ```
-/// lexigrad_tensor::trim_pool();
+/// lexigrad_kernels::pool::trim_pool();
 /// ```
 pub fn trim_pool() {
     POOL.with(|pool| pool.borrow_mut().kept = Kept::EMPTY);
@@ -148,9 +148,13 @@ pub fn count_copy() {
 /// Room for a kernel's bookkeeping of ids: new memory for thousands of ids costs as much as grouping them.
 #[derive(Default)]
 pub struct IdRoom {
+    /// The distinct ids.
     pub distinct: Vec<u32>,
+    /// The number of each id among them.
     pub numbers: Vec<u32>,
+    /// A label of each id, by distinct ids.
     pub labels: Vec<u32>,
+    /// Where the labels of each distinct id begin.
     pub offsets: Vec<usize>,
     /// Ids and their numbers, by a hash of the id.
     pub slots: Vec<(u32, u32)>,
@@ -161,6 +165,7 @@ pub fn take_id_room() -> IdRoom {
     ID_ROOM.take().unwrap_or_default()
 }
 
+/// Keeps room for the next kernel of this thread.
 pub fn let_go_of_id_room(room: IdRoom) {
     ID_ROOM.set(Some(room));
 }

@@ -15,7 +15,7 @@ pub const ROWS_AHEAD: usize = 8;
 /// are worked on.
 ///
 /// ```
-/// lexigrad_tensor::prefetch(&[1.0_f32; 64]);
+/// lexigrad_kernels::prefetch(&[1.0_f32; 64]);
 /// ```
 #[inline(always)]
 pub fn prefetch<T>(values: &[T]) {

@@ -121,6 +121,7 @@ impl<T: Number> Storage<T> {
         }
     }
 
+    /// The elements.
     #[inline]
     pub fn as_slice(&self) -> &[T] {
         // SAFETY: the buffer holds at least `len` elements of `T` at an alignment that suits any number, all initialised, and
@@ -137,6 +138,7 @@ impl<T: Number> Storage<T> {
         unique
     }
 
+    /// Whether the two hold the same elements.
     #[inline]
     pub fn shares_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.buffer, &other.buffer)

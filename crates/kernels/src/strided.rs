@@ -5,6 +5,7 @@ use smallvec::{SmallVec, smallvec};
 use super::transpose::transpose;
 use super::{PartKernel, for_each_part};
 use crate::number::Number;
+use crate::view::Strided;
 
 /// The axes of some views over one shape, those of size 1 left out and neighbours merged where every view allows it.
 struct Axes<const N: usize> {
@@ -43,17 +44,16 @@ impl<const N: usize> Axes<N> {
     #[inline(always)]
     fn for_each_row(
         &self,
-        offsets: [usize; N],
         first: usize,
         count: usize,
         mut row: impl FnMut([usize; N], [usize; N]),
     ) {
         let Some((_, outer)) = self.sizes.split_last() else {
-            return row(offsets, [0; N]);
+            return row([0; N], [0; N]);
         };
         let inner = self.strides[outer.len()];
         let mut index: SmallVec<[usize; 4]> = smallvec![0; outer.len()];
-        let mut starts = offsets;
+        let mut starts = [0; N];
         let mut before = first;
         for axis in (0..outer.len()).rev() {
             index[axis] = before % outer[axis];
@@ -76,18 +76,12 @@ impl<const N: usize> Axes<N> {
     }
 }
 
-/// Copies the view of `x` with this shape, offset and strides into row-major order.
-pub fn copy_strided<T: Copy + Send + Sync>(
-    shape: &[usize],
-    x: &[T],
-    offset: usize,
-    strides: &[usize],
-    out: &mut [T],
-) {
+/// Copies a view of this shape into row-major order.
+pub fn copy_strided<T: Copy + Send + Sync>(shape: &[usize], x: Strided<'_, T>, out: &mut [T]) {
     if out.is_empty() {
         return;
     }
-    let mut axes = Axes::merged(shape, [strides]);
+    let mut axes = Axes::merged(shape, [x.strides]);
     let out_len = out.len();
     // Rows that are columns of the buffer are turned together: each would touch all its cache lines.
     if let ([.., columns, rows], [.., [1], [stride]]) = (&axes.sizes[..], &axes.strides[..])
@@ -99,34 +93,35 @@ pub fn copy_strided<T: Copy + Send + Sync>(
         axes.strides.truncate(outer);
         let mut blocks = out.chunks_exact_mut(rows * columns);
         let (count, runs) = (axes.row(), out_len / (axes.row() * rows * columns));
-        axes.for_each_row([offset], 0, runs, |[start], [step]| {
+        axes.for_each_row(0, runs, |[start], [step]| {
             for (index, part) in blocks.by_ref().take(count).enumerate() {
-                transpose(&x[start + index * step..], rows, columns, stride, part);
+                transpose(
+                    &x.values[start + index * step..],
+                    rows,
+                    columns,
+                    stride,
+                    part,
+                );
             }
         });
         return;
     }
     let row = axes.row();
-    for_each_part(out, row, row, &CopyRows { axes, x, offset });
+    for_each_part(out, row, row, &CopyRows { axes, x: x.values });
 }
 
 struct CopyRows<'a, T> {
     axes: Axes<1>,
     x: &'a [T],
-    offset: usize,
 }
 
 impl<T: Copy + Sync> PartKernel<T> for CopyRows<'_, T> {
     #[inline(always)]
     fn run(&self, first: usize, out: &mut [T]) {
-        let &Self {
-            ref axes,
-            x,
-            offset,
-        } = self;
+        let &Self { ref axes, x } = self;
         let length = axes.row();
         let mut rows = out.chunks_exact_mut(length);
-        axes.for_each_row([offset], first, rows.len(), |[start], [stride]| {
+        axes.for_each_row(first, rows.len(), |[start], [stride]| {
             let row = rows.next().unwrap_or_default();
             match stride {
                 0 => row.fill(x[start]),
@@ -141,19 +136,11 @@ impl<T: Copy + Sync> PartKernel<T> for CopyRows<'_, T> {
     }
 }
 
-/// A view: the whole buffer, where the first element stands, and the strides, 0 for a broadcast axis.
-#[derive(Clone, Copy)]
-pub struct View<'a, T> {
-    pub buffer: &'a [T],
-    pub offset: usize,
-    pub strides: &'a [usize],
-}
-
 /// `out = f(x, y)` for two views of this shape.
 pub fn zip_strided<T: Number, U: Copy + Sync>(
     shape: &[usize],
-    x: View<'_, T>,
-    y: View<'_, U>,
+    x: Strided<'_, T>,
+    y: Strided<'_, U>,
     out: &mut [T],
     f: impl Fn(T, U) -> T + Sync,
 ) {
@@ -167,8 +154,8 @@ pub fn zip_strided<T: Number, U: Copy + Sync>(
 
 struct ZipRows<'a, T, U, F> {
     axes: Axes<2>,
-    x: View<'a, T>,
-    y: View<'a, U>,
+    x: Strided<'a, T>,
+    y: Strided<'a, U>,
     f: F,
 }
 
@@ -177,10 +164,9 @@ impl<T: Number, U: Copy + Sync, F: Fn(T, U) -> T + Sync> PartKernel<T> for ZipRo
     fn run(&self, first: usize, out: &mut [T]) {
         let Self { axes, x, y, f } = self;
         let mut rows = out.chunks_exact_mut(axes.row());
-        let offsets = [x.offset, y.offset];
-        axes.for_each_row(offsets, first, rows.len(), |[x_start, y_start], strides| {
+        axes.for_each_row(first, rows.len(), |[x_start, y_start], strides| {
             let row = rows.next().unwrap_or_default();
-            zip_row(&x.buffer[x_start..], &y.buffer[y_start..], strides, row, f);
+            zip_row(&x.values[x_start..], &y.values[y_start..], strides, row, f);
         });
     }
 }
@@ -224,19 +210,48 @@ fn zip_row<T: Number, U: Copy>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::View;
 
     #[test]
     fn a_transposed_view_is_copied_into_order() {
         let x: Vec<u8> = (0..6).collect();
         let mut out = [0; 6];
-        copy_strided(&[3, 2], &x, 0, &[1, 3], &mut out);
+        copy_strided(
+            &[3, 2],
+            View {
+                values: &x[0..],
+                strides: &[1, 3],
+            },
+            &mut out,
+        );
         assert_eq!(out, [0, 3, 1, 4, 2, 5]);
-        copy_strided(&[2, 1, 3], &x, 3, &[0, 7, 1], &mut out);
+        copy_strided(
+            &[2, 1, 3],
+            View {
+                values: &x[3..],
+                strides: &[0, 7, 1],
+            },
+            &mut out,
+        );
         assert_eq!(out, [3, 4, 5, 3, 4, 5]);
         let mut one = [0];
-        copy_strided(&[], &x, 5, &[], &mut one);
+        copy_strided(
+            &[],
+            View {
+                values: &x[5..],
+                strides: &[],
+            },
+            &mut one,
+        );
         assert_eq!(one, [5]);
-        copy_strided(&[0, 3], &x, 0, &[3, 1], &mut []);
+        copy_strided(
+            &[0, 3],
+            View {
+                values: &x[0..],
+                strides: &[3, 1],
+            },
+            &mut [],
+        );
     }
 
     #[test]
@@ -252,15 +267,14 @@ mod tests {
             ([0, 0, 0], [0, 0, 0]),
         ] {
             let mut out = vec![0.0; 24];
-            let view = |strides| View {
-                buffer: &x,
-                offset: 0,
+            let view = |strides| Strided {
+                values: &x,
                 strides,
             };
             zip_strided(
                 &shape,
-                view(&x_strides),
-                view(&y_strides),
+                view(&x_strides[..]),
+                view(&y_strides[..]),
                 &mut out,
                 |x, y| 100.0 * x + y,
             );

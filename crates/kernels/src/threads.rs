@@ -175,7 +175,7 @@ pub fn share<J: Send>(jobs: impl Iterator<Item = J>, work: usize, job: impl Fn(J
 /// Runs both, at once if a thread is free; like a job of [`share`], each works on slices.
 ///
 /// ```
-/// assert_eq!(lexigrad_tensor::join(|| 1, || 2), (1, 2));
+/// assert_eq!(lexigrad_kernels::join(|| 1, || 2), (1, 2));
 /// ```
 pub fn join<A: Send, B: Send>(
     first: impl FnOnce() -> A + Send,

@@ -1,5 +1,6 @@
 //! Where a tensor's elements stand in its storage: shape, strides and offset.
 
+use lexigrad_kernels::view::View;
 use smallvec::SmallVec;
 
 use crate::shape::Shape;
@@ -12,11 +13,11 @@ pub struct Layout {
     shape: Shape,
     /// How a view stands in its storage; none for elements in row-major order from the first on. Boxed, because most tensors are
     /// no views, and all of them are moved about.
-    view: Option<Box<View>>,
+    view: Option<Box<Place>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct View {
+struct Place {
     strides: Shape,
     offset: usize,
 }
@@ -54,7 +55,7 @@ impl Layout {
 
     fn new(shape: Shape, strides: Shape, offset: usize) -> Self {
         let plain = offset == 0 && is_row_major(&shape, &strides);
-        let view = (!plain).then(|| Box::new(View { strides, offset }));
+        let view = (!plain).then(|| Box::new(Place { strides, offset }));
         Self { shape, view }
     }
 
@@ -74,6 +75,34 @@ impl Layout {
     /// Where the first element stands.
     pub fn offset(&self) -> usize {
         self.view.as_ref().map_or(0, |view| view.offset)
+    }
+
+    /// The numbers of a storage that stand so.
+    pub(crate) fn view<'a, T>(&self, storage: &'a [T]) -> View<'a, T, Shape> {
+        View {
+            values: storage.get(self.offset()..).unwrap_or_default(),
+            strides: self.strides(),
+        }
+    }
+
+    /// [`view`](Self::view) of so many axes as this layout has.
+    pub(crate) fn view_of<'a, T, const N: usize>(
+        &self,
+        storage: &'a [T],
+    ) -> View<'a, T, [usize; N]> {
+        let mut strides = [1; N];
+        match &self.view {
+            Some(view) => strides.copy_from_slice(&view.strides),
+            None => {
+                for axis in (1..N).rev() {
+                    strides[axis - 1] = strides[axis].saturating_mul(self.shape[axis]);
+                }
+            }
+        }
+        View {
+            values: storage.get(self.offset()..).unwrap_or_default(),
+            strides,
+        }
     }
 
     /// Whether the elements stand one after the other in row-major order.

@@ -135,25 +135,25 @@ impl<T: Element> Tensor<T> {
         }
     }
 
+    /// The elements, if they stand in row-major order.
+    #[inline]
+    pub(crate) fn in_order(&self) -> Option<&[T]> {
+        let start = self.layout.offset();
+        let range = start..start + self.elements();
+        self.layout.is_dense().then(|| &self.buffer()[range])
+    }
+
     /// [`values`](Self::values) for an operation, which passes the error on.
     ///
     /// # Errors
     /// If the elements are copied and there is no memory for the copy.
     pub(crate) fn read(&self) -> Result<Values<'_, T>> {
-        if self.layout.is_dense() {
-            let start = self.layout.offset();
-            return Ok(Values::Borrowed(
-                &self.buffer()[start..start + self.elements()],
-            ));
+        if let Some(values) = self.in_order() {
+            return Ok(Values::Borrowed(values));
         }
         let mut copy = room::uninitialised(self.shape())?;
-        strided::copy_strided(
-            self.shape(),
-            self.buffer(),
-            self.layout.offset(),
-            &self.layout.strides(),
-            copy.make_mut(),
-        );
+        let view = self.layout.view(self.buffer());
+        strided::copy_strided(self.shape(), view.strided(), copy.make_mut());
         Ok(Values::Copied(copy))
     }
 

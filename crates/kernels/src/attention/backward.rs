@@ -1,17 +1,21 @@
 //! From the gradient of what the queries took to those of queries, keys and values.
 
-use super::{Block, Dropped, Heads, Scoring, Sizes, keep_or_drop, rows};
+use super::{Block, Dropped, Heads, Scoring, Sizes, keep_or_drop};
 use crate::matmul::product;
 use crate::number::Number;
 use crate::reduce::dot_lanes;
 use crate::storage::Storage;
+use crate::view::Matrix;
 use crate::{Kernel, dispatch, equal_parts};
 use lexigrad_macros::compiled;
 
 /// What [`forward`](super::forward) read and wrote, and the gradient of its output `[B, H, Lq, D]`.
 pub struct Trace<'a, T> {
+    /// Queries, keys and values.
     pub inputs: [Heads<'a, T>; 3],
+    /// `[B, H, Lq, Lk]`, before dropout.
     pub weights: &'a [T],
+    /// The gradient of what the queries took.
     pub cotangent: Heads<'a, T>,
 }
 
@@ -71,7 +75,7 @@ pub fn backward<T: Number>(
             gradient: Storage::scratch(scoring.block_weights()),
             dropped: Dropped::new(scoring),
         };
-        (0..heads).for_each(|head| pass.run((sequence, head)));
+        (0..heads).for_each(|head| pass.run([sequence, head]));
     };
     match targets {
         Targets::Packed(whole) => {
@@ -102,10 +106,10 @@ struct Pass<'a, T: Number> {
 }
 
 impl<T: Number> Pass<'_, T> {
-    fn run(&mut self, place: (usize, usize)) {
+    fn run(&mut self, place: [usize; 2]) {
         let sizes = self.scoring.sizes;
-        let start = (place.0 * sizes.heads + place.1) * sizes.queries * sizes.keys;
-        self.clear_unseen(place.1);
+        let start = (place[0] * sizes.heads + place[1]) * sizes.queries * sizes.keys;
+        self.clear_unseen(place[1]);
         for (index, block) in self.scoring.blocks(place).enumerate() {
             let range = block.queries.start * sizes.keys..block.queries.end * sizes.keys;
             self.block(&block, &self.trace.weights[start..][range], index > 0);
@@ -126,10 +130,10 @@ impl<T: Number> Pass<'_, T> {
     /// `dv += wᵀ g`, `dw = g vᵀ`, `ds = w (dw - Σ w dw) scale`, `dq = ds k`, `dk += dsᵀ q`; the first block sets what others add to.
     fn block(&mut self, block: &Block, weights: &[T], adds: bool) {
         let sizes = self.scoring.sizes;
-        let (first, count, head) = (block.queries.start, block.queries.len(), block.place.1);
+        let (first, count, head) = (block.queries.start, block.queries.len(), block.place[1]);
         let [q, k, v] = self.trace.inputs;
-        let given = self.trace.cotangent.from(block.place, first);
-        let (by_query, by_key) = (rows(sizes.keys), rows(sizes.keys).transposed());
+        let [q, k, v] = [q, k, v].map(|heads| heads.matrix(block.place));
+        let given = self.trace.cotangent.matrix(block.place).from_row(first);
         let used = match &mut self.dropped {
             Some(dropped) => {
                 dropped.draw(self.scoring, block, weights);
@@ -139,13 +143,13 @@ impl<T: Number> Pass<'_, T> {
         };
         let shape = [block.keys, count, sizes.value_size];
         let dv = self.targets.part(&sizes, 2, head, 0);
-        product(shape, (used, by_key), given, dv, adds);
+        let by_key = Matrix::rows(used, sizes.keys).transposed();
+        product(shape, by_key, given, dv, adds);
 
         let gradient = &mut self.gradient.make_mut()[..weights.len()];
-        let (v, v_strides) = v.from(block.place, 0);
         let shape = [count, sizes.value_size, block.keys];
-        let columns = (v, v_strides.transposed());
-        product(shape, given, columns, (&mut *gradient, sizes.keys), false);
+        let target = (&mut *gradient, sizes.keys);
+        product(shape, given, v.transposed(), target, false);
         dispatch(SoftmaxBackward {
             weights,
             mask: self.dropped.as_ref().map(|dropped| dropped.mask.as_slice()),
@@ -157,12 +161,11 @@ impl<T: Number> Pass<'_, T> {
 
         let shape = [count, block.keys, sizes.size];
         let dq = self.targets.part(&sizes, 0, head, first);
-        let k = k.from(block.place, 0);
-        product(shape, (gradient, by_query), k, dq, false);
+        let gradient = Matrix::rows(gradient, sizes.keys);
+        product(shape, gradient, k, dq, false);
         let shape = [block.keys, count, sizes.size];
         let dk = self.targets.part(&sizes, 1, head, 0);
-        let q = q.from(block.place, first);
-        product(shape, (gradient, by_key), q, dk, adds);
+        product(shape, gradient.transposed(), q.from_row(first), dk, adds);
     }
 }
 

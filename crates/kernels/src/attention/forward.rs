@@ -1,9 +1,10 @@
 //! From queries, keys and values to weights and sums of values.
 
-use super::{Block, Dropped, Heads, Scoring, Sizes, rows};
+use super::{Block, Dropped, Heads, Scoring, Sizes};
 use crate::matmul::product;
 use crate::number::Number;
 use crate::softmax::softmax_row;
+use crate::view::Matrix;
 use crate::{Kernel, dispatch, equal_parts};
 use lexigrad_macros::compiled;
 
@@ -33,7 +34,7 @@ pub fn forward<T: Number>(
         for head in 0..sizes.heads {
             let start = (head * head_weights) % kept;
             let weights = &mut weights[start..start + head_weights];
-            for block in scoring.blocks((sequence, head)) {
+            for block in scoring.blocks([sequence, head]) {
                 let range = block.queries.start * sizes.keys..block.queries.end * sizes.keys;
                 let weights = &mut weights[range];
                 attend(scoring, &block, inputs, weights, dropped.as_mut(), out);
@@ -58,11 +59,10 @@ fn attend<T: Number>(
         value_size,
         ..
     } = scoring.sizes;
-    let (k, k_strides) = k.from(block.place, 0);
     product(
         [block.queries.len(), size, block.keys],
-        q.from(block.place, block.queries.start),
-        (k, k_strides.transposed()),
+        q.matrix(block.place).from_row(block.queries.start),
+        k.matrix(block.place).transposed(),
         (&mut *weights, keys),
         false,
     );
@@ -80,11 +80,11 @@ fn attend<T: Number>(
         None => weights,
     };
     let row = heads * value_size;
-    let first = block.queries.start * row + block.place.1 * value_size;
+    let first = block.queries.start * row + block.place[1] * value_size;
     product(
         [block.queries.len(), block.keys, value_size],
-        (used, rows(keys)),
-        v.from(block.place, 0),
+        Matrix::rows(used, keys),
+        v.matrix(block.place),
         (&mut out[first..], row),
         false,
     );
@@ -102,16 +102,15 @@ impl<T: Number> Kernel for Softmax<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let (sequence, head) = self.block.place;
         let rows = self.weights.chunks_exact_mut(self.scoring.sizes.keys);
         for (query, row) in self.block.queries.clone().zip(rows) {
             let (seen, beyond) = row[..self.block.keys].split_at_mut(self.scoring.reach(query));
             beyond.fill(T::zero());
             seen.iter_mut().for_each(|x| *x *= self.scale);
-            if let Some((visible, strides)) = self.scoring.visible {
-                let start = sequence * strides[0] + head * strides[1] + query * strides[2];
+            if let Some(visible) = self.scoring.visible {
+                let visible = visible.matrix(self.block.place);
                 for (key, x) in seen.iter_mut().enumerate() {
-                    if !visible[start + key * strides[3]] {
+                    if !visible.at(query, key) {
                         *x = T::neg_infinity();
                     }
                 }

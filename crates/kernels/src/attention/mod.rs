@@ -12,19 +12,24 @@ use std::ops::Range;
 pub use backward::{Targets, Trace, backward};
 pub use forward::forward;
 
-use super::matmul::Matrix;
 use super::{PARALLEL_PRODUCTS, elementwise, random, repetitions, threads};
 use crate::number::Number;
 use crate::storage::Storage;
+use crate::view::View;
 
 /// Queries of a causal block: more hide less of what is computed, fewer make the products slow.
 const CAUSAL_BLOCK: usize = 32;
 
+/// The sizes of an attention.
 #[derive(Clone, Copy)]
 pub struct Sizes {
+    /// B
     pub batch: usize,
+    /// H
     pub heads: usize,
+    /// Lq
     pub queries: usize,
+    /// Lk
     pub keys: usize,
     /// Of a query and of a key.
     pub size: usize,
@@ -32,34 +37,18 @@ pub struct Sizes {
     pub value_size: usize,
 }
 
-/// Vectors `[B, H, L, D]` by their strides; the numbers of a vector stand together.
-#[derive(Clone, Copy)]
-pub struct Heads<'a, T> {
-    pub data: &'a [T],
-    pub batch: usize,
-    pub head: usize,
-    pub row: usize,
-}
-
-impl<'a, T> Heads<'a, T> {
-    /// Those of one head from row `first` on.
-    fn from(&self, (sequence, head): (usize, usize), first: usize) -> (&'a [T], Matrix) {
-        let start = sequence * self.batch + head * self.head + first * self.row;
-        let strides = Matrix {
-            rs: self.row,
-            cs: 1,
-        };
-        (&self.data[start..], strides)
-    }
-}
+/// Vectors `[B, H, L, D]`.
+pub type Heads<'a, T> = View<'a, T, [usize; 4]>;
 
 /// How scores are made, hidden and dropped.
 #[derive(Clone, Copy)]
 pub struct Scoring<'a> {
+    /// The sizes of queries, keys and values.
     pub sizes: Sizes,
+    /// The factor of the scores.
     pub scale: f64,
-    /// True where a query sees a key, with strides for `[B, H, Lq, Lk]`.
-    pub visible: Option<(&'a [bool], [usize; 4])>,
+    /// True where a query sees a key, `[B, H, Lq, Lk]`.
+    pub visible: Option<View<'a, bool, [usize; 4]>>,
     /// Query i sees the keys up to i plus this.
     pub causal: Option<usize>,
     /// Seed and probability of keeping a weight.
@@ -69,7 +58,7 @@ pub struct Scoring<'a> {
 /// Some queries of one head, and how many keys the last of them sees.
 struct Block {
     /// Which sequence, which head.
-    place: (usize, usize),
+    place: [usize; 2],
     queries: Range<usize>,
     keys: usize,
 }
@@ -84,7 +73,7 @@ impl Scoring<'_> {
     }
 
     /// The queries of a head, those that see most first.
-    fn blocks(&self, place: (usize, usize)) -> impl Iterator<Item = Block> {
+    fn blocks(&self, place: [usize; 2]) -> impl Iterator<Item = Block> {
         let queries = self.sizes.queries;
         let length = self.block_length().max(1);
         let starts = (0..queries).step_by(length).rev();
@@ -150,7 +139,7 @@ impl<T: Number> Dropped<T> {
             keys,
             ..
         } = scoring.sizes;
-        let (sequence, head) = block.place;
+        let [sequence, head] = block.place;
         let first = (sequence * heads + head) * queries;
         let masks = self.mask.make_mut().chunks_exact_mut(keys);
         let dropped = self.weights.make_mut().chunks_exact_mut(keys);
@@ -168,12 +157,4 @@ impl<T: Number> Dropped<T> {
 #[inline(always)]
 fn keep_or_drop<T: Number>(mask: T, x: T) -> T {
     if mask == T::zero() { mask } else { mask * x }
-}
-
-/// Rows of a matrix that lie so far apart.
-fn rows(distance: usize) -> Matrix {
-    Matrix {
-        rs: distance,
-        cs: 1,
-    }
 }

@@ -29,9 +29,11 @@ pub trait Cell<T: Number>: Copy + Send + Sync + 'static {
 
 /// What a step left for the pass back.
 pub struct Step<'a, T> {
+    /// The W runs of the gates.
     pub gates: &'a [T],
     /// The state before the step.
     pub hidden: &'a [T],
+    /// The memory before the step; empty without one.
     pub memory: &'a [T],
 }
 

@@ -10,9 +10,10 @@ use std::ops::Range;
 pub use cells::Nonlinearity;
 pub use cells::{Cell, Gru, Lstm, Step};
 
-use super::matmul::{Matrix, product};
+use super::matmul::product;
 use super::{Kernel, PARALLEL_PRODUCTS, dispatch, threads};
 use crate::number::Number;
+use crate::view::Matrix;
 
 /// How many sequences a part has at most.
 ///
@@ -22,8 +23,11 @@ const PART: usize = 16;
 /// L steps of B sequences with a state of H numbers.
 #[derive(Clone, Copy)]
 pub struct Sequences<'a> {
+    /// L
     pub steps: usize,
+    /// B
     pub batch: usize,
+    /// H
     pub hidden: usize,
     /// How many steps each sequence has; all of them without.
     pub lengths: Option<&'a [usize]>,
@@ -102,7 +106,7 @@ fn pieces<T>(buffer: &mut [T], batch: usize, rows: usize, width: usize) -> Vec<V
 #[derive(Clone, Copy)]
 pub struct Weights<'a, T> {
     /// `W_hh: [G H, H]`
-    pub recurrent: (&'a [T], Matrix),
+    pub recurrent: Matrix<'a, T>,
     /// What is added to the W runs of the gates; empty if nothing is.
     pub bias: &'a [T],
 }
@@ -171,12 +175,12 @@ impl<T: Number, C: Cell<T>> ForwardPart<'_, T, C> {
     /// Adds `W_hh h`.
     fn add_recurrent(&self, hidden: &[T], gates: &mut [T]) {
         let (rows, size) = (self.sequences.batch, self.sequences.hidden);
-        let (weight, Matrix { rs, cs }) = self.weights.recurrent;
+        let (hidden, weight) = (Matrix::rows(hidden, size), self.weights.recurrent);
         for (columns, weight_rows) in recurrent_runs::<T, C>(size) {
             product(
                 [rows, size, columns.len()],
-                (hidden, Matrix { rs: size, cs: 1 }),
-                (&weight[weight_rows.start * rs..], Matrix { rs: cs, cs: rs }),
+                hidden,
+                weight.from_row(weight_rows.start).transposed(),
                 (&mut gates[columns.start..], C::WIDTH * size),
                 columns.start < C::GATES * size,
             );
@@ -223,7 +227,9 @@ impl<T: Number, C: Cell<T>> Kernel for ForwardStep<'_, T, C> {
 
 /// What [`forward`] left, and the gradient of its output.
 pub struct Trace<'a, T> {
+    /// `[L, B, W H]`
     pub gates: &'a [T],
+    /// `[N, L, B, H]`, before each step.
     pub states: &'a [T],
     /// `[L + N, B, H]`
     pub cotangent: &'a [T],
@@ -311,18 +317,11 @@ impl<T: Number, C: Cell<T>> BackwardPart<'_, T, C> {
     /// Adds what flows through the gates to the gradient of the state before the step.
     fn add_recurrent(&self, dgates: &[T], dhidden: &mut [T]) {
         let (rows, size) = (self.sequences.batch, self.sequences.hidden);
-        let strides = Matrix {
-            rs: C::WIDTH * size,
-            cs: 1,
-        };
         for (columns, weight_rows) in recurrent_runs::<T, C>(size) {
             product(
                 [rows, columns.len(), size],
-                (&dgates[columns.start..], strides),
-                (
-                    &self.weight[weight_rows.start * size..],
-                    Matrix { rs: size, cs: 1 },
-                ),
+                Matrix::rows(&dgates[columns.start..], C::WIDTH * size),
+                Matrix::rows(self.weight, size).from_row(weight_rows.start),
                 (&mut *dhidden, size),
                 true,
             );
@@ -396,7 +395,7 @@ mod tests {
         let mut output: Vec<f32> = numbers((5 + C::STATES) * state);
         let mut states = vec![0.0; C::STATES * 5 * state];
         let weights = Weights {
-            recurrent: (&weight, Matrix { rs: 48, cs: 1 }),
+            recurrent: Matrix::rows(&weight, 48),
             bias: &bias,
         };
         forward(

@@ -159,13 +159,9 @@ impl<T: Element> Attention<T> {
     /// What the kernels read of this.
     fn with_kernel<R>(&self, run: impl FnOnce(&Scoring<'_>) -> R) -> R {
         let visible = self.visible.as_ref().map(|mask| {
-            let strides = Layout::dense(mask.shape().clone())
-                .expand(&scores_of(&self.sizes))
-                .strides();
-            (
-                mask.values(),
-                [strides[0], strides[1], strides[2], strides[3]],
-            )
+            let layout = Layout::dense(mask.shape().clone());
+            let layout = layout.expand(&scores_of(&self.sizes));
+            layout.view_of(mask.values())
         });
         run(&Scoring {
             sizes: self.sizes,
@@ -185,10 +181,8 @@ impl<T: Element> Attention<T> {
                 [0, 1, 2].map(|part| {
                     let start = qkv.layout().offset() + part * self.sizes.heads * self.sizes.size;
                     Heads {
-                        data: qkv.buffer().get(start..).unwrap_or_default(),
-                        batch: strides[0],
-                        head: self.sizes.size,
-                        row: strides[1],
+                        values: qkv.buffer().get(start..).unwrap_or_default(),
+                        strides: [strides[0], self.sizes.size, strides[1], 1],
                     }
                 })
             }
@@ -362,16 +356,7 @@ fn last_dense<T: Element>(tensor: &Tensor<T>) -> Result<Tensor<T>> {
 
 /// `[B, H, L, D]` as the kernels read it.
 fn heads_of<T: Element>(tensor: &Tensor<T>) -> Heads<'_, T> {
-    let strides = tensor.layout().strides();
-    Heads {
-        data: tensor
-            .buffer()
-            .get(tensor.layout().offset()..)
-            .unwrap_or_default(),
-        batch: strides[0],
-        head: strides[1],
-        row: strides[2],
-    }
+    tensor.layout().view_of(tensor.buffer())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::tensor::Tensor;
 use lexigrad_kernels::elementwise;
 use lexigrad_kernels::extremum::wins;
-use lexigrad_kernels::strided::{View, zip_strided};
+use lexigrad_kernels::strided::zip_strided;
 use lexigrad_macros::compiled;
 
 /// `f` of the elements of both, broadcast; a constant.
@@ -16,10 +16,11 @@ fn zip<T: Element>(
     y: &Tensor<T>,
     f: impl Fn(T, T) -> T + Sync + Copy,
 ) -> Result<Tensor<T>> {
-    if x.shape() == y.shape() && x.layout().is_dense() && y.layout().is_dense() {
-        let (x_values, y_values) = (x.read()?, y.read()?);
+    if let (true, Some(x_values), Some(y_values)) =
+        (x.shape() == y.shape(), x.in_order(), y.in_order())
+    {
         return Tensor::build(x.shape(), |out| {
-            elementwise::zip(&x_values, &y_values, out, f);
+            elementwise::zip(x_values, y_values, out, f);
         });
     }
     zip_broadcast(operation, x, y, f)
@@ -46,19 +47,9 @@ fn zip_broadcast<T: Element>(
             elementwise::map(&values, out, |x| f(x, y));
         });
     }
-    let (x_layout, y_layout) = (x.layout().expand(&shape), y.layout().expand(&shape));
+    let [x, y] = [x, y].map(|operand| operand.layout().expand(&shape).view(operand.buffer()));
     Tensor::build(&shape, |out| {
-        let x = View {
-            buffer: x.buffer(),
-            offset: x_layout.offset(),
-            strides: &x_layout.strides(),
-        };
-        let y = View {
-            buffer: y.buffer(),
-            offset: y_layout.offset(),
-            strides: &y_layout.strides(),
-        };
-        zip_strided(&shape, x, y, out, f);
+        zip_strided(&shape, x.strided(), y.strided(), out, f);
     })
 }
 

@@ -5,8 +5,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use lexigrad_kernels::matmul::{Matrix, matmul};
+use lexigrad_kernels::matmul::product;
 use lexigrad_kernels::reduce;
+use lexigrad_kernels::view::{Matrix, View};
 use lexigrad_macros::compiled;
 
 /// `C = A B`, `A: [.., m, k]`, `B: [.., k, n]`, `C: [.., m, n]`, batch axes broadcast.
@@ -36,15 +37,13 @@ impl<T: Element> Op<T> for MatMul {
             return Err(Error::new("matmul", kind));
         }
         let batch = batch_axes(a.shape()).broadcast("matmul", &batch_axes(b.shape()))?;
-        let (a, b) = (Batched::new(a, &batch), Batched::new(b, &batch));
-        let mut shape = batch.clone();
-        shape.push(m);
-        shape.push(n);
-        Tensor::build(shape, |out| {
-            let matrices = out.chunks_exact_mut((m * n).max(1));
-            for (index, out) in matrices.enumerate() {
-                let (a_data, b_data) = (a.matrix(&batch, index), b.matrix(&batch, index));
-                matmul(m, k, n, a_data, a.strides, b_data, b.strides, out, false);
+        let [left, right] = [a, b].map(|operand| matrices(operand, &batch));
+        Tensor::build(with_last(&batch, [m, n]), |out| {
+            let results = out.chunks_exact_mut((m * n).max(1));
+            for (index, out) in results.enumerate() {
+                let place = batch.index_of(index);
+                let (a, b) = (matrix_at(&left, &place), matrix_at(&right, &place));
+                product([m, k, n], a, b, (out, n), false);
             }
         })
     }
@@ -60,40 +59,26 @@ impl<T: Element> Op<T> for MatMul {
     }
 }
 
-/// A tensor seen as matrices over broadcast batch axes.
-struct Batched<'a, T> {
-    data: &'a [T],
-    offset: usize,
-    batch_strides: Shape,
-    strides: Matrix,
+/// A tensor as matrices over broadcast batch axes.
+fn matrices<'a, T: Element>(tensor: &'a Tensor<T>, batch: &Shape) -> View<'a, T, Shape> {
+    let (m, n) = last_two(tensor.shape());
+    let layout = tensor.layout().expand(&with_last(batch, [m, n]));
+    layout.view(tensor.buffer())
 }
 
-impl<'a, T: Element> Batched<'a, T> {
-    fn new(tensor: &'a Tensor<T>, batch: &Shape) -> Self {
-        let (m, n) = last_two(tensor.shape());
-        let mut whole = batch.clone();
-        whole.push(m);
-        whole.push(n);
-        let layout = tensor.layout().expand(&whole);
-        let strides = layout.strides();
-        let (batch_strides, matrix) = strides.split_at(batch.rank());
-        Self {
-            data: tensor.buffer(),
-            offset: layout.offset(),
-            batch_strides: Shape::from(batch_strides),
-            strides: Matrix {
-                rs: matrix[0],
-                cs: matrix[1],
-            },
-        }
+/// The matrix at a place of the batch axes.
+fn matrix_at<'a, T>(matrices: &View<'a, T, Shape>, place: &Shape) -> Matrix<'a, T> {
+    let (outer, inner) = matrices.strides.split_at(place.rank());
+    let steps = place.iter().zip(outer);
+    let start = steps.map(|(index, stride)| index * stride).sum::<usize>();
+    Matrix {
+        values: matrices.values.get(start..).unwrap_or_default(),
+        strides: [inner[0], inner[1]],
     }
+}
 
-    fn matrix(&self, batch: &Shape, index: usize) -> &'a [T] {
-        let position = batch.index_of(index);
-        let steps = position.iter().zip(self.batch_strides.iter());
-        let start = self.offset + steps.map(|(index, stride)| index * stride).sum::<usize>();
-        &self.data[start.min(self.data.len())..]
-    }
+fn with_last(batch: &Shape, sizes: [usize; 2]) -> Shape {
+    batch.iter().copied().chain(sizes).collect()
 }
 
 fn last_two(shape: &Shape) -> (usize, usize) {
@@ -120,7 +105,7 @@ impl<T: Element> Op<T> for Linear {
     fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
         let (x, weight) = (inputs[0], inputs[1]);
         let ([rows, inner], columns) = ([x.shape()[0], x.shape()[1]], weight.shape()[0]);
-        let ((x, x_strides), (w, w_strides)) = (matrix_of(x), matrix_of(weight));
+        let (x, turned) = (matrix_of(x), matrix_of(weight).transposed());
         let bias = inputs.get(2).map(|bias| bias.read()).transpose()?;
         Tensor::build([rows, columns], |out| {
             if let Some(bias) = &bias
@@ -130,8 +115,7 @@ impl<T: Element> Op<T> for Linear {
                     .for_each(|row| row.copy_from_slice(bias));
             }
             let adds = bias.is_some();
-            let turned = w_strides.transposed();
-            matmul(rows, inner, columns, x, x_strides, w, turned, out, adds);
+            product([rows, inner, columns], x, turned, (out, columns), adds);
         })
     }
 
@@ -150,10 +134,9 @@ impl<T: Element> Op<T> for Linear {
     /// The same products without the operations around them, which cost more than small ones.
     fn fused_vjp(&self, saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
         let grad = matrix_of(&cotangent);
-        let turned = (grad.0, grad.1.transposed());
         let [rows, outputs] = [cotangent.shape()[0], cotangent.shape()[1]];
-        let input = || product([rows, outputs], grad, saved.input(1));
-        let weight = || product([outputs, rows], turned, saved.input(0));
+        let input = || constant_product([rows, outputs], grad, saved.input(1));
+        let weight = || constant_product([outputs, rows], grad.transposed(), saved.input(0));
         let bias = || column_sums(&cotangent);
         Ok(Cotangents::from_iter([
             saved.needs(0).then(input).transpose()?,
@@ -163,21 +146,19 @@ impl<T: Element> Op<T> for Linear {
     }
 }
 
-/// The elements of a matrix, and how far its rows and columns are apart.
-fn matrix_of<T: Element>(tensor: &Tensor<T>) -> (&[T], Matrix) {
-    let (layout, buffer) = (tensor.layout(), tensor.buffer());
-    let strides = layout.strides();
-    let (rs, cs) = (strides[0], strides[1]);
-    let start = layout.offset().min(buffer.len());
-    (&buffer[start..], Matrix { rs, cs })
+/// A tensor of two axes as the kernels read it.
+fn matrix_of<T: Element>(tensor: &Tensor<T>) -> Matrix<'_, T> {
+    tensor.layout().view_of(tensor.buffer())
 }
 
-/// `A B`, `A: [m, k]`; a constant.
-fn product<T: Element>([m, k]: [usize; 2], a: (&[T], Matrix), b: &Tensor<T>) -> Result<Tensor<T>> {
+/// `A B`, `A: [m, k]`
+fn constant_product<T: Element>(
+    [m, k]: [usize; 2],
+    a: Matrix<'_, T>,
+    b: &Tensor<T>,
+) -> Result<Tensor<T>> {
     let (n, b) = (b.shape()[1], matrix_of(b));
-    Tensor::build([m, n], |out| {
-        matmul(m, k, n, a.0, a.1, b.0, b.1, out, false)
-    })
+    Tensor::build([m, n], |out| product([m, k, n], a, b, (out, n), false))
 }
 
 /// The sum of a matrix over its rows; a constant.

@@ -14,7 +14,7 @@ use crate::shape::Shape;
 use crate::tape::note_cut;
 use crate::tensor::Tensor;
 use lexigrad_kernels::elementwise;
-use lexigrad_kernels::strided::{self, View};
+use lexigrad_kernels::strided;
 
 /// Truth values `[..]`, such as which positions of a batch are padding.
 ///
@@ -184,7 +184,8 @@ impl Mask {
         self.check_expands(operation, shape)?;
         let layout = Layout::dense(self.shape.clone()).expand(shape);
         let mut values = room::filled(shape, false).map_err(|error| error.within(operation))?;
-        strided::copy_strided(shape, &self.values, 0, &layout.strides(), &mut values);
+        let view = layout.view(&self.values);
+        strided::copy_strided(shape, view.strided(), &mut values);
         Ok(Self {
             values: values.into(),
             shape: shape.clone(),
@@ -225,19 +226,10 @@ impl<T: Element> Op<T> for MaskedFill<T> {
                 return elementwise::zip(&x, &self.mask.values, out, fill);
             }
             let shape = inputs[0].shape();
-            let layout = |own: &Shape| Layout::dense(own.clone()).expand(shape).strides();
-            let (strides, mask_strides) = (layout(shape), layout(&self.mask.shape));
-            let x = View {
-                buffer: &x,
-                offset: 0,
-                strides: &strides,
-            };
-            let mask = View {
-                buffer: &self.mask.values,
-                offset: 0,
-                strides: &mask_strides,
-            };
-            strided::zip_strided(shape, x, mask, out, fill);
+            let x = Layout::dense(shape.clone()).view(&x);
+            let mask = Layout::dense(self.mask.shape.clone()).expand(shape);
+            let mask = mask.view(&self.mask.values);
+            strided::zip_strided(shape, x.strided(), mask.strided(), out, fill);
         })
     }
 

@@ -9,9 +9,10 @@ use crate::error::Result;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
 use crate::tensor::Tensor;
 use crate::transforms::vjp;
-use lexigrad_kernels::matmul::{Matrix, matmul, product};
+use lexigrad_kernels::matmul::product;
 use lexigrad_kernels::recurrent::{self as kernels, Sequences};
 use lexigrad_kernels::reduce::sum_axis;
+use lexigrad_kernels::view::Matrix;
 
 /// From so many steps on a transposed copy of W_hh pays.
 const TRANSPOSE: usize = 4;
@@ -69,10 +70,14 @@ impl<T: Element, C: Steps<T>> Op<T> for Sequence<T, C> {
         let bias = self.bias(&sizes, inputs)?;
         let first = inputs[self.first_state()..].iter();
         let first: Vec<_> = first.map(|state| state.read()).collect::<Result<_>>()?;
-        let (weight, strides) = for_many_steps(inputs[2], steps)?;
+        let (weight, is_turned) = for_many_steps(inputs[2], steps)?;
         let weight = weight.read()?;
+        let recurrent = match is_turned {
+            true => Matrix::rows(&weight, sizes.rows).transposed(),
+            false => Matrix::rows(&weight, hidden),
+        };
         let weights = kernels::Weights {
-            recurrent: (&weight, strides),
+            recurrent,
             bias: &bias,
         };
         let kept_steps = if needs.any() { steps } else { 0 };
@@ -146,15 +151,13 @@ impl Sizes {
     }
 }
 
-/// W_hh as it stands, or for many steps a transposed copy: the columns of a product are best read one after another.
-fn for_many_steps<T: Element>(weight: &Tensor<T>, steps: usize) -> Result<(Tensor<T>, Matrix)> {
-    let (rows, columns) = (weight.shape()[0], weight.shape()[1]);
+/// W_hh as it stands, or for many steps a transposed copy, and whether it is that: the columns of a product are best read one after
+/// another.
+fn for_many_steps<T: Element>(weight: &Tensor<T>, steps: usize) -> Result<(Tensor<T>, bool)> {
     if steps < TRANSPOSE {
-        let strides = Matrix { rs: columns, cs: 1 };
-        return Ok((weight.dense()?, strides));
+        return Ok((weight.dense()?, false));
     }
-    let strides = Matrix { rs: 1, cs: rows };
-    Ok((weight.constant().transpose(0, 1)?.dense()?, strides))
+    Ok((weight.constant().transpose(0, 1)?.dense()?, true))
 }
 
 impl<T: Element, C: Steps<T>> Sequence<T, C> {
@@ -180,8 +183,8 @@ impl<T: Element, C: Steps<T>> Sequence<T, C> {
         Tensor::build([sizes.steps, sizes.batch, width], |gates| {
             product(
                 [sizes.steps * sizes.batch, inputs, sizes.rows],
-                (&x, Matrix { rs: inputs, cs: 1 }),
-                (&weight, Matrix { rs: 1, cs: inputs }),
+                Matrix::rows(&x, inputs),
+                Matrix::rows(&weight, inputs).transposed(),
                 (gates, width),
                 false,
             );
@@ -270,20 +273,13 @@ impl<T: Element> GateGradients<'_, T> {
         } = &self.sizes;
         let weight = weight.read()?;
         Tensor::build([steps, batch, inputs], |dx| {
-            let strides = Matrix {
-                rs: self.width,
-                cs: 1,
-            };
-            let weight_strides = Matrix { rs: inputs, cs: 1 };
-            matmul(
-                steps * batch,
-                rows,
-                inputs,
-                self.values,
-                strides,
-                &weight,
-                weight_strides,
-                dx,
+            let dgates = Matrix::rows(self.values, self.width);
+            let weight = Matrix::rows(&weight, inputs);
+            product(
+                [steps * batch, rows, inputs],
+                dgates,
+                weight,
+                (dx, inputs),
                 false,
             );
         })
@@ -312,20 +308,13 @@ impl<T: Element> GateGradients<'_, T> {
     /// `out = dG[:, columns]ᵀ y`, `y: [L B, n]`
     fn transposed_product(&self, columns: Range<usize>, y: &[T], n: usize, out: &mut [T]) {
         let steps = self.sizes.steps * self.sizes.batch;
-        let strides = Matrix {
-            rs: 1,
-            cs: self.width,
-        };
         let dgates = self.values.get(columns.start..).unwrap_or_default();
-        matmul(
-            columns.len(),
-            steps,
-            n,
+        let dgates = Matrix::rows(dgates, self.width).transposed();
+        product(
+            [columns.len(), steps, n],
             dgates,
-            strides,
-            y,
-            Matrix { rs: n, cs: 1 },
-            out,
+            Matrix::rows(y, n),
+            (out, n),
             false,
         );
     }
