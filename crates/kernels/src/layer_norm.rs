@@ -1,6 +1,7 @@
 //! Normalisation of rows to mean 0 and variance 1.
 
-use super::reduce::{LANES, add_lanes, lanes_of, rows_of_a_block, sum_axis};
+use super::lanes;
+use super::reduce::{rows_of_a_block, sum_axis, sum_lanes};
 use super::{Kernel, dispatch, share};
 use crate::number::Number;
 use lexigrad_macros::compiled;
@@ -16,44 +17,18 @@ pub struct Rows<'a, T> {
     pub statistics: &'a [(T, T)],
 }
 
-/// All lanes pairwise, after they have passed through memory: or the compiler arranges a loop's accumulators for this sum, with
-/// shuffles at every step of the loop.
-#[inline(always)]
-fn add_settled<T: Number>(lanes: [T; LANES]) -> T {
-    add_lanes(std::hint::black_box(lanes))
-}
-
 /// `Σ (x - mean)²`
 #[inline(always)]
 fn centred_squares<T: Number>(x: &[T], mean: T) -> T {
-    let (chunks, rest) = x.as_chunks::<32>();
-    let mut lanes = [T::zero(); 32];
-    for chunk in chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane += (x - mean) * (x - mean);
-        }
-    }
-    for (lane, &x) in lanes.iter_mut().zip(rest) {
-        *lane += (x - mean) * (x - mean);
-    }
-    add_settled(lanes)
+    let add = |sum, x: T| sum + (x - mean) * (x - mean);
+    lanes::sum(&lanes::fold(x, T::zero(), add))
 }
 
 /// `Σ h (x - mean)`
 #[inline(always)]
 fn centred_products<T: Number>(h: &[T], x: &[T], mean: T) -> T {
-    let (h_chunks, h_rest) = h.as_chunks::<32>();
-    let (x_chunks, x_rest) = x.as_chunks::<32>();
-    let mut lanes = [T::zero(); 32];
-    for (h, x) in h_chunks.iter().zip(x_chunks) {
-        for (lane, (&h, &x)) in lanes.iter_mut().zip(h.iter().zip(x)) {
-            *lane += h * (x - mean);
-        }
-    }
-    for (lane, (&h, &x)) in lanes.iter_mut().zip(h_rest.iter().zip(x_rest)) {
-        *lane += h * (x - mean);
-    }
-    add_settled(lanes)
+    let add = |sum, h: T, x: T| sum + h * (x - mean);
+    lanes::sum(&lanes::fold_pairs(h, x, T::zero(), add))
 }
 
 /// What the numbers of a normalised row are multiplied by, and what is added.
@@ -115,7 +90,7 @@ impl<T: Number> Kernel for Forward<'_, T> {
             .iter_mut()
             .zip(self.out.chunks_exact_mut(columns));
         for (x, (statistics, out)) in rows.zip(made) {
-            let mean = add_settled(lanes_of(x)) * count;
+            let mean = sum_lanes(x) * count;
             let variance = centred_squares(x, mean) * count;
             let inverse_std = (variance + self.eps).sqrt().recip();
             *statistics = (mean, inverse_std);
@@ -235,7 +210,7 @@ impl<T: Number> Kernel for Backward<'_, T> {
                 }
                 None => dx.copy_from_slice(g),
             }
-            let across = add_settled(lanes_of(dx)) * count;
+            let across = sum_lanes(dx) * count;
             let along = centred_products(dx, x, mean) * inverse_std * count;
             for (h, &x) in dx.iter_mut().zip(x) {
                 *h = (*h - across - (x - mean) * inverse_std * along) * inverse_std;

@@ -11,6 +11,7 @@ pub mod cross_entropy;
 pub mod elementwise;
 pub mod extremum;
 pub mod index;
+mod lanes;
 pub mod layer_norm;
 pub mod math;
 pub mod matmul;

@@ -1,77 +1,23 @@
 //! Sums and extrema, with several accumulators in a fixed order.
 
+use super::lanes::{self, LANES};
 use super::{Kernel, PartKernel, dispatch, for_each_part, is_worth_sharing, share, threads};
 use crate::number::Number;
 use lexigrad_macros::compiled;
 
-/// Independent partial sums, enough to fill the vector units.
-pub(crate) const LANES: usize = 32;
-
 /// Long sums are cut into blocks of this size, whose sums are added in order.
 const BLOCK: usize = 1 << 14;
 
-/// The sum of a block or row: lane by lane, then the lanes pairwise.
+/// `Σ x` of a block or row.
 #[inline(always)]
 pub(crate) fn sum_lanes<T: Number>(x: &[T]) -> T {
-    add_lanes(lanes_of(x))
-}
-
-/// The sums of every so many elements of a block or row.
-#[inline(always)]
-pub(crate) fn lanes_of<T: Number>(x: &[T]) -> [T; LANES] {
-    let (chunks, rest) = x.as_chunks::<LANES>();
-    let mut lanes = [T::zero(); LANES];
-    for chunk in chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane += x;
-        }
-    }
-    for (lane, &x) in lanes.iter_mut().zip(rest) {
-        *lane += x;
-    }
-    lanes
-}
-
-/// All lanes pairwise.
-#[inline(always)]
-pub(crate) fn add_lanes<T: Number>(lanes: [T; LANES]) -> T {
-    let add = |x: T, y: T| x + y;
-    fold_lanes(halve(lanes, add), add)
-}
-
-/// Sixteen lanes pairwise.
-#[inline(always)]
-pub(crate) fn fold_lanes<T: Copy>(lanes: [T; 16], fold: impl Fn(T, T) -> T + Copy) -> T {
-    let lanes: [T; 8] = halve(lanes, fold);
-    let lanes: [T; 4] = halve(lanes, fold);
-    let [x, y] = halve(lanes, fold);
-    fold(x, y)
-}
-
-/// Each lane of the lower half with the one that stands as far into the upper half.
-#[inline(always)]
-fn halve<T: Copy, const N: usize, const HALF: usize>(
-    lanes: [T; N],
-    fold: impl Fn(T, T) -> T,
-) -> [T; HALF] {
-    std::array::from_fn(|i| fold(lanes[i], lanes[i + HALF]))
+    lanes::sum(&lanes::fold(x, T::zero(), |sum, x| sum + x))
 }
 
 /// `Σ x y` for two rows of the same length.
 #[inline(always)]
 pub(crate) fn dot_lanes<T: Number>(x: &[T], y: &[T]) -> T {
-    let (x_chunks, x_rest) = x.as_chunks::<LANES>();
-    let (y_chunks, y_rest) = y.as_chunks::<LANES>();
-    let mut lanes = [T::zero(); LANES];
-    for (x, y) in x_chunks.iter().zip(y_chunks) {
-        for (lane, (&x, &y)) in lanes.iter_mut().zip(x.iter().zip(y)) {
-            *lane += x * y;
-        }
-    }
-    for (lane, (&x, &y)) in lanes.iter_mut().zip(x_rest.iter().zip(y_rest)) {
-        *lane += x * y;
-    }
-    add_lanes(lanes)
+    lanes::sum(&lanes::fold_pairs(x, y, T::zero(), |sum, x, y| sum + x * y))
 }
 
 struct Sum<'a, T>(&'a [T]);
@@ -223,16 +169,8 @@ impl<T: Number, F: Fn(T, T) -> T + Sync + Copy> PartKernel<T> for FoldRows<'_, T
             fold,
         } = self;
         for (row, out) in (first..).zip(out) {
-            let (chunks, rest) = x[row * axis..(row + 1) * axis].as_chunks::<LANES>();
-            let mut lanes = [start; LANES];
-            for chunk in chunks {
-                for (lane, &x) in lanes.iter_mut().zip(chunk) {
-                    *lane = fold(*lane, x);
-                }
-            }
-            for (lane, &x) in lanes.iter_mut().zip(rest) {
-                *lane = fold(*lane, x);
-            }
+            let x = &x[row * axis..(row + 1) * axis];
+            let lanes: [T; LANES] = lanes::fold(x, start, fold);
             *out = lanes.into_iter().fold(start, fold);
         }
     }

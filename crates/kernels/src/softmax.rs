@@ -1,6 +1,7 @@
 //! Softmax and its kin on rows.
 
-use super::reduce::{dot_lanes, fold_lanes, sum_lanes};
+use super::lanes;
+use super::reduce::{dot_lanes, sum_lanes};
 use super::{PartKernel, for_each_part};
 use crate::number::Number;
 use lexigrad_macros::compiled;
@@ -15,17 +16,8 @@ const WORK_PER_ELEMENT: usize = 4;
 #[inline(always)]
 pub(crate) fn row_max<T: Number>(x: &[T]) -> T {
     let larger = |max: T, x: T| if x > max { x } else { max };
-    let mut lanes = [T::neg_infinity(); 16];
-    let (chunks, rest) = x.as_chunks::<16>();
-    for chunk in chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane = larger(*lane, x);
-        }
-    }
-    for (lane, &x) in lanes.iter_mut().zip(rest) {
-        *lane = larger(*lane, x);
-    }
-    let max = fold_lanes(lanes, larger);
+    let lanes: [T; 16] = lanes::fold(x, T::neg_infinity(), larger);
+    let max = lanes::combine(lanes, larger);
     if max == T::neg_infinity() {
         return x.iter().copied().find(|x| x.is_nan()).unwrap_or(max);
     }
@@ -41,17 +33,8 @@ pub(crate) fn row_normaliser<T: Number>(x: &[T]) -> (T, T) {
     if max.is_infinite() {
         return without_normaliser(max);
     }
-    let (chunks, rest) = x.as_chunks::<16>();
-    let mut lanes = [T::zero(); 16];
-    for chunk in chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane += (x - max).exp_nonpositive_();
-        }
-    }
-    for (lane, &x) in lanes.iter_mut().zip(rest) {
-        *lane += (x - max).exp_nonpositive_();
-    }
-    (max, sum_lanes(&lanes).ln_())
+    let lanes: [T; 16] = lanes::fold(x, T::zero(), |sum, x| sum + (x - max).exp_nonpositive_());
+    (max, lanes::combine(lanes, |x, y| x + y).ln_())
 }
 
 /// The normaliser of a row whose largest element is infinite.
@@ -175,6 +158,13 @@ impl<T: Number> PartKernel<T> for LogSumExp<'_, T> {
     }
 }
 
+/// The function `y (g - Σ g y)` of each number of a softmax y and its cotangent g, which are one row.
+#[inline(always)]
+pub(crate) fn row_backward<T: Number>(y: &[T], g: &[T]) -> impl Fn(T, T) -> T + use<T> {
+    let along = dot_lanes(y, g);
+    move |y, g| y * (g - along)
+}
+
 /// `out = y (g - Σ g y)` for each row of a softmax y and its cotangent g.
 #[compiled]
 pub fn softmax_backward<T: Number>(y: &[T], grad: &[T], columns: usize, out: &mut [T]) {
@@ -197,9 +187,9 @@ impl<T: Number> PartKernel<T> for SoftmaxBackward<'_, T> {
                 &y[row * columns..][..columns],
                 &grad[row * columns..][..columns],
             );
-            let along = dot_lanes(y, g);
+            let backward = row_backward(y, g);
             for (out, (&y, &g)) in out.iter_mut().zip(y.iter().zip(g)) {
-                *out = y * (g - along);
+                *out = backward(y, g);
             }
         }
     }

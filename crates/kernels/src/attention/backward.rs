@@ -3,7 +3,7 @@
 use super::{Block, Dropped, Heads, Scoring, Sizes, keep_or_drop};
 use crate::matmul::product;
 use crate::number::Number;
-use crate::reduce::dot_lanes;
+use crate::softmax::row_backward;
 use crate::storage::Storage;
 use crate::view::Matrix;
 use crate::{Kernel, dispatch, equal_parts};
@@ -194,9 +194,9 @@ impl<T: Number> Kernel for SoftmaxBackward<'_, T> {
                     .zip(mask)
                     .for_each(|(g, &m)| *g = keep_or_drop(m, *g));
             }
-            let along = dot_lanes(y, g);
+            let backward = row_backward(y, g);
             for (g, &y) in g.iter_mut().zip(y) {
-                *g = y * (*g - along) * self.scale;
+                *g = backward(y, *g) * self.scale;
             }
         }
     }
