@@ -34,8 +34,8 @@ fn methods(mut block: ItemImpl) -> TokenStream {
     let mut named = Vec::new();
     for item in &mut block.items {
         let ImplItem::Fn(method) = item else { continue };
-        let is_public = is_of_trait || matches!(method.vis, Visibility::Public(_));
-        if !is_public || !may_stand_alone(&method.attrs, &method.sig) {
+        let is_private = !is_of_trait && matches!(method.vis, Visibility::Inherited);
+        if is_private || !may_stand_alone(&method.attrs, &method.sig) {
             continue;
         }
         let name = &method.sig.ident;

@@ -1,5 +1,6 @@
 //! A number of the optimizer's own, kept where the state of a model is kept.
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Buffer, Element, Tensor};
 
 /// Sixteen bits fit into any float exactly.
@@ -13,9 +14,10 @@ const MOST: u64 = 1 << 53;
 #[derive(Debug)]
 pub(crate) struct Register<T: Element>(Buffer<T>);
 
+#[compiled]
 impl<T: Element> Register<T> {
     /// A number; `check` says of one that is loaded what it is instead, and the rule.
-    fn new(number: u64, check: impl Fn(u64) -> Result<(), String> + Send + Sync + 'static) -> Self {
+    fn new(number: u64, check: fn(u64) -> Result<(), String>) -> Self {
         let check = move |digits: &Tensor<T>| {
             let digits = digits.values();
             match digits.iter().position(|&digit| !is_digit(digit)) {

@@ -46,14 +46,17 @@ pub struct Gradients<T: Element = f32> {
 
 #[compiled]
 impl<T: Element> Gradients<T> {
+    #[inline]
     pub(crate) fn insert(&mut self, leaf: Leaf, gradient: Grad<T>) {
         self.by_leaf.insert(leaf, gradient);
     }
 
+    #[inline]
     pub(crate) fn set_paths(&mut self, paths: Option<Paths>) {
         self.paths = paths.map(Arc::new);
     }
 
+    #[inline]
     pub(crate) fn set_finite(&mut self, are_finite: bool) {
         self.are_finite = are_finite;
     }
@@ -65,6 +68,7 @@ impl<T: Element> Gradients<T> {
         self.are_finite
     }
 
+    #[inline]
     pub(crate) fn leaf(&self, leaf: Leaf) -> Option<&Grad<T>> {
         self.by_leaf.get(&leaf)
     }

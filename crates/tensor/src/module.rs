@@ -236,6 +236,11 @@ impl<T: Element> Buffer<T> {
     /// In a forward pass, let it be changed by [`change_state`](crate::change_state), so that shards of
     /// [`data_parallel`](crate::data_parallel) move it in their order.
     pub fn update<R>(&self, change: impl FnOnce(&mut [T]) -> R) -> R {
+        change(self.writable().values_mut())
+    }
+
+    /// The value for writing, with all the elements that are reserved for it.
+    pub(crate) fn writable(&self) -> RwLockWriteGuard<'_, Tensor<T>> {
         let mut own = self.write();
         if let Some((shape, number)) = &self.0.reserved
             && own.shape() != shape
@@ -247,7 +252,7 @@ impl<T: Element> Buffer<T> {
                 Tensor::full(shape.clone(), *number)
             };
         }
-        change(own.values_mut())
+        own
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Tensor<T>> {

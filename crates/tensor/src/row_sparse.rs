@@ -46,6 +46,7 @@ impl<T: Element> RowSparse<T> {
     }
 
     /// The gradient with `values[i]` at row `rows[i]`, no row twice and all of them in the table.
+    #[inline]
     pub(crate) fn coalesced(rows: Vec<u32>, values: Tensor<T>, table_rows: usize) -> Self {
         let count = Shape::from(rows.len());
         Self {
@@ -166,6 +167,7 @@ impl<T: Element> RowSparse<T> {
         }
     }
 
+    #[inline]
     pub(crate) fn values_tensor_mut(&mut self) -> &mut Tensor<T> {
         &mut self.values
     }

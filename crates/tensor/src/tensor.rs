@@ -71,6 +71,7 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The same storage under another layout, on no tape.
+    #[inline]
     pub(crate) fn with_layout(&self, layout: Layout) -> Self {
         Self {
             storage: self.storage.clone(),
@@ -79,10 +80,12 @@ impl<T: Element> Tensor<T> {
         }
     }
 
+    #[inline]
     pub(crate) fn node(&self) -> Option<NodeId> {
         self.node
     }
 
+    #[inline]
     pub(crate) fn set_node(&mut self, node: Option<NodeId>) {
         self.node = node;
     }
@@ -112,6 +115,7 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The whole storage, in which [`Layout`] says where the elements stand.
+    #[inline]
     pub(crate) fn buffer(&self) -> &[T] {
         self.storage.as_slice()
     }
@@ -235,6 +239,7 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Whether writing to the elements would copy nothing: nobody else holds them and they stand in order.
+    #[inline]
     pub(crate) fn is_writable(&self) -> bool {
         self.storage.is_unique() && self.layout.is_dense()
     }
@@ -243,6 +248,7 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Panics
     /// If they are copied and there is no memory for the copy.
+    #[inline]
     pub(crate) fn values_mut(&mut self) -> &mut [T] {
         if !self.layout.is_dense() {
             *self = or_panic("write", self.dense());
