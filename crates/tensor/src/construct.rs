@@ -5,6 +5,7 @@ use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
 use crate::element::Element;
+use crate::error::or_panic;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -211,15 +212,6 @@ impl<T: Element> Tensor<T> {
             return Err(Error::shape("to_array", "the tensor", self.shape(), rule));
         }
         Ok(A::read(&self.values()))
-    }
-}
-
-/// What was built, or a panic in the words of the error, for what returns no `Result`.
-#[track_caller]
-pub(crate) fn or_panic<R>(operation: &'static str, built: Result<R>) -> R {
-    match built {
-        Ok(built) => built,
-        Err(error) => panic!("{}", error.within(operation)),
     }
 }
 

@@ -339,6 +339,15 @@ fn list<V>(things: &[V], describe: impl Fn(&V) -> String) -> String {
     }
 }
 
+/// What was built, or a panic in the words of the error, for what returns no `Result`.
+#[track_caller]
+pub(crate) fn or_panic<R>(operation: &'static str, built: Result<R>) -> R {
+    match built {
+        Ok(built) => built,
+        Err(error) => panic!("{}", error.within(operation)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,19 +8,13 @@ use std::sync::Arc;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::grad::Grad;
+use crate::leaf::Leaf;
 use crate::module::Module;
-use crate::param::{Param, ParamId};
+use crate::param::Param;
 use crate::shape::Shape;
-use crate::tape::{Accumulator, MissingGradient, MissingReason, NodeId, Paths};
+use crate::tape::{Accumulator, MissingGradient, MissingReason, Paths};
 use crate::tensor::Tensor;
 use lexigrad_kernels::elementwise;
-
-/// What a gradient belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Leaf {
-    Param(ParamId),
-    Watched(NodeId),
-}
 
 /// The gradients of one backward pass, or of several merged: by parameter and by watched tensor.
 ///

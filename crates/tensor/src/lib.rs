@@ -24,10 +24,12 @@
 
 #![warn(unreachable_pub)]
 
+mod apply;
 mod bags;
 mod construct;
 mod data_parallel;
 mod deferred;
+mod detach;
 mod display;
 mod domain;
 mod element;
@@ -36,6 +38,7 @@ mod grad;
 mod gradients;
 mod ids;
 mod layout;
+mod leaf;
 mod lengths;
 pub mod message;
 mod module;
@@ -50,6 +53,7 @@ mod tape;
 mod tensor;
 mod transforms;
 
+pub use apply::apply;
 pub use bags::Bags;
 pub use construct::NestedArray;
 pub use data_parallel::data_parallel;
@@ -61,13 +65,14 @@ pub use grad::Grad;
 pub use gradients::Gradients;
 pub use ids::{IdData, Ids, Integer};
 pub use layout::Layout;
+pub use leaf::ParamId;
 pub use lengths::check_lengths;
 pub use lexigrad_kernels::Number;
 pub use lexigrad_kernels::pool::{copies_on_write, trim_pool};
 pub use module::{Buffer, Entry, Module, Visitor};
-pub use op::{Cotangents, Needs, Notes, Op, Saved, Saves, apply};
+pub use op::{Cotangents, Needs, Notes, Op, Saved, Saves};
 pub use ops::*;
-pub use param::{Param, ParamId};
+pub use param::Param;
 pub use room::room;
 pub use row_sparse::RowSparse;
 pub use shape::Shape;

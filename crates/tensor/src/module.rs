@@ -7,9 +7,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
-use crate::construct::or_panic;
 use crate::domain::Domain;
 use crate::element::Element;
+use crate::error::or_panic;
 use crate::error::{Error, Result};
 use crate::param::Param;
 use crate::shape::Shape;

@@ -2,24 +2,18 @@
 
 use lexigrad_macros::compiled;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::construct::or_panic;
 use crate::deferred::Deferred;
 use crate::element::Element;
+use crate::error::or_panic;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
+use crate::leaf::ParamId;
 use crate::ops::cat;
 use crate::shape::Shape;
-use crate::tape;
+use crate::tape::{is_recording, param_leaf};
 use crate::tensor::Tensor;
-
-/// Identifies a parameter for as long as the program runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ParamId(u64);
-
-static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// A trainable tensor, shared by its clones: a clone in two layers ties their weights.
 ///
@@ -73,7 +67,7 @@ impl<T: Element> Param<T> {
     /// If it is a view whose elements are copied, and there is no memory for the copy.
     #[track_caller]
     pub fn new(value: Tensor<T>) -> Self {
-        let id = ParamId(NEXT_ID.fetch_add(1, Ordering::Relaxed));
+        let id = ParamId::next();
         let state = RwLock::new(State {
             value: or_panic("param", value.dense()),
             requires_grad: true,
@@ -135,9 +129,9 @@ impl<T: Element> Param<T> {
 
     fn leaf(&self, state: RwLockReadGuard<'_, State<T>>) -> Tensor<T> {
         let mut value = state.value.clone();
-        if state.requires_grad && tape::is_recording() {
+        if state.requires_grad && is_recording() {
             drop(state);
-            value.set_node(tape::param_leaf::<T>(self.id(), value.shape()));
+            value.set_node(param_leaf::<T>(self.id(), value.shape()));
         }
         value
     }

@@ -1,10 +1,9 @@
 //! The gradient of a table of which a few rows were read.
 
-use crate::construct::or_panic;
 use crate::element::Element;
 use crate::error::Result;
+use crate::error::or_panic;
 use crate::ids::Ids;
-use crate::ops::rows::scatter_rows;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use lexigrad_kernels::bag_sum::{Scale, bag_sum};
@@ -124,14 +123,6 @@ impl<T: Element> RowSparse<T> {
             values = or_panic("coalesce", sums);
         }
         Self::coalesced(distinct, values, self.table_rows)
-    }
-
-    /// The whole gradient `[V, dim]`, zeros where no row was read.
-    ///
-    /// # Errors
-    /// If there is no memory for it.
-    pub fn to_dense(&self) -> Result<Tensor<T>> {
-        scatter_rows(&self.values, &self.rows, self.table_rows)
     }
 
     /// The entries of all parts (at least one) one after another; coalesced if that halves them at least.

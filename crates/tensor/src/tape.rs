@@ -7,6 +7,7 @@ mod accumulate;
 mod checkpoint;
 mod cuts;
 mod finite;
+mod lane;
 mod lent;
 mod nested;
 mod record;
@@ -21,20 +22,22 @@ use std::marker::PhantomData;
 use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gradients::Gradients;
+use crate::leaf::TapeId;
 use crate::module::Module;
 use crate::tensor::Tensor;
 use lexigrad_kernels::random;
 
 pub(crate) use accumulate::Accumulator;
 pub use checkpoint::checkpoint;
-pub use cuts::{Cut, MissingGradient, MissingReason, StaleUse};
+pub use cuts::{MissingGradient, MissingReason};
 pub(crate) use cuts::{Paths, note_cut};
-pub(crate) use recording::{NodeId, Taped, needs_of, param_leaf, record};
+pub(crate) use recording::{needs_of, param_leaf, record};
 pub use thread::{change_state, dropout_seed, is_recording, is_shard, is_training, set_seed};
 pub(crate) use thread::{next_thread_seed, run_shard};
+pub use trace::{Cut, StaleUse};
 
 use reverse::Until;
-use thread::{Alive, Frame, FrameGuard, Scope, TapeId};
+use thread::{Alive, Frame, FrameGuard, Scope};
 
 /// Records what this thread computes, from its creation until it is consumed or dropped.
 ///

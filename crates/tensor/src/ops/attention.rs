@@ -1,9 +1,10 @@
 //! Attention by heads as one operation: the scores are turned into weights where they were computed, and kept once for the way back.
 
+use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
-use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::ops::dropout::dropout_from;
 use crate::ops::select::Mask;
 use crate::shape::Shape;

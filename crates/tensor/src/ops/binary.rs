@@ -1,8 +1,9 @@
 //! Broadcasting elementwise functions of two tensors.
 
+use crate::apply::apply;
 use crate::element::Element;
 use crate::error::Result;
-use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::tensor::Tensor;
 use lexigrad_kernels::elementwise;
 use lexigrad_kernels::extremum::wins;

@@ -2,9 +2,10 @@
 
 use super::join::cat;
 use super::windows::{Fold, Windows};
+use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::room;
 use crate::shape::Shape;
 use crate::tensor::Tensor;

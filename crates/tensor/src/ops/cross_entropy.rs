@@ -1,9 +1,10 @@
 //! Cross-entropy of logits with class labels, fused: the probabilities are never stored.
 
+use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Ids;
-use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::ops::select::Mask;
 use crate::room;
 use crate::tensor::Tensor;

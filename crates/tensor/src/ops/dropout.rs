@@ -1,8 +1,9 @@
 //! Dropout: random zeros in training, nothing otherwise.
 
+use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::op::{Cotangents, Needs, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Op, Saved};
 use crate::tape;
 use crate::tensor::Tensor;
 use lexigrad_kernels::{elementwise, random};

@@ -2,9 +2,10 @@
 //!
 //! The macro [`elementwise`] defines one with its method of [`Tensor`].
 
+use crate::apply::apply_total;
 use crate::element::Element;
 use crate::error::Result;
-use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply_total};
+use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::tensor::Tensor;
 use lexigrad_kernels::elementwise as kernels;
 

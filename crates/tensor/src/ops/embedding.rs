@@ -1,10 +1,11 @@
 //! Looking up rows of a table, with the conventions of an embedding.
 
 use super::rows::{check_table, gather_rows, rows_of};
+use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
-use crate::op::{Cotangents, Needs, Notes, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Notes, Op, Saved};
 use crate::row_sparse::RowSparse;
 use crate::shape::Shape;
 use crate::tensor::Tensor;

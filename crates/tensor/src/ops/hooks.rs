@@ -1,8 +1,9 @@
 //! Looking at a gradient on its way back, or replacing it.
 
+use crate::apply::apply_total;
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::op::{Cotangents, Needs, Op, Saved, apply_total};
+use crate::op::{Cotangents, Needs, Op, Saved};
 use crate::tensor::Tensor;
 use lexigrad_macros::compiled;
 

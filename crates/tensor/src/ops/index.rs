@@ -1,9 +1,10 @@
 //! Taking elements by index along any axis, adding them back, and the rearrangements that are such lookups.
 
+use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
-use crate::op::{Cotangents, Needs, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Op, Saved};
 use crate::room;
 use crate::shape::Shape;
 use crate::tensor::Tensor;

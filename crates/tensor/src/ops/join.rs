@@ -3,9 +3,10 @@
 use lexigrad_macros::compiled;
 use smallvec::SmallVec;
 
+use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::op::{Cotangents, Needs, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Op, Saved};
 use crate::tensor::Tensor;
 
 /// The inputs one after another along an axis; the gradient is cut at the same places.

@@ -1,8 +1,9 @@
 //! Layer normalisation: each row centred and scaled to variance 1, then scaled and shifted.
 
+use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::room;
 use crate::tensor::Tensor;
 use lexigrad_kernels::layer_norm as kernels;

@@ -1,8 +1,9 @@
 //! Matrix products, and the product with a bias that a linear layer is.
 
+use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
-use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use lexigrad_kernels::matmul::product;

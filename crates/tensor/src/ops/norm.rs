@@ -1,8 +1,9 @@
 //! Norms and the cosine of an angle.
 
+use crate::apply::apply;
 use crate::element::Element;
 use crate::error::Result;
-use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::tensor::Tensor;
 use lexigrad_macros::compiled;
 

@@ -1,9 +1,10 @@
 //! Cumulative sums, sorting and the largest elements.
 
+use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
-use crate::op::{Cotangents, Needs, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Op, Saved};
 use crate::tensor::Tensor;
 use lexigrad_kernels::order as kernels;
 use lexigrad_macros::compiled;

@@ -4,10 +4,11 @@ use lexigrad_macros::compiled;
 use smallvec::SmallVec;
 
 use super::norm::Norm;
+use crate::apply::{apply, apply_total};
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
-use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply, apply_total};
+use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::shape::Shape;
 use crate::tape::note_cut;
 use crate::tensor::Tensor;

@@ -1,9 +1,10 @@
 //! Gather and scatter of rows: two linear maps, each the adjoint of the other.
 
+use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
-use crate::op::{Cotangents, Needs, Notes, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Notes, Op, Saved};
 use crate::row_sparse::RowSparse;
 use crate::tensor::Tensor;
 use lexigrad_kernels::rows as kernels;
@@ -133,4 +134,15 @@ pub fn scatter_rows<T: Element>(values: &Tensor<T>, ids: &Ids, rows: usize) -> R
     }
     let ids = ids.clone();
     apply(ScatterRows { ids, rows }, &[values])
+}
+
+#[compiled]
+impl<T: Element> RowSparse<T> {
+    /// The whole gradient `[V, dim]`, zeros where no row was read.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn to_dense(&self) -> Result<Tensor<T>> {
+        scatter_rows(self.values(), self.rows(), self.table_rows())
+    }
 }

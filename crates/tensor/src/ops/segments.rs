@@ -4,11 +4,12 @@ use lexigrad_macros::compiled;
 use std::sync::Arc;
 
 use super::rows::scatter_rows;
+use crate::apply::apply;
 use crate::bags::Bags;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
-use crate::op::{Cotangents, Needs, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Op, Saved};
 use crate::room;
 use crate::shape::Shape;
 use crate::tensor::Tensor;

@@ -4,11 +4,12 @@ use lexigrad_macros::compiled;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::construct::or_panic;
+use crate::apply::apply;
 use crate::element::Element;
+use crate::error::or_panic;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
-use crate::op::{Cotangents, Needs, Notes, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Notes, Op, Saved};
 use crate::room;
 use crate::shape::Shape;
 use crate::tape::note_cut;

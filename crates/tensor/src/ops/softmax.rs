@@ -2,9 +2,10 @@
 //!
 //! The kernels work on rows; another axis than the last is exchanged with it and back.
 
+use crate::apply::apply;
 use crate::element::Element;
 use crate::error::Result;
-use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::ops::select::Mask;
 use crate::tensor::Tensor;
 use lexigrad_kernels::softmax as kernels;

@@ -1,9 +1,10 @@
 //! Powers, roots, bounds, and a number added to or multiplied with every element.
 
 use super::elementwise::{Elementwise, Reads, Unary, constant_map, elementwise};
+use crate::apply::{apply, apply_total};
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::op::{Cotangents, Needs, Op, Saved, apply, apply_total};
+use crate::op::{Cotangents, Needs, Op, Saved};
 use crate::tensor::Tensor;
 use lexigrad_kernels::elementwise as kernels;
 use lexigrad_macros::compiled;

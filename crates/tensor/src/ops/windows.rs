@@ -1,8 +1,9 @@
 //! Parts of an axis and windows along it, as views, and their adjoints: narrow and pad, unfold and fold.
 
+use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::op::{Cotangents, Needs, Notes, Op, Saved, apply};
+use crate::op::{Cotangents, Needs, Notes, Op, Saved};
 use crate::room;
 use crate::shape::Shape;
 use crate::tensor::Tensor;

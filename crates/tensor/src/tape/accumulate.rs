@@ -1,8 +1,8 @@
 //! Adding up the contributions to one gradient: the first is moved, later ones are added in place.
 
-use crate::construct::or_panic;
 use crate::element::Element;
 use crate::error::Result;
+use crate::error::or_panic;
 use crate::grad::Grad;
 use crate::row_sparse::RowSparse;
 use crate::tensor::Tensor;

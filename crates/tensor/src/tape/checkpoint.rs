@@ -1,12 +1,13 @@
 //! Gradient checkpointing: what a closure computes is not kept, but computed again when its gradient is asked for.
 
+use super::Tape;
 use super::recording;
 use super::reverse::{self, Until};
 use super::thread::{self, Scope};
-use super::{NodeId, Tape};
 use crate::element::Element;
 use crate::error::Result;
-use crate::gradients::Leaf;
+use crate::leaf::Leaf;
+use crate::leaf::NodeId;
 use crate::op::{Cotangents, Needs, Op, Saved};
 use crate::shape::Shape;
 use crate::tensor::Tensor;

@@ -6,52 +6,13 @@ use std::panic::Location;
 
 use super::record::{Record, Source};
 use super::recording;
-use super::thread::{self, TapeId};
+use super::thread;
+use super::trace::{Cut, StaleUse};
 use crate::element::Element;
-use crate::gradients::Leaf;
-use crate::param::ParamId;
-use crate::shape::Shape;
+use crate::leaf::Leaf;
+use crate::leaf::ParamId;
+use crate::leaf::TapeId;
 use crate::tensor::Tensor;
-
-/// A place where numbers left the tape, so that no gradient flows back from what was made of them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cut {
-    /// What read them, such as `detach` or `argmax`.
-    pub operation: &'static str,
-    /// The shape of the tensor.
-    pub shape: Shape,
-    /// The line that did it.
-    pub location: &'static Location<'static>,
-}
-
-impl fmt::Display for Cut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} of {} at {}",
-            self.operation, self.shape, self.location
-        )
-    }
-}
-
-/// A use of a tensor that an older tape has recorded, where it is a constant.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StaleUse {
-    /// The operation that took it.
-    pub operation: &'static str,
-    /// The shape of the tensor.
-    pub shape: Shape,
-}
-
-impl fmt::Display for StaleUse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} took a tensor {} of an older tape",
-            self.operation, self.shape
-        )
-    }
-}
 
 /// Why a parameter got no gradient.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,14 +59,6 @@ impl fmt::Display for MissingGradient {
             }
         }
     }
-}
-
-/// The cuts of a tape, each with the record it was made at.
-#[derive(Default)]
-pub(super) struct Cuts {
-    /// Element type, record, cut.
-    made: Vec<(&'static str, u32, Cut)>,
-    pub(super) stale: Vec<StaleUse>,
 }
 
 /// Notes that `operation` reads the numbers of a tensor on the tape that records.

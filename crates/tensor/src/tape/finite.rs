@@ -1,31 +1,21 @@
 //! The first operation whose output or gradient is not finite: its name, its operands and where in the model it stands.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use super::record::{CONSTANT, Computed, Indices, Record, Source};
 use super::recording;
-use super::thread::{self, TapeId};
+use super::thread;
+use super::trace::Finite;
 use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grad::Grad;
-use crate::gradients::Leaf;
 use crate::ids::Ids;
+use crate::leaf::Leaf;
+use crate::leaf::ParamId;
+use crate::leaf::TapeId;
 use crate::op::{Cotangents, Op};
-use crate::param::ParamId;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-
-/// What a tape remembers that checks its numbers.
-#[derive(Default)]
-pub(super) struct Finite {
-    /// The path of each parameter of the model.
-    pub(super) paths: BTreeMap<ParamId, String>,
-    /// The operands of each record, by element type and index.
-    operands: BTreeMap<(&'static str, u32), String>,
-    /// The first fault; a total operation cannot return it.
-    failure: Option<Error>,
-}
 
 /// The shape of a tensor and the range of its numbers.
 struct Summary {

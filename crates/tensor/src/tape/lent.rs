@@ -2,9 +2,9 @@
 
 use super::record::{Computed, Indices, Record, Source};
 use super::recording::with_lane;
-use super::thread::TapeId;
 use crate::element::Element;
 use crate::error::{Error, Result};
+use crate::leaf::TapeId;
 
 /// A record's operation, out of its tape while its gradient is computed, and back in it when dropped.
 pub(super) struct Lent<T: Element> {

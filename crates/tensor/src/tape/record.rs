@@ -1,7 +1,7 @@
 //! One record of a tape.
 
 use crate::element::Element;
-use crate::gradients::Leaf;
+use crate::leaf::Leaf;
 use crate::op::{Needs, Op, Saves};
 use crate::shape::Shape;
 use crate::tensor::Tensor;

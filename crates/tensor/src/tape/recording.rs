@@ -2,166 +2,21 @@
 
 use super::accumulate::Accumulator;
 use super::finite;
-use super::record::{CONSTANT, Computed, Indices, Record, Source};
-use super::thread::{self, Alive, Current, Recording, Scope, TapeId};
+use super::lane::Lane;
+use super::record::{Computed, Indices, Record, Source};
+use super::thread::{self, Alive, Current, Recording, Scope};
 use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
-use crate::gradients::Leaf;
+use crate::leaf::{Leaf, NodeId, ParamId, TapeId};
 use crate::op::{Needs, Op, Saves};
-use crate::param::ParamId;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-
-/// A tensor's place: the record on the tape that made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct NodeId {
-    pub(crate) tape: TapeId,
-    pub(crate) index: u32,
-}
-
-/// Stands for a tensor that was computed from one on the tape, but on another thread, where it was not recorded.
-const LOST: u32 = u32::MAX;
-
-impl NodeId {
-    /// The mark of what was computed from this tensor on another thread.
-    pub(crate) fn lost(self) -> Self {
-        Self {
-            index: LOST,
-            ..self
-        }
-    }
-
-    pub(super) fn is_lost(self) -> bool {
-        self.index == LOST
-    }
-}
-
-/// The records of one element type.
-pub(crate) struct Lane<T: Element> {
-    pub(super) records: Vec<Record<T>>,
-    /// Room for the sums of a backward pass, one for each record.
-    pub(super) sums: Vec<Option<Accumulator<T>>>,
-    /// The leaf of each parameter that was read, ascending by parameter.
-    params: Vec<(ParamId, u32)>,
-    /// The leaf of each tensor that was taken over from a tape around this one.
-    imports: Vec<(NodeId, u32)>,
-}
-
-impl<T: Element> Default for Lane<T> {
-    fn default() -> Self {
-        Self {
-            records: Vec::new(),
-            sums: Vec::new(),
-            params: Vec::new(),
-            imports: Vec::new(),
-        }
-    }
-}
-
-impl<T: Element> Lane<T> {
-    fn clear(&mut self) {
-        self.records.clear();
-        self.sums.clear();
-        self.params.clear();
-        self.imports.clear();
-    }
-
-    fn push(&mut self, shape: Shape, source: Source<T>) -> u32 {
-        let index = self.records.len() as u32;
-        self.records.push(Record { shape, source });
-        index
-    }
-
-    /// A new record for an operation, to be written where it stands: one that is moved there while its parts are on their way to
-    /// memory waits for them.
-    fn push_empty(&mut self) -> &mut Record<T> {
-        let index = self.records.len();
-        self.records.push(Record::default());
-        &mut self.records[index]
-    }
-
-    fn param_leaf(&mut self, param: ParamId, shape: &Shape) -> u32 {
-        match self.params.binary_search_by_key(&param, |entry| entry.0) {
-            Ok(position) => self.params[position].1,
-            Err(position) => {
-                let index = self.push(shape.clone(), Source::Leaf(Leaf::Param(param)));
-                self.params.insert(position, (param, index));
-                index
-            }
-        }
-    }
-
-    /// Makes a tensor of a tape around this one a leaf.
-    fn import(&mut self, node: NodeId, shape: &Shape) {
-        if self.imports.iter().all(|(import, _)| *import != node) {
-            let index = self.push(shape.clone(), Source::Leaf(Leaf::Watched(node)));
-            self.imports.push((node, index));
-        }
-    }
-
-    /// The record of what an input of this tape's operations stands for, [`CONSTANT`] if there is none.
-    #[inline]
-    fn place(&self, tape: TapeId, leaf: Option<Leaf>) -> u32 {
-        let found = match leaf {
-            None => return CONSTANT,
-            Some(Leaf::Watched(node)) if node.tape == tape && !node.is_lost() => return node.index,
-            Some(Leaf::Watched(node)) => self
-                .imports
-                .iter()
-                .find(|(import, _)| *import == node)
-                .map(|import| import.1),
-            Some(Leaf::Param(param)) => {
-                let position = self.params.binary_search_by_key(&param, |entry| entry.0);
-                position.ok().map(|position| self.params[position].1)
-            }
-        };
-        found.unwrap_or(CONSTANT)
-    }
-}
-
-#[derive(Default)]
-pub(crate) struct Lanes {
-    f32: Lane<f32>,
-    f64: Lane<f64>,
-}
-
-impl Lanes {
-    /// Lets go of all records, but keeps the room for the next tape's.
-    pub(super) fn clear(&mut self) {
-        self.f32.clear();
-        self.f64.clear();
-    }
-
-    /// The most records that there is room for.
-    pub(super) fn room(&self) -> usize {
-        self.f32.records.capacity().max(self.f64.records.capacity())
-    }
-}
-
-/// An element type that has a lane on each tape.
-pub(crate) trait Taped: Sized {
-    fn lane(lanes: &mut Lanes) -> &mut Lane<Self>
-    where
-        Self: Element;
-}
-
-impl Taped for f32 {
-    fn lane(lanes: &mut Lanes) -> &mut Lane<f32> {
-        &mut lanes.f32
-    }
-}
-
-impl Taped for f64 {
-    fn lane(lanes: &mut Lanes) -> &mut Lane<f64> {
-        &mut lanes.f64
-    }
-}
 
 pub(super) fn with_lane<T: Element, R>(
     id: TapeId,
     use_it: impl FnOnce(&mut Lane<T>) -> R,
 ) -> Option<R> {
-    thread::with_recording(id, |recording| use_it(T::lane(&mut recording.lanes)))
+    thread::with_recording(id, |recording| use_it(recording.lanes.of::<T>()))
 }
 
 /// A new leaf of the tape `id`.
@@ -199,7 +54,7 @@ fn bring_onto_tape<T: Element>(
         Alive::Here => Ok(thread::with_current(|recording| {
             let is_open = recording.scope != Scope::Closed;
             if is_open {
-                T::lane(&mut recording.lanes).import(node, shape);
+                recording.lanes.of::<T>().import(node, shape);
             }
             is_open
         })
@@ -308,7 +163,7 @@ pub(super) fn push_computed<T: Element>(
         let Some((op, leaves)) = made.take() else {
             return;
         };
-        let lane = T::lane(&mut recording.lanes);
+        let lane = recording.lanes.of::<T>();
         let index = lane.records.len() as u32;
         output.set_node(Some(NodeId { tape, index }));
         if saves.has_output() {

@@ -2,17 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
-use std::num::NonZeroU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::lane::{self, Lanes};
 use super::nested::Nested;
-use super::recording::Lanes;
 use super::trace::Trace;
+use crate::leaf::TapeId;
 use lexigrad_kernels::{random, threads};
-
-/// Identifies a tape for as long as the program runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct TapeId(NonZeroU64);
 
 /// What a tape does with tensors of the tapes around it, and with what is computed from them.
 #[derive(Clone, Copy, PartialEq)]
@@ -106,19 +102,13 @@ fn with_thread<R>(use_it: impl FnOnce(&mut Thread) -> R) -> Option<R> {
         .ok()
 }
 
-impl TapeId {
-    /// The next tape of any thread.
-    fn start() -> Self {
-        let mut tapes = tapes();
-        let id = Self(NonZeroU64::MIN.saturating_add(tapes.started));
-        tapes.started += 1;
-        tapes.alive.push(id.number(), ());
-        id
-    }
-
-    fn number(self) -> u64 {
-        self.0.get()
-    }
+/// The next tape of any thread.
+fn next_tape() -> TapeId {
+    let mut tapes = tapes();
+    let id = TapeId::nth(tapes.started);
+    tapes.started += 1;
+    tapes.alive.push(id.number(), ());
+    id
 }
 
 impl Thread {
@@ -347,7 +337,7 @@ pub(super) fn trace(id: TapeId, change: impl FnOnce(&mut Trace)) {
 
 pub(super) fn start(seeds: Option<u64>, scope: Scope) -> TapeId {
     put_aside_in_sections();
-    let id = TapeId::start();
+    let id = next_tape();
     with_thread(|thread| {
         let lanes = std::mem::take(&mut thread.spare);
         let recording = Recording {
@@ -373,8 +363,8 @@ pub(super) fn end(id: TapeId) {
         Some(ended)
     });
     if let Some(Recording { mut lanes, .. }) = ended.flatten() {
-        lanes.clear();
-        if lanes.room() <= KEPT_RECORDS {
+        lane::clear(&mut lanes);
+        if lane::room(&mut lanes) <= KEPT_RECORDS {
             with_thread(|thread| thread.spare = lanes);
         }
     }

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use super::composed::{Steps, compose};
 use super::{RecurrentWeights, Walk};
+use crate::apply::apply;
 use crate::element::Element;
 use crate::error::Result;
-use crate::op::{Cotangents, Needs, Op, Saved, Saves, apply};
+use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::tensor::Tensor;
 use crate::transforms::vjp;
 use lexigrad_kernels::matmul::product;
