@@ -14,7 +14,7 @@ use lexigrad_tensor::{Element, Module, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::history::{History, Record};
-use super::training::Monitor;
+use super::monitor::Monitor;
 use crate::error::{Error, Place, Result};
 use crate::object;
 use crate::save::write_whole;

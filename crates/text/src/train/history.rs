@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::training::{Goal, Monitor};
+use super::monitor::{Goal, Monitor};
 use crate::error::{Error, Place, Result};
 use crate::file;
 use crate::object;

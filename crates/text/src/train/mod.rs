@@ -7,10 +7,12 @@ mod checkpoint;
 mod epoch;
 mod fit;
 mod history;
+mod monitor;
 mod training;
 
 pub use crate::progress::Progress;
 pub use epoch::Epoch;
 pub use fit::fit;
 pub use history::{History, Record};
-pub use training::{Goal, Monitor, Training, TrainingOptions};
+pub use monitor::{Goal, Monitor};
+pub use training::{Training, TrainingOptions};

@@ -8,6 +8,7 @@ use lexigrad_tensor::{Element, Module, set_seed};
 use super::checkpoint::{Best, Folder};
 use super::epoch::Epoch;
 use super::history::History;
+use super::monitor::Monitor;
 use crate::error::{Error, Result};
 
 /// How long to train, what decides, what is kept.
@@ -44,38 +45,6 @@ impl Default for TrainingOptions {
             folder: None,
             progress: false,
         }
-    }
-}
-
-/// A metric, and whether high or low is good.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Monitor {
-    /// The name under which it is recorded.
-    pub metric: String,
-    /// Which values are better.
-    pub goal: Goal,
-}
-
-/// Which values of a metric are better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Goal {
-    /// An accuracy.
-    Highest,
-    /// A loss.
-    Lowest,
-}
-
-impl Monitor {
-    /// Higher is better.
-    pub fn highest(metric: &str) -> Self {
-        let (metric, goal) = (metric.to_owned(), Goal::Highest);
-        Self { metric, goal }
-    }
-
-    /// Lower is better.
-    pub fn lowest(metric: &str) -> Self {
-        let (metric, goal) = (metric.to_owned(), Goal::Lowest);
-        Self { metric, goal }
     }
 }
 

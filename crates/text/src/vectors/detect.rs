@@ -1,4 +1,6 @@
-//! Which format a file has, by its content.
+//! Loading a file, whose format is recognised by its content.
+
+use std::path::Path;
 
 use super::VectorOptions;
 use super::collector::Collector;
@@ -7,7 +9,43 @@ use super::source::Source;
 use super::table::WordVectors;
 use super::{LoadReport, binary, fasttext, text};
 use crate::error::{Error, Result};
+use crate::file;
 use crate::foreign::{CR_ALONE, ZERO_BYTE, foreign};
+
+impl VectorOptions<'_> {
+    /// The vectors of a file, whose format is recognised by its content.
+    ///
+    /// The file is mapped into memory: it must not be changed while it is read. A pipe is read into memory first.
+    ///
+    /// # Errors
+    /// If the file cannot be read or does not keep the rules of its format; the message names the line or byte.
+    pub fn load(&self, path: impl AsRef<Path>) -> Result<(WordVectors, LoadReport)> {
+        let path = path.as_ref();
+        let bytes = file::bytes(path)?;
+        self.read(&bytes, &path.display().to_string())
+    }
+
+    /// [`load`](Self::load) from the bytes of a file; `name` stands for it in messages.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read(&self, bytes: &[u8], name: &str) -> Result<(WordVectors, LoadReport)> {
+        read(&Source { name, data: bytes }, self)
+    }
+}
+
+impl WordVectors {
+    /// All vectors of a file of any [format](super::VectorFormat); [`VectorOptions`] has the choices.
+    ///
+    /// The file is mapped into memory: it must not be changed while it is read. A pipe is read into memory first.
+    ///
+    /// # Errors
+    /// If the file cannot be read or does not keep the rules of its format; the message names the line or byte.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let (vectors, _): (Self, LoadReport) = VectorOptions::default().load(path)?;
+        Ok(vectors)
+    }
+}
 
 /// Reads vectors of whatever format.
 pub(super) fn read(

@@ -1,13 +1,5 @@
 //! How vectors are loaded.
 
-use std::path::Path;
-
-use super::detect;
-use super::report::LoadReport;
-use super::source::Source;
-use super::table::WordVectors;
-use crate::error::Result;
-use crate::file;
 use crate::vocab::Vocab;
 
 /// Which vectors of a file are loaded.
@@ -42,27 +34,5 @@ impl Default for VectorOptions<'_> {
             subwords: true,
             progress: false,
         }
-    }
-}
-
-impl VectorOptions<'_> {
-    /// The vectors of a file, whose format is recognised by its content.
-    ///
-    /// The file is mapped into memory: it must not be changed while it is read. A pipe is read into memory first.
-    ///
-    /// # Errors
-    /// If the file cannot be read or does not keep the rules of its format; the message names the line or byte.
-    pub fn load(&self, path: impl AsRef<Path>) -> Result<(WordVectors, LoadReport)> {
-        let path = path.as_ref();
-        let bytes = file::bytes(path)?;
-        self.read(&bytes, &path.display().to_string())
-    }
-
-    /// [`load`](Self::load) from the bytes of a file; `name` stands for it in messages.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn read(&self, bytes: &[u8], name: &str) -> Result<(WordVectors, LoadReport)> {
-        detect::read(&Source { name, data: bytes }, self)
     }
 }

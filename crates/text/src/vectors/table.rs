@@ -1,13 +1,11 @@
 //! Words with a vector each.
 
 use std::borrow::Cow;
-use std::path::Path;
 
 use lexigrad_tensor::Tensor;
 
 use super::fasttext::Subwords;
 use super::words::Words;
-use super::{LoadReport, VectorOptions};
 use crate::error::{Error, Result};
 use crate::vocab::Vocab;
 
@@ -45,17 +43,6 @@ impl WordVectors {
             dim,
             subwords,
         }
-    }
-
-    /// All vectors of a file of any [format](super::VectorFormat); [`VectorOptions`] has the choices.
-    ///
-    /// The file is mapped into memory: it must not be changed while it is read. A pipe is read into memory first.
-    ///
-    /// # Errors
-    /// If the file cannot be read or does not keep the rules of its format; the message names the line or byte.
-    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        let (vectors, _): (Self, LoadReport) = VectorOptions::default().load(path)?;
-        Ok(vectors)
     }
 
     /// The rows of `table: [V, D]`, which are those of the words of `vocab`.
