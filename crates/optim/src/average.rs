@@ -7,7 +7,7 @@ use lexigrad_tensor::{
     Buffer, Domain, Element, Error, Gradients, Ids, Module, Param, Result, Tensor, Visitor,
 };
 
-use crate::exact::no_steps;
+use crate::behind::Behind;
 use crate::layout::RowLayout;
 use crate::optimizer::Optimizer;
 use crate::register::Register;
@@ -43,7 +43,7 @@ pub struct Average<T: Element = f32> {
     decay: f64,
     slots: Vec<Slot<T>>,
     steps: Register<T>,
-    behind: Mutex<Behind>,
+    debts: Mutex<Debts>,
 }
 
 #[derive(Debug)]
@@ -78,13 +78,12 @@ impl<T: Element> Slot<T> {
     }
 }
 
-/// Which rows are behind.
 #[derive(Debug)]
-struct Behind {
+struct Debts {
     /// The number of steps since all rows were up to date.
     steps: u32,
-    /// For each parameter, how many of these each row has had.
-    had: Vec<Vec<u32>>,
+    /// For each parameter, which rows have not had all of these.
+    behind: Vec<Behind>,
 }
 
 impl<T: Element> Average<T> {
@@ -101,15 +100,13 @@ impl<T: Element> Average<T> {
         let slots: Vec<Slot<T>> = first.map(|(path, param)| Slot::new(path, param)).collect();
         let mut trained = slots.iter().filter(|slot| slot.param.requires_grad());
         trained.try_for_each(Slot::start)?;
-        let had = slots
-            .iter()
-            .map(|slot| no_steps(slot.layout.rows))
-            .collect();
+        let behind = slots.iter().map(|slot| Behind::new(slot.layout.rows));
+        let behind = behind.collect();
         Ok(Self {
             decay,
             slots,
             steps: Register::count(0),
-            behind: Mutex::new(Behind { steps: 0, had }),
+            debts: Mutex::new(Debts { steps: 0, behind }),
         })
     }
 
@@ -135,16 +132,16 @@ impl<T: Element> Average<T> {
             }
             if slot.is_empty() {
                 slot.start()?;
-                let mut behind = self.behind();
-                let steps = behind.steps;
-                behind.had[index].fill(steps);
+                let mut debts = self.debts();
+                let steps = debts.steps;
+                debts.behind[index].fill(steps);
             }
             // What the rows about to move stood at until now.
             self.catch_up(index, gradient.as_row_sparse().map(|sparse| sparse.rows()))?;
         }
         optimizer.step(gradients)?;
         self.steps.set(self.steps.get() + 1);
-        self.behind().steps += 1;
+        self.debts().steps += 1;
         Ok(())
     }
 
@@ -178,20 +175,20 @@ impl<T: Element> Average<T> {
     /// Brings every row up to date.
     fn settle(&self) -> Result<()> {
         (0..self.slots.len()).try_for_each(|index| self.catch_up(index, None))?;
-        let mut behind = self.behind();
-        behind.steps = 0;
-        behind.had.iter_mut().for_each(|had| had.fill(0));
+        let mut debts = self.debts();
+        debts.steps = 0;
+        debts.behind.iter_mut().for_each(|behind| behind.fill(0));
         Ok(())
     }
 
     /// Brings rows of a parameter's average, or all, up to date with the values that they have now.
     fn catch_up(&self, index: usize, rows: Option<&Ids>) -> Result<()> {
-        let (slot, mut behind) = (&self.slots[index], self.behind());
+        let (slot, mut debts) = (&self.slots[index], self.debts());
         if slot.is_empty() {
             return Ok(());
         }
-        let (steps, before) = (behind.steps, self.steps.get() - u64::from(behind.steps));
-        let had = &mut behind.had[index];
+        let (steps, before) = (debts.steps, self.steps.get() - u64::from(debts.steps));
+        let behind = &mut debts.behind[index];
         let value = match rows {
             Some(rows) => slot.param.rows("average", rows)?,
             None => slot.param.value(),
@@ -199,7 +196,9 @@ impl<T: Element> Average<T> {
         let values = value.values();
         slot.average.update(|averages| {
             let mut catch_up = |row: usize| {
-                let had = std::mem::replace(&mut had[row], steps);
+                let Some(had) = behind.catch_up(row, steps) else {
+                    return;
+                };
                 let place = slot.layout.values(row..row + 1);
                 let pairs = averages[place.clone()].iter_mut().zip(&values[place]);
                 // The first step's value is taken as it is.
@@ -209,11 +208,8 @@ impl<T: Element> Average<T> {
                 } else {
                     self.decay.powi((steps - had) as i32)
                 };
-                if had < steps {
-                    let kept = T::from_f64(kept);
-                    pairs
-                        .for_each(|(average, &value)| *average = value + kept * (*average - value));
-                }
+                let kept = T::from_f64(kept);
+                pairs.for_each(|(average, &value)| *average = value + kept * (*average - value));
             };
             match rows {
                 Some(rows) => rows
@@ -226,8 +222,8 @@ impl<T: Element> Average<T> {
         Ok(())
     }
 
-    fn behind(&self) -> MutexGuard<'_, Behind> {
-        self.behind.lock().unwrap_or_else(PoisonError::into_inner)
+    fn debts(&self) -> MutexGuard<'_, Debts> {
+        self.debts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -27,6 +27,7 @@
 #![warn(unreachable_pub)]
 
 mod average;
+mod behind;
 mod builder;
 mod clip;
 mod dense;
@@ -43,9 +44,9 @@ mod sparse;
 pub use average::Average;
 pub use builder::{Build, Builder, SparseMode};
 pub use clip::{clip_grad_norm, clip_grad_norm_with, clip_grad_value};
-pub use exact::{AdamMissed, LinearMissed, Missed, Replay, RmsPropMissed};
+pub use exact::{AdamMissed, LinearMissed, Replay, RmsPropMissed};
 pub use optimizer::Optimizer;
-pub use rule::{Descent, Rule, Runs};
+pub use rule::{Descent, Missed, Rule, Runs};
 pub use rules::adadelta::Adadelta;
 pub use rules::adagrad::{Adagrad, RowWiseAdagrad};
 pub use rules::adam::{Adam, AdamW};

@@ -2,8 +2,6 @@
 
 use lexigrad_tensor::{Domain, Element, Error, Result};
 
-use crate::exact::Missed;
-
 /// The state of a row, or of several, run by run.
 pub type Runs<'a, T> = [&'a mut [T]; 3];
 
@@ -112,6 +110,29 @@ pub trait Rule<T: Element>: Clone + Send + Sync + 'static {
     fn rests(&self, _state: &Runs<'_, T>) -> bool {
         false
     }
+}
+
+/// The steps that rows may have missed, as a [`Rule`] remembers them.
+pub trait Missed<T: Element, R: Rule<T, Missed = Self>>: Send + Sized + 'static {
+    /// No steps.
+    fn new(rule: &R) -> Self;
+
+    /// The number of steps.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds a step.
+    fn push(&mut self, factors: &R::Factors);
+
+    /// Forgets all steps.
+    fn clear(&mut self);
+
+    /// Gives a row all steps but the first `had`, each with a gradient of zero. To be marked `#[inline(always)]`.
+    fn replay(&self, rule: &R, had: usize, parameter: &mut [T], state: Runs<'_, T>);
 }
 
 /// Whether nothing is remembered of any gradient.

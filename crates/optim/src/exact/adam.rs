@@ -8,8 +8,8 @@
 
 use lexigrad_tensor::Element;
 
-use super::missed::{Missed, Replay};
-use crate::rule::{Rule, Runs};
+use super::replay::Replay;
+use crate::rule::{Missed, Rule, Runs};
 
 /// Terms that have shrunk below this part of the first are left out.
 const TAIL: f64 = 1e-18;

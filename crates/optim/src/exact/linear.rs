@@ -2,8 +2,7 @@
 
 use lexigrad_tensor::Element;
 
-use super::missed::Missed;
-use crate::rule::{Rule, Runs};
+use crate::rule::{Missed, Rule, Runs};
 
 /// `(w, b) ← A (w, b)`, the same for every number of a row: `A: [2, 2]`, row by row.
 type Map = [f64; 4];

@@ -6,7 +6,7 @@
 
 mod adam;
 mod linear;
-mod missed;
+mod replay;
 mod rms_prop;
 mod rows;
 
@@ -14,6 +14,7 @@ pub use adam::AdamMissed;
 pub(crate) use adam::{AdamRule, AdamStep};
 pub use linear::LinearMissed;
 pub(crate) use linear::LinearStep;
-pub use missed::{Missed, Replay};
+pub use replay::Replay;
 pub use rms_prop::RmsPropMissed;
-pub(crate) use rows::{ExactRows, no_steps};
+pub(crate) use rms_prop::RmsPropRule;
+pub(crate) use rows::ExactRows;

@@ -3,23 +3,35 @@
 use lexigrad_tensor::Element;
 
 use super::linear::{LinearMissed, LinearStep};
-use super::missed::{Missed, Replay};
-use crate::rule::Runs;
-use crate::rules::rms_prop::RmsProp;
+use super::replay::Replay;
+use crate::rule::{Missed, Rule, Runs};
 
-/// Missed steps of [`RmsProp`], any number at once; with a weight decay they are replayed one by one.
-pub struct RmsPropMissed<T: Element> {
+/// What the closed form has to know of a rule.
+pub trait RmsPropRule {
+    /// By what the averages fade in a step at a zero gradient; `None` if a weight decay makes a gradient of its own.
+    fn fade(&self) -> Option<f64>;
+
+    /// The runs of v, a and b.
+    fn name_runs<'a, T>(&self, state: Runs<'a, T>) -> Runs<'a, T>;
+}
+
+/// Missed steps of [`RmsProp`](crate::RmsProp), any number at once; with a weight decay they are replayed one by one.
+pub struct RmsPropMissed<T: Element, R: Rule<T>> {
     /// The map of parameter and momentum.
     linear: LinearMissed,
     /// Where a weight decay makes a gradient of its own.
-    replay: Option<Replay<T, RmsProp>>,
+    replay: Option<Replay<T, R>>,
 }
 
-impl<T: Element> Missed<T, RmsProp> for RmsPropMissed<T> {
-    fn new(rule: &RmsProp) -> Self {
+impl<T, R> Missed<T, R> for RmsPropMissed<T, R>
+where
+    T: Element,
+    R: Rule<T, Missed = Self, Factors: LinearStep> + RmsPropRule,
+{
+    fn new(rule: &R) -> Self {
         Self {
             linear: LinearMissed::empty(),
-            replay: (rule.weight_decay != 0.0).then(Replay::empty),
+            replay: rule.fade().is_none().then(Replay::empty),
         }
     }
 
@@ -27,7 +39,7 @@ impl<T: Element> Missed<T, RmsProp> for RmsPropMissed<T> {
         self.replay.as_ref().map_or(self.linear.len(), Replay::len)
     }
 
-    fn push(&mut self, factors: &<RmsProp as crate::Rule<T>>::Factors) {
+    fn push(&mut self, factors: &R::Factors) {
         match &mut self.replay {
             Some(replay) => replay.push(factors),
             None => self.linear.push(factors.map()),
@@ -42,12 +54,13 @@ impl<T: Element> Missed<T, RmsProp> for RmsPropMissed<T> {
     }
 
     #[inline(always)]
-    fn replay(&self, rule: &RmsProp, had: usize, parameter: &mut [T], state: Runs<'_, T>) {
+    fn replay(&self, rule: &R, had: usize, parameter: &mut [T], state: Runs<'_, T>) {
         if let Some(replay) = &self.replay {
             return replay.run(rule, had, parameter, state);
         }
         let missed = self.linear.len() - had;
-        let fade = T::from_f64(rule.alpha.powf(missed as f64));
+        let fade = rule.fade().unwrap_or(1.0).powf(missed as f64);
+        let fade = T::from_f64(fade);
         let [squares, means, velocities] = rule.name_runs(state);
         for average in [squares, means] {
             average.iter_mut().for_each(|number| *number *= fade);

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use lexigrad_kernels::{Kernel, ROWS_AHEAD, dispatch, prefetch};
 use lexigrad_tensor::{Buffer, Deferred, Element, Ids, RowSparse, Tensor};
 
-use super::missed::Missed;
+use crate::behind::Behind;
 use crate::dense::move_all;
 use crate::layout::RowLayout;
-use crate::rule::Rule;
+use crate::rule::{Missed, Rule};
 use crate::sparse::move_rows_of;
 
 /// From so many missed steps on, all rows are caught up at once, unless the table has more rows than that: so that what is
@@ -25,22 +25,9 @@ pub(crate) struct ExactRows<R: Rule<T>, T: Element> {
 struct Debts<R: Rule<T>, T: Element> {
     rule: R,
     missed: R::Missed,
-    /// How many of the missed steps each row has had.
-    had: Vec<u32>,
+    /// Which rows have not had all the missed steps.
+    behind: Behind,
     fixed_row: Option<usize>,
-}
-
-/// For each row, that it has had no step.
-///
-/// # Panics
-/// If there is no memory for so many rows, which a table without columns may have.
-pub(crate) fn no_steps(rows: usize) -> Vec<u32> {
-    let mut had = Vec::new();
-    if let Err(cause) = had.try_reserve_exact(rows) {
-        panic!("the steps of {rows} rows: {cause}");
-    }
-    had.resize(rows, 0);
-    had
 }
 
 impl<R: Rule<T>, T: Element> ExactRows<R, T> {
@@ -48,7 +35,7 @@ impl<R: Rule<T>, T: Element> ExactRows<R, T> {
         let debts = Mutex::new(Debts {
             missed: R::Missed::new(&rule),
             rule,
-            had: no_steps(layout.rows),
+            behind: Behind::new(layout.rows),
             fixed_row: None,
         });
         Arc::new(Self {
@@ -96,9 +83,9 @@ impl<R: Rule<T>, T: Element> ExactRows<R, T> {
             move_rows_of::<R, T>(gradient, factors, &self.layout, values, state, fixed_row);
             debts.missed.push(factors);
             let steps = debts.missed.len() as u32;
-            touched
-                .iter()
-                .for_each(|&row| debts.had[row as usize] = steps);
+            for &row in touched {
+                debts.behind.catch_up(row as usize, steps);
+            }
             if debts.missed.len() >= self.layout.rows.max(LEAST_STEPS_KEPT) {
                 debts.settle(&self.layout, values, state);
             }
@@ -116,7 +103,7 @@ impl<R: Rule<T>, T: Element> Debts<R, T> {
         if !self.missed.is_empty() {
             self.catch_up(layout, values, state, 0..layout.rows);
             self.missed.clear();
-            self.had.fill(0);
+            self.behind.fill(0);
         }
     }
 
@@ -140,14 +127,7 @@ impl<R: Rule<T>, T: Element> Debts<R, T> {
 impl<R: Rule<T>, T: Element> Deferred<T> for ExactRows<R, T> {
     fn is_behind(&self, rows: Option<&Ids>) -> bool {
         let debts = self.debts();
-        let steps = debts.missed.len() as u32;
-        match rows {
-            None => steps > 0,
-            Some(rows) => {
-                let mut rows = rows.as_slice().iter();
-                rows.any(|&row| debts.had[row as usize] < steps)
-            }
-        }
+        debts.behind.any(rows, debts.missed.len() as u32)
     }
 
     fn catch_up(&self, rows: Option<&Ids>, values: &mut [T]) {
@@ -179,26 +159,27 @@ impl<R: Rule<T>, T: Element, I: Iterator<Item = usize> + Clone> Kernel for Catch
         let Debts {
             rule,
             missed,
-            had,
+            behind,
             fixed_row,
         } = self.debts;
-        let steps = missed.len();
+        let steps = missed.len() as u32;
         let mut runs = self.layout.split(self.state);
         let mut ahead = self.rows.clone().skip(ROWS_AHEAD);
         for row in self.rows {
             if let Some(next) = ahead.next()
-                && (had[next] as usize) < steps
+                && behind.is_behind(next, steps)
             {
                 prefetch(&self.values[self.layout.values(next..next + 1)]);
                 for run in self.layout.part(&mut runs, next..next + 1) {
                     prefetch(run);
                 }
             }
-            let before = std::mem::replace(&mut had[row], steps as u32) as usize;
-            if before < steps && Some(row) != *fixed_row {
+            if let Some(had) = behind.catch_up(row, steps)
+                && Some(row) != *fixed_row
+            {
                 let value = &mut self.values[self.layout.values(row..row + 1)];
                 let state = self.layout.part(&mut runs, row..row + 1);
-                missed.replay(rule, before, value, state);
+                missed.replay(rule, had as usize, value, state);
             }
         }
     }

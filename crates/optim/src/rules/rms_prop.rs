@@ -2,7 +2,7 @@
 
 use lexigrad_tensor::{Domain, Element, Result};
 
-use crate::exact::{LinearStep, RmsPropMissed};
+use crate::exact::{LinearStep, RmsPropMissed, RmsPropRule};
 use crate::rule::{Descent, Rule, Runs, check_not_negative, check_rate};
 
 /// `v ← α v + (1 - α) g²`, `w ← w - η g / (√v + ε)`.
@@ -52,10 +52,13 @@ impl RmsProp {
     }
 }
 
-impl RmsProp {
-    /// The runs of v, a and b.
+impl RmsPropRule for RmsProp {
+    fn fade(&self) -> Option<f64> {
+        (self.weight_decay == 0.0).then_some(self.alpha)
+    }
+
     #[inline(always)]
-    pub(crate) fn name_runs<'a, T>(&self, state: Runs<'a, T>) -> Runs<'a, T> {
+    fn name_runs<'a, T>(&self, state: Runs<'a, T>) -> Runs<'a, T> {
         name_runs(self.centered, state)
     }
 }
@@ -117,7 +120,7 @@ impl<T: Element> Rule<T> for RmsProp {
     const NAME: &'static str = "rms_prop";
     const DOMAINS: [Domain; 3] = [Domain::NotNegative, Domain::Finite, Domain::Finite];
     type Factors = RmsPropFactors<T>;
-    type Missed = RmsPropMissed<T>;
+    type Missed = RmsPropMissed<T, Self>;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate

@@ -1,33 +1,10 @@
-//! Steps that a row has missed, and giving them to it one after another.
+//! Giving a row the steps that it has missed one after another.
 
 use std::marker::PhantomData;
 
 use lexigrad_tensor::Element;
 
-use crate::rule::{Rule, Runs};
-
-/// The steps that rows may have missed, as a [`Rule`] remembers them.
-pub trait Missed<T: Element, R: Rule<T, Missed = Self>>: Send + Sized + 'static {
-    /// No steps.
-    fn new(rule: &R) -> Self;
-
-    /// The number of steps.
-    fn len(&self) -> usize;
-
-    /// Whether there are none.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Adds a step.
-    fn push(&mut self, factors: &R::Factors);
-
-    /// Forgets all steps.
-    fn clear(&mut self);
-
-    /// Gives a row all steps but the first `had`, each with a gradient of zero. To be marked `#[inline(always)]`.
-    fn replay(&self, rule: &R, had: usize, parameter: &mut [T], state: Runs<'_, T>);
-}
+use crate::rule::{Missed, Rule, Runs};
 
 /// Missed steps that are replayed one by one: the bits of the dense trajectory, whatever the rule.
 ///
