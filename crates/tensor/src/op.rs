@@ -11,7 +11,7 @@ use crate::tensor::Tensor;
 
 /// A differentiable operation `y = f(x0, x1, ..)` with its vector-Jacobian product `(dL/dy) -> (dL/dx0, dL/dx1, ..)`.
 ///
-/// [`apply`] runs it and, while a tape is recording, keeps what [`saves`](Self::saves) names for [`vjp`](Self::vjp). A `vjp`
+/// [`apply`](fn@crate::apply) runs it and, while a tape is recording, keeps what [`saves`](Self::saves) names for [`vjp`](Self::vjp). A `vjp`
 /// written with tensor operations can itself be differentiated, to any order. If an input was broadcast, `vjp` may return the
 /// gradient in the output's shape: the tape sums it to the input's.
 ///
