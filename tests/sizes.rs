@@ -5,9 +5,10 @@
 use lexigrad::nn::{LearnedPositions, RotaryPositions, SinusoidalPositions};
 use lexigrad::prelude::*;
 use lexigrad::tensor::{
-    Attend, BagMode, Bags, Conv1dOptions, EmbeddingOptions, Mask, PoolOptions, RowSparse, Shape,
-    attention, avg_pool1d, cat, conv1d, embedding_bag, gather_rows, layer_norm, linear, max_pool1d,
-    scatter_rows, segment_max, segment_mean, segment_sum, self_attention, stack,
+    AttentionMask, AttentionOptions, BagMode, Bags, Conv1dOptions, EmbeddingOptions, Mask,
+    PoolOptions, RowSparse, Shape, attention, avg_pool1d, cat, conv1d, embedding_bag, gather_rows,
+    layer_norm, linear, max_pool1d, scatter_rows, segment_max, segment_mean, segment_sum,
+    self_attention, stack,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -137,7 +138,8 @@ proptest! {
         let options = PoolOptions { size: n, stride: m, padding: k };
         pass(|x| max_pool1d(x, &options), &x);
         pass(|x| avg_pool1d(x, &options), &x);
-        let attend = Attend { scale: 1.0, visible: None, causal: Some(k), dropout: 0.0 };
+        let mask = AttentionMask::causal().and(AttentionMask::window(m, k));
+        let attend = AttentionOptions { mask, first: k, ..Default::default() };
         pass(|x| self_attention(x, n, &attend), &x);
         pass(|x| attention(x, &y, &y, &attend), &x);
         pass(|x| SinusoidalPositions::new(n.min(4)).forward(x, m), &x);

@@ -137,11 +137,7 @@ impl Classifier {
                 .forward(&lstm.forward_with(x, Some(lengths), None)?.0, Some(lengths));
         }
         if let Some(attention) = &self.attention {
-            let present = Mask::from_lengths(lengths, x.shape()[1]);
-            let mask = AttentionMask {
-                keys: Some(&present),
-                ..AttentionMask::default()
-            };
+            let mask = AttentionMask::lengths(lengths);
             return PoolOverTime::Max.forward(&attention.forward(x, &mask)?, Some(lengths));
         }
         if self.windows.is_empty() {

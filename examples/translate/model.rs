@@ -1,10 +1,11 @@
 //! A recurrent encoder and decoder with attention (Bahdanau et al. 2015, Luong et al. 2015).
 
 use lexigrad::nn::{
-    AttentionOptions, CrossEntropyOptions, LstmState, attention_weights, cross_entropy_with,
+    AttentionOptions, CrossEntropyOptions, LstmState, cross_entropy_with,
     scaled_dot_product_attention,
 };
 use lexigrad::prelude::*;
+use lexigrad::tensor::attention_with_weights;
 use lexigrad_text::batch::Padded;
 use rand::Rng;
 
@@ -33,11 +34,11 @@ pub struct Translator {
     dropout: Dropout,
 }
 
-/// What the decoder reads: `[B, S, 2H]` of the source, where it is no padding, and keys of it for the attention.
+/// What the decoder reads: `[B, S, 2H]` of the source, keys of it for the attention, and which of them are no padding.
 pub struct Memory {
     values: Tensor,
     keys: Tensor,
-    present: Mask,
+    mask: AttentionMask,
 }
 
 impl Translator {
@@ -69,12 +70,10 @@ impl Translator {
     pub fn encode(&self, source: &Padded) -> Result<(Memory, LstmState)> {
         let x = self.dropout.forward(&self.source.forward(&source.ids)?)?;
         let (values, last) = self.encoder.forward_with(&x, Some(&source.lengths), None)?;
-        let present = source.present().to_vec();
-        let [batch, length] = [source.lengths.len(), source.ids.shape()[1]];
         let memory = Memory {
             keys: self.key.forward(&values)?,
             values,
-            present: Mask::new(present, [batch, 1, length])?,
+            mask: AttentionMask::lengths(&source.lengths[..]),
         };
         let state = LstmState {
             hidden: both(&last.hidden)?,
@@ -93,7 +92,7 @@ impl Translator {
         let x = self.dropout.forward(&self.target.forward(target)?)?;
         let (hidden, state) = self.decoder.forward_with(&x, None, Some(state))?;
         let options = AttentionOptions {
-            mask: Some(&memory.present),
+            mask: memory.mask.clone(),
             ..AttentionOptions::default()
         };
         let context =
@@ -110,7 +109,9 @@ impl Translator {
         let (memory, state) = self.encode(source)?;
         let x = self.target.forward(target)?;
         let (hidden, _) = self.decoder.forward_with(&x, None, Some(&state))?;
-        attention_weights(&hidden, &memory.keys, &AttentionOptions::default())
+        let options = AttentionOptions::default();
+        let (_, weights) = attention_with_weights(&hidden, &memory.keys, &memory.values, &options)?;
+        Ok(weights)
     }
 
     /// The summed loss of what comes next in the targets, with smoothed labels; padding counts nothing.
@@ -131,13 +132,10 @@ impl Memory {
     /// The memory of one source, for so many sequences that are decoded side by side.
     pub fn repeated(&self, count: usize) -> Result<Self> {
         let repeat = |x: &Tensor| x.expand([count, x.shape()[1], x.shape()[2]]);
-        let [_, _, length] = self.present.shape()[..] else {
-            unreachable!("made with three axes")
-        };
         Ok(Self {
             values: repeat(&self.values)?,
             keys: repeat(&self.keys)?,
-            present: Mask::new(vec![true; count * length], [count, 1, length])?,
+            mask: AttentionMask::default(),
         })
     }
 }

@@ -106,11 +106,7 @@ impl Encoder {
         let x = self
             .positions
             .forward(&self.embed.forward(&batch.source)?, 0)?;
-        let present = Mask::from_lengths(&batch.lengths, x.shape()[1]);
-        let mask = AttentionMask {
-            keys: Some(&present),
-            ..AttentionMask::default()
-        };
+        let mask = AttentionMask::lengths(&batch.lengths[..]);
         let y = self.encoder.forward(&x, &mask)?;
         let text = PoolOverTime::Mean.forward(&y, Some(&batch.lengths))?;
         cross_entropy(&self.out.forward(&text)?, &batch.labels)
@@ -182,11 +178,8 @@ impl Translator {
         let target = self.target.forward(&batch.target)?;
         let (hidden, _) = self.decoder.forward_with(&target, None, Some(&last))?;
 
-        let (sequences, longest) = (memory.shape()[0], memory.shape()[1]);
-        let present = Mask::from_lengths(&batch.lengths, longest).to_vec();
-        let present = Mask::new(present, [sequences, 1, longest])?;
         let options = AttentionOptions {
-            mask: Some(&present),
+            mask: AttentionMask::lengths(&batch.lengths[..]),
             ..AttentionOptions::default()
         };
         let context = scaled_dot_product_attention(&hidden, &memory, &memory, &options)?;

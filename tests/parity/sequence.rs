@@ -123,15 +123,34 @@ fn check_attention<T: Element>(case: &Case, tolerance: f64) {
     }
 }
 
+fn mask_of<T: Element>(
+    keys: Option<&Mask>,
+    pairs: Option<&Mask>,
+    bias: Option<&Tensor<T>>,
+    causal: bool,
+) -> AttentionMask<T> {
+    let parts = [
+        keys.map(AttentionMask::keys),
+        pairs.map(AttentionMask::pairs),
+        bias.map(AttentionMask::bias),
+        causal.then(AttentionMask::causal),
+    ];
+    let parts = parts.into_iter().flatten();
+    parts.fold(AttentionMask::default(), AttentionMask::and)
+}
+
 fn check_function<T: Element>(case: &Case, tolerance: f64) {
     let mask = case.mask("mask");
     let inputs = ["q", "k", "v", "bias"];
     let no_parameters: [Param<T>; 0] = [];
     check_module(case, &no_parameters, &inputs, tolerance, |inputs| {
         let options = AttentionOptions {
-            mask: mask.as_ref(),
-            bias: inputs[3].as_ref(),
-            causal: case.flag("is_causal"),
+            mask: mask_of(
+                None,
+                mask.as_ref(),
+                inputs[3].as_ref(),
+                case.flag("is_causal"),
+            ),
             scale: case.number("scale"),
             ..AttentionOptions::default()
         };
@@ -154,12 +173,8 @@ fn check_multihead<T: Element>(case: &Case, tolerance: f64) {
     let keys = (!lengths.is_empty()).then(|| Mask::from_lengths(&lengths, 4));
     let inputs = ["query", "key", "value", "added"];
     check_module(case, &attention, &inputs, tolerance, |inputs| {
-        let mask = AttentionMask {
-            keys: keys.as_ref(),
-            pairs: pairs.as_ref(),
-            bias: inputs[3].as_ref(),
-            causal: case.flag("causal"),
-        };
+        let causal = case.flag("causal");
+        let mask = mask_of(keys.as_ref(), pairs.as_ref(), inputs[3].as_ref(), causal);
         let query = given(&inputs[0]);
         let (key, value) = (inputs[1].as_ref(), inputs[2].as_ref());
         let (key, value) = (key.unwrap_or(query), value.unwrap_or(query));
@@ -191,22 +206,13 @@ fn check_transformer<T: Element>(case: &Case, tolerance: f64) {
     };
     let lengths = case.list("lengths");
     let keys = (!lengths.is_empty()).then(|| Mask::from_lengths(&lengths, 3));
-    let causal = AttentionMask {
-        causal: case.flag("causal"),
-        ..AttentionMask::default()
-    };
-    let padding = AttentionMask {
-        keys: keys.as_ref(),
-        ..AttentionMask::default()
-    };
+    let causal = mask_of(None, None, None, case.flag("causal"));
+    let padding = mask_of(keys.as_ref(), None, None, false);
     let norm = case.flag("norm");
     let whole = case.number("num_layers").is_some();
     let inputs = ["x", "memory"];
     if case.name().starts_with("encoder") {
-        let mask = AttentionMask {
-            keys: keys.as_ref(),
-            ..causal
-        };
+        let mask = causal.and(padding);
         let encoder = config.encoder::<T>(2, norm, &mut rng()).unwrap();
         let layer = &encoder.layers[0];
         if whole {

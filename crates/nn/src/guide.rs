@@ -48,7 +48,7 @@
 //! use lexigrad_nn::{AttentionMask, Embedding, LearnedPositions, LearnedPositionsConfig, Linear, Module, PoolOverTime,
 //!     TransformerConfig, TransformerEncoder, cross_entropy};
 //! use lexigrad_optim::{AdamW, Build};
-//! use lexigrad_tensor::{Ids, Mask, Result, Tape, Tensor};
+//! use lexigrad_tensor::{Ids, Result, Tape, Tensor};
 //! use rand::{SeedableRng, rngs::StdRng};
 //!
 //! #[derive(Module)]
@@ -57,8 +57,7 @@
 //! impl Encoder {
 //!     fn forward(&self, words: &Ids, lengths: &[usize]) -> Result<Tensor> {
 //!         let x = self.positions.forward(&self.embed.forward(words)?, 0)?;
-//!         let present = Mask::from_lengths(lengths, x.shape()[1]);
-//!         let y = self.encoder.forward(&x, &AttentionMask { keys: Some(&present), ..AttentionMask::default() })?;
+//!         let y = self.encoder.forward(&x, &AttentionMask::lengths(lengths))?;
 //!         self.out.forward(&PoolOverTime::Mean.forward(&y, Some(lengths))?)
 //!     }
 //! }
@@ -128,10 +127,10 @@
 //! A recurrent encoder and decoder with attention (Luong et al. 2015), trained on what comes next:
 //!
 //! ```
-//! use lexigrad_nn::{AttentionOptions, CrossEntropyOptions, Embedding, Gru, Linear, Module, RecurrentConfig, cross_entropy_with,
+//! use lexigrad_nn::{AttentionMask, AttentionOptions, CrossEntropyOptions, Embedding, Gru, Linear, Module, RecurrentConfig, cross_entropy_with,
 //!     scaled_dot_product_attention};
 //! use lexigrad_optim::{Adam, Build};
-//! use lexigrad_tensor::{Ids, Mask, Result, Tape, Tensor, cat};
+//! use lexigrad_tensor::{Ids, Result, Tape, Tensor, cat};
 //! use rand::{SeedableRng, rngs::StdRng};
 //!
 //! #[derive(Module)]
@@ -141,9 +140,7 @@
 //!     fn forward(&self, source: &Ids, lengths: &[usize], target: &Ids) -> Result<Tensor> {
 //!         let (memory, last) = self.encoder.forward_with(&self.source.forward(source)?, Some(lengths), None)?;
 //!         let (hidden, _) = self.decoder.forward_with(&self.target.forward(target)?, None, Some(&last))?;
-//!         let present = Mask::from_lengths(lengths, memory.shape()[1]).to_vec();
-//!         let present = Mask::new(present, [lengths.len(), 1, memory.shape()[1]])?;
-//!         let options = AttentionOptions { mask: Some(&present), ..AttentionOptions::default() };
+//!         let options = AttentionOptions { mask: AttentionMask::lengths(lengths), ..AttentionOptions::default() };
 //!         let context = scaled_dot_product_attention(&hidden, &memory, &memory, &options)?;
 //!         self.out.forward(&cat(&[&hidden, &context], -1)?)
 //!     }

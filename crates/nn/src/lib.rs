@@ -64,10 +64,7 @@ pub use activation::{
     Elu, Gelu, GeluTanh, LeakyRelu, LogSigmoid, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus,
     Tanh,
 };
-pub use attention::{
-    AttentionMask, AttentionOptions, InProjection, KeyValueCache, MultiheadAttention,
-    MultiheadAttentionConfig, attention_weights, scaled_dot_product_attention,
-};
+pub use attention::{InProjection, KeyValueCache, MultiheadAttention, MultiheadAttentionConfig};
 pub use batch_norm::{BatchNorm1d, BatchNorm1dConfig, RunningStatistics};
 pub use bilinear::{Bilinear, BilinearConfig};
 pub use conv1d::{Conv1d, Conv1dConfig};
@@ -82,9 +79,10 @@ pub use heads::{
 };
 pub use layer_norm::{LayerNorm, LayerNormConfig};
 pub use lexigrad_macros::Module;
+pub use lexigrad_tensor::attention as scaled_dot_product_attention;
 pub use lexigrad_tensor::{
-    BagMode, Bags, Buffer, Conv1dOptions, CrossEntropyOptions, Domain, Entry, Module, Reduction,
-    Visitor, cross_entropy, cross_entropy_with,
+    AttentionMask, AttentionOptions, BagMode, Bags, Buffer, Conv1dOptions, CrossEntropyOptions,
+    Domain, Entry, Module, Reduction, Visitor, cross_entropy, cross_entropy_with,
 };
 pub use linear::{Linear, LinearConfig};
 pub use loss::absolute::{HuberLoss, L1Loss, SmoothL1Loss, huber, l1, smooth_l1};

@@ -239,10 +239,7 @@ fn layers_over_sequences_are_silent() {
             &[&[2, 2, 4]],
             |m, x| {
                 let keys = Mask::from_lengths(&[2, 0], 2);
-                let mask = AttentionMask {
-                    keys: Some(&keys),
-                    ..AttentionMask::causal()
-                };
+                let mask = AttentionMask::keys(&keys).and(AttentionMask::causal());
                 m.forward(&x[0], &x[0], &x[0], &mask)
             },
         ),

@@ -1,22 +1,25 @@
-//! From the gradient of what the queries took to those of queries, keys and values.
+//! From the gradient of what the queries took to those of queries, keys, values and the bias.
 
-use super::{Block, Dropped, Heads, Scoring, Sizes, keep_or_drop};
+use super::forward::weigh;
+use super::{Block, Dropped, Heads, Scoring, Sizes, keep_or_drop, parts_of};
 use crate::matmul::product;
 use crate::number::Number;
 use crate::softmax::row_backward;
 use crate::storage::Storage;
 use crate::view::Matrix;
-use crate::{Kernel, dispatch, equal_parts};
+use crate::{Kernel, dispatch, equal_parts, repetitions};
 use lexigrad_macros::compiled;
 
-/// What [`forward`](super::forward) read and wrote, and the gradient of its output `[B, H, Lq, D]`.
+/// What [`forward`](super::forward) read and wrote, and the gradients of that.
 pub struct Trace<'a, T> {
     /// Queries, keys and values.
     pub inputs: [Heads<'a, T>; 3],
-    /// `[B, H, Lq, Lk]`, before dropout.
-    pub weights: &'a [T],
+    /// The weights that were kept; they are computed again, if none were.
+    pub kept: Option<&'a [T]>,
     /// The gradient of what the queries took.
-    pub cotangent: Heads<'a, T>,
+    pub taken: Heads<'a, T>,
+    /// The gradient of the weights that were shown, `[B, H, Lq, Lk]`.
+    pub shown: Option<&'a [T]>,
 }
 
 /// Where the gradients of q, k and v go.
@@ -38,7 +41,8 @@ impl<T: Number> Targets<'_, T> {
     /// Part 0, 1 or 2 of one head from row `first` on, and how far apart its rows are.
     fn part(&mut self, sizes: &Sizes, part: usize, head: usize, first: usize) -> (&mut [T], usize) {
         let size = [sizes.size, sizes.size, sizes.value_size][part];
-        let width = sizes.heads * size;
+        let heads = [sizes.heads, sizes.kv_heads, sizes.kv_heads][part];
+        let width = heads * size;
         match self {
             Self::Separate(parts) => (&mut parts[part][first * width + head * size..], width),
             Self::Packed(whole) => {
@@ -49,12 +53,21 @@ impl<T: Number> Targets<'_, T> {
     }
 }
 
-/// The pass back through [`forward`](super::forward), which kept all weights.
+/// The gradient of the bias, by sequences: `[B, ..]`.
+pub struct BiasTarget<'a, T> {
+    /// Zeros at first.
+    pub values: &'a mut [T],
+    /// Where the number of a head, a query and a key stands within that of a sequence.
+    pub strides: [usize; 3],
+}
+
+/// The pass back through [`forward`](super::forward).
 #[compiled]
 pub fn backward<T: Number>(
-    scoring: &Scoring<'_>,
+    scoring: &Scoring<'_, T>,
     trace: &Trace<'_, T>,
     mut targets: Targets<'_, T>,
+    bias: Option<BiasTarget<'_, T>>,
 ) {
     let Sizes {
         batch,
@@ -64,42 +77,53 @@ pub fn backward<T: Number>(
         value_size,
         ..
     } = scoring.sizes;
-    if queries * keys * heads * value_size == 0 {
+    if repetitions(&[batch, queries, keys, heads, value_size]) == 0 {
         return targets.clear();
     }
-    let work = |sequence, targets| {
+    let (bias, strides) = bias.map_or((None, [0; 3]), |bias| (Some(bias.values), bias.strides));
+    let work = |sequence, (targets, bias)| {
+        let room = if trace.kept.is_some() {
+            0
+        } else {
+            scoring.block_weights()
+        };
         let mut pass = Pass {
             scoring,
             trace,
             targets,
+            bias,
+            strides,
+            room: Storage::scratch(room),
             gradient: Storage::scratch(scoring.block_weights()),
             dropped: Dropped::new(scoring),
         };
         (0..heads).for_each(|head| pass.run([sequence, head]));
     };
+    let bias = parts_of(bias, batch);
     match targets {
         Targets::Packed(whole) => {
-            let parts = equal_parts(whole, batch);
-            scoring.for_each(parts.map(Targets::Packed), work);
+            let parts = equal_parts(whole, batch).map(Targets::Packed);
+            scoring.for_each(parts.zip(bias), work);
         }
-        Targets::Separate([dq, dk, dv]) => {
-            let (dq, dk, dv) = (
-                equal_parts(dq, batch),
-                equal_parts(dk, batch),
-                equal_parts(dv, batch),
-            );
+        Targets::Separate(parts) => {
+            let [dq, dk, dv] = parts.map(|part| equal_parts(part, batch));
             let parts = dq.zip(dk).zip(dv);
             let parts = parts.map(|((dq, dk), dv)| Targets::Separate([dq, dk, dv]));
-            scoring.for_each(parts, work);
+            scoring.for_each(parts.zip(bias), work);
         }
     }
 }
 
 /// The pass back through one sequence.
 struct Pass<'a, T: Number> {
-    scoring: &'a Scoring<'a>,
+    scoring: &'a Scoring<'a, T>,
     trace: &'a Trace<'a, T>,
     targets: Targets<'a, T>,
+    /// The gradient of the bias, and the strides of head, query and key.
+    bias: Option<&'a mut [T]>,
+    strides: [usize; 3],
+    /// Room for a block's weights, where they are computed again.
+    room: Storage<T>,
     /// Room for the gradient of a block's weights.
     gradient: Storage<T>,
     dropped: Option<Dropped<T>>,
@@ -107,76 +131,109 @@ struct Pass<'a, T: Number> {
 
 impl<T: Number> Pass<'_, T> {
     fn run(&mut self, place: [usize; 2]) {
-        let sizes = self.scoring.sizes;
-        let start = (place[0] * sizes.heads + place[1]) * sizes.queries * sizes.keys;
-        self.clear_unseen(place[1]);
-        for (index, block) in self.scoring.blocks(place).enumerate() {
-            let range = block.queries.start * sizes.keys..block.queries.end * sizes.keys;
-            self.block(&block, &self.trace.weights[start..][range], index > 0);
+        let (scoring, sizes) = (self.scoring, self.scoring.sizes);
+        let mut blocks = scoring.blocks(place).peekable();
+        // What the first block covers whole, it sets; else there are zeros first, to which all add. A head's keys may be shared.
+        let sets = blocks
+            .peek()
+            .is_some_and(|block| block.keys == (0..sizes.keys));
+        let is_first = place[1].is_multiple_of(sizes.group());
+        if is_first && !sets {
+            self.clear(place[1] / sizes.group());
+        }
+        for (index, block) in blocks.enumerate() {
+            self.block(&block, index > 0 || !sets || !is_first);
         }
     }
 
-    /// Zeros for the keys that no query reaches.
-    fn clear_unseen(&mut self, head: usize) {
+    /// Zeros for the keys and values of a head.
+    fn clear(&mut self, head: usize) {
         let sizes = self.scoring.sizes;
-        let reached = self.scoring.reach(sizes.queries - 1);
         for (part, size) in [(1, sizes.size), (2, sizes.value_size)] {
             let (target, row) = self.targets.part(&sizes, part, head, 0);
-            let unseen = target.chunks_mut(row.max(1)).take(sizes.keys).skip(reached);
-            unseen.for_each(|row| row[..size].fill(T::zero()));
+            let rows = target.chunks_mut(row.max(1)).take(sizes.keys);
+            rows.for_each(|row| row[..size].fill(T::zero()));
         }
     }
 
-    /// `dv += wᵀ g`, `dw = g vᵀ`, `ds = w (dw - Σ w dw) scale`, `dq = ds k`, `dk += dsᵀ q`; the first block sets what others add to.
-    fn block(&mut self, block: &Block, weights: &[T], adds: bool) {
-        let sizes = self.scoring.sizes;
-        let (first, count, head) = (block.queries.start, block.queries.len(), block.place[1]);
-        let [q, k, v] = self.trace.inputs;
-        let [q, k, v] = [q, k, v].map(|heads| heads.matrix(block.place));
-        let given = self.trace.cotangent.matrix(block.place).from_row(first);
+    /// `dv += wᵀ g`, `dw = g vᵀ`, `ds = w (dw - Σ w dw)`, `dq = scale ds k`, `dk += scale dsᵀ q`; sets dv and dk, unless it adds.
+    fn block(&mut self, block: &Block, adds: bool) {
+        let (scoring, trace, sizes) = (self.scoring, self.trace, self.scoring.sizes);
+        let (count, columns) = (block.queries.len(), block.keys.len());
+        let ([head, source], first) = ([block.place[1], block.source[1]], block.keys.start);
+        let start = (block.place[0] * sizes.heads + head) * sizes.queries + block.queries.start;
+        let rows = start * sizes.keys..(start + count) * sizes.keys;
+        let weights = match trace.kept {
+            Some(kept) => &kept[rows.clone()],
+            None => {
+                let room = &mut self.room.make_mut()[..rows.len()];
+                weigh(scoring, block, trace.inputs, room);
+                room
+            }
+        };
         let used = match &mut self.dropped {
             Some(dropped) => {
-                dropped.draw(self.scoring, block, weights);
+                dropped.draw(scoring, block, weights);
                 dropped.weights.as_slice()
             }
             None => weights,
         };
-        let shape = [block.keys, count, sizes.value_size];
-        let dv = self.targets.part(&sizes, 2, head, 0);
-        let by_key = Matrix::rows(used, sizes.keys).transposed();
-        product(shape, by_key, given, dv, adds);
+        let [q, k, v] = trace.inputs;
+        let q = q.matrix(block.place).from_row(block.queries.start);
+        let [k, v] = [k, v].map(|heads| heads.matrix(block.source).from_row(first));
+        let taken = trace
+            .taken
+            .matrix(block.place)
+            .from_row(block.queries.start);
 
-        let gradient = &mut self.gradient.make_mut()[..weights.len()];
-        let shape = [count, sizes.value_size, block.keys];
-        let target = (&mut *gradient, sizes.keys);
-        product(shape, given, v.transposed(), target, false);
+        let dv = self.targets.part(&sizes, 2, source, first);
+        let by_key = Matrix::rows(&used[first..], sizes.keys).transposed();
+        product([columns, count, sizes.value_size], by_key, taken, dv, adds);
+
+        let gradient = &mut self.gradient.make_mut()[..rows.len()];
+        let target = (&mut gradient[first..], sizes.keys);
+        product(
+            [count, sizes.value_size, columns],
+            taken,
+            v.transposed(),
+            target,
+            false,
+        );
         dispatch(SoftmaxBackward {
+            block,
             weights,
             mask: self.dropped.as_ref().map(|dropped| dropped.mask.as_slice()),
-            scale: T::from_f64(self.scoring.scale),
-            keys: block.keys,
-            row: sizes.keys,
+            shown: trace.shown.map(|shown| &shown[rows]),
+            bias: self.bias.as_deref_mut().map(|bias| (bias, self.strides)),
+            scale: T::from_f64(scoring.scale),
+            keys: sizes.keys,
             gradient: &mut *gradient,
         });
 
-        let shape = [count, block.keys, sizes.size];
-        let dq = self.targets.part(&sizes, 0, head, first);
-        let gradient = Matrix::rows(gradient, sizes.keys);
-        product(shape, gradient, k, dq, false);
-        let shape = [block.keys, count, sizes.size];
-        let dk = self.targets.part(&sizes, 1, head, 0);
-        product(shape, gradient.transposed(), q.from_row(first), dk, adds);
+        let gradient = Matrix::rows(&gradient[first..], sizes.keys);
+        let dq = self.targets.part(&sizes, 0, head, block.queries.start);
+        product([count, columns, sizes.size], gradient, k, dq, false);
+        let dk = self.targets.part(&sizes, 1, source, first);
+        product(
+            [columns, count, sizes.size],
+            gradient.transposed(),
+            q,
+            dk,
+            adds,
+        );
     }
 }
 
-/// Turns the gradients of rows of weights into those of the scores.
+/// Turns the gradients of a block's weights into those of the scores, times the factor of these.
 struct SoftmaxBackward<'a, T> {
+    block: &'a Block,
     weights: &'a [T],
     mask: Option<&'a [T]>,
+    /// What else the gradient of the weights is.
+    shown: Option<&'a [T]>,
+    bias: Option<(&'a mut [T], [usize; 3])>,
     scale: T,
-    /// How many of a row's `row` weights there are.
     keys: usize,
-    row: usize,
     gradient: &'a mut [T],
 }
 
@@ -184,17 +241,30 @@ impl<T: Number> Kernel for SoftmaxBackward<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
-        let pairs = self.gradient.chunks_exact_mut(self.row);
-        for (index, (g, y)) in pairs.zip(self.weights.chunks_exact(self.row)).enumerate() {
-            let (g, y) = (&mut g[..self.keys], &y[..self.keys]);
+    fn run(mut self) {
+        let keys = self.block.keys.clone();
+        let rows = self.gradient.chunks_exact_mut(self.keys);
+        for (index, (g, y)) in rows.zip(self.weights.chunks_exact(self.keys)).enumerate() {
+            let (g, y) = (&mut g[keys.clone()], &y[keys.clone()]);
+            let place = index * self.keys + keys.start;
+            if let Some(shown) = self.shown {
+                let shown = &shown[place..];
+                g.iter_mut().zip(shown).for_each(|(g, &shown)| *g += shown);
+            }
             if let Some(mask) = self.mask {
-                let mask = &mask[index * self.row..];
+                let mask = &mask[place..];
                 g.iter_mut()
                     .zip(mask)
                     .for_each(|(g, &m)| *g = keep_or_drop(m, *g));
             }
             let backward = row_backward(y, g);
+            if let Some((bias, strides)) = &mut self.bias {
+                let [head, query, key] = *strides;
+                let start = self.block.place[1] * head + (self.block.queries.start + index) * query;
+                for (column, (&g, &y)) in keys.clone().zip(g.iter().zip(y)) {
+                    bias[start + column * key] += backward(y, g);
+                }
+            }
             for (g, &y) in g.iter_mut().zip(y) {
                 *g = backward(y, *g) * self.scale;
             }

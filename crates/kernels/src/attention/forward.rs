@@ -1,69 +1,95 @@
-//! From queries, keys and values to weights and sums of values.
+//! From queries, keys and values to what the queries take.
 
-use super::{Block, Dropped, Heads, Scoring, Sizes};
+use super::{Block, Dropped, Heads, Scoring, Sizes, parts_of};
 use crate::matmul::product;
 use crate::number::Number;
 use crate::softmax::softmax_row;
+use crate::storage::Storage;
 use crate::view::Matrix;
 use crate::{Kernel, dispatch, equal_parts};
 use lexigrad_macros::compiled;
 
-/// `weights = softmax(scale q kᵀ)`, `out = weights v`: `[B, Lq, H, D]`.
-///
-/// `weights` are `[B, H, Lq, Lk]`, of which only what a causal query can see is set; or room for one head of each sequence, if they
-/// are not wanted.
+/// What an attention writes.
+pub struct Outputs<'a, T> {
+    /// What the queries take, `[B, Lq, H, D]`.
+    pub taken: &'a mut [T],
+    /// For the way back, the weights `[B, H, Lq, Lk]` before dropout; those that a block of queries leaves out stay unwritten.
+    pub kept: Option<&'a mut [T]>,
+    /// For the user, the weights `[B, H, Lq, Lk]` after dropout.
+    pub shown: Option<&'a mut [T]>,
+}
+
+/// `taken = softmax(scale q kᵀ + bias) v` for each head; zeros for a query that sees no key.
 #[compiled]
 pub fn forward<T: Number>(
-    scoring: &Scoring<'_>,
+    scoring: &Scoring<'_, T>,
     inputs: [Heads<'_, T>; 3],
-    weights: &mut [T],
-    out: &mut [T],
+    outputs: Outputs<'_, T>,
 ) {
-    let sizes = scoring.sizes;
-    let head_weights = sizes.queries * sizes.keys;
-    if sizes.batch == 0 || out.is_empty() {
+    let Sizes {
+        batch,
+        heads,
+        queries,
+        keys,
+        ..
+    } = scoring.sizes;
+    let Outputs { taken, kept, shown } = outputs;
+    let is_empty = |weights: &Option<&mut [T]>| weights.as_ref().is_none_or(|part| part.is_empty());
+    if taken.is_empty() && is_empty(&kept) && is_empty(&shown) {
         return;
     }
-    if head_weights == 0 {
-        return out.fill(T::zero());
+    if keys == 0 {
+        return taken.fill(T::zero());
     }
-    let kept = weights.len() / sizes.batch;
-    let parts = equal_parts(out, sizes.batch).zip(equal_parts(weights, sizes.batch));
-    scoring.for_each(parts, |sequence, (out, weights)| {
+    let weights = parts_of(kept, batch).zip(parts_of(shown, batch));
+    let parts = equal_parts(taken, batch).zip(weights);
+    scoring.for_each(parts, |sequence, (taken, (mut kept, mut shown))| {
         let mut dropped = Dropped::new(scoring);
-        for head in 0..sizes.heads {
-            let start = (head * head_weights) % kept;
-            let weights = &mut weights[start..start + head_weights];
+        let room = if kept.is_some() {
+            0
+        } else {
+            scoring.block_weights()
+        };
+        let mut room = Storage::scratch(room);
+        for head in 0..heads {
             for block in scoring.blocks([sequence, head]) {
-                let range = block.queries.start * sizes.keys..block.queries.end * sizes.keys;
-                let weights = &mut weights[range];
-                attend(scoring, &block, inputs, weights, dropped.as_mut(), out);
+                let rows = head * queries + block.queries.start..head * queries + block.queries.end;
+                let rows = rows.start * keys..rows.end * keys;
+                let weights = match &mut kept {
+                    Some(kept) => &mut kept[rows.clone()],
+                    None => &mut room.make_mut()[..rows.len()],
+                };
+                weigh(scoring, &block, inputs, weights);
+                let used = match &mut dropped {
+                    Some(dropped) => {
+                        dropped.draw(scoring, &block, weights);
+                        dropped.weights.as_slice()
+                    }
+                    None => weights,
+                };
+                if let Some(shown) = &mut shown {
+                    show(&block, keys, used, &mut shown[rows]);
+                }
+                take(scoring, &block, used, inputs[2], taken);
             }
         }
     });
 }
 
-/// The weights of a block and what its queries take of the values.
-fn attend<T: Number>(
-    scoring: &Scoring<'_>,
+/// The weights of a block, whose rows are those of all keys.
+pub(super) fn weigh<T: Number>(
+    scoring: &Scoring<'_, T>,
     block: &Block,
-    [q, k, v]: [Heads<'_, T>; 3],
+    [q, k, _]: [Heads<'_, T>; 3],
     weights: &mut [T],
-    dropped: Option<&mut Dropped<T>>,
-    out: &mut [T],
 ) {
-    let Sizes {
-        heads,
-        keys,
-        size,
-        value_size,
-        ..
-    } = scoring.sizes;
+    let Sizes { keys, size, .. } = scoring.sizes;
+    let k = k.matrix(block.source).from_row(block.keys.start);
     product(
-        [block.queries.len(), size, block.keys],
+        [block.queries.len(), size, block.keys.len()],
         q.matrix(block.place).from_row(block.queries.start),
-        k.matrix(block.place).transposed(),
-        (&mut *weights, keys),
+        k.transposed(),
+        (&mut weights[block.keys.start..], keys),
         false,
     );
     dispatch(Softmax {
@@ -72,26 +98,44 @@ fn attend<T: Number>(
         scale: T::from_f64(scoring.scale),
         weights,
     });
-    let used = match dropped {
-        Some(dropped) => {
-            dropped.draw(scoring, block, weights);
-            dropped.weights.as_slice()
-        }
-        None => weights,
-    };
+}
+
+/// What the queries of a block take of the values.
+fn take<T: Number>(
+    scoring: &Scoring<'_, T>,
+    block: &Block,
+    weights: &[T],
+    v: Heads<'_, T>,
+    taken: &mut [T],
+) {
+    let Sizes {
+        heads,
+        keys,
+        value_size,
+        ..
+    } = scoring.sizes;
     let row = heads * value_size;
     let first = block.queries.start * row + block.place[1] * value_size;
     product(
-        [block.queries.len(), block.keys, value_size],
-        Matrix::rows(used, keys),
-        v.matrix(block.place),
-        (&mut out[first..], row),
+        [block.queries.len(), block.keys.len(), value_size],
+        Matrix::rows(&weights[block.keys.start..], keys),
+        v.matrix(block.source).from_row(block.keys.start),
+        (&mut taken[first..], row),
         false,
     );
 }
 
+/// Copies the weights of a block, with zeros for the keys that it leaves out.
+fn show<T: Number>(block: &Block, keys: usize, weights: &[T], shown: &mut [T]) {
+    let rows = shown.chunks_exact_mut(keys).zip(weights.chunks_exact(keys));
+    for (shown, weights) in rows {
+        shown.fill(T::zero());
+        shown[block.keys.clone()].copy_from_slice(&weights[block.keys.clone()]);
+    }
+}
+
 struct Softmax<'a, T> {
-    scoring: &'a Scoring<'a>,
+    scoring: &'a Scoring<'a, T>,
     block: &'a Block,
     scale: T,
     weights: &'a mut [T],
@@ -102,20 +146,32 @@ impl<T: Number> Kernel for Softmax<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let rows = self.weights.chunks_exact_mut(self.scoring.sizes.keys);
-        for (query, row) in self.block.queries.clone().zip(rows) {
-            let (seen, beyond) = row[..self.block.keys].split_at_mut(self.scoring.reach(query));
-            beyond.fill(T::zero());
-            seen.iter_mut().for_each(|x| *x *= self.scale);
-            if let Some(visible) = self.scoring.visible {
-                let visible = visible.matrix(self.block.place);
-                for (key, x) in seen.iter_mut().enumerate() {
-                    if !visible.at(query, key) {
+        let Self { scoring, block, .. } = self;
+        let bias = scoring.bias.map(|bias| bias.matrix(block.place));
+        let rows = self.weights.chunks_exact_mut(scoring.sizes.keys);
+        for (query, row) in block.queries.clone().zip(rows) {
+            let seen = scoring.seen(block.place[0], query);
+            let [start, end] =
+                [seen.start, seen.end].map(|key| key.clamp(block.keys.start, block.keys.end));
+            let seen = start..end;
+            row[block.keys.start..seen.start].fill(T::zero());
+            row[seen.end..block.keys.end].fill(T::zero());
+            let row = &mut row[seen.clone()];
+            row.iter_mut().for_each(|x| *x *= self.scale);
+            if let Some(bias) = bias {
+                for (x, key) in row.iter_mut().zip(seen.clone()) {
+                    *x += bias.at(query, key);
+                }
+            }
+            for mask in scoring.masks {
+                let mask = mask.matrix(block.place);
+                for (x, key) in row.iter_mut().zip(seen.clone()) {
+                    if !mask.at(query, key) {
                         *x = T::neg_infinity();
                     }
                 }
             }
-            softmax_row(seen);
+            softmax_row(row);
         }
     }
 }

@@ -1,32 +1,37 @@
 //! Attention by heads, forward and back: for each head of each sequence two products, and a softmax between them that stays in
 //! the cache.
 //!
-//! Queries are taken in blocks, so that a causal attention computes few of the scores that it hides. Sequences are shared among the
-//! threads.
+//! Queries are taken in blocks: the weights of one block are all that must be in memory at once, and keys that none of its queries
+//! sees are left out. Sequences are shared among the threads.
 
 mod backward;
 mod forward;
 
 use std::ops::Range;
 
-pub use backward::{Targets, Trace, backward};
-pub use forward::forward;
+pub use backward::{BiasTarget, Targets, Trace, backward};
+pub use forward::{Outputs, forward};
 
-use super::{PARALLEL_PRODUCTS, elementwise, random, repetitions, threads};
+use super::{PARALLEL_PRODUCTS, elementwise, equal_parts, random, repetitions, threads};
 use crate::number::Number;
 use crate::storage::Storage;
 use crate::view::View;
 
-/// Queries of a causal block: more hide less of what is computed, fewer make the products slow.
-const CAUSAL_BLOCK: usize = 32;
+/// Queries of a block some of whose keys are hidden: more hide less of what is computed, fewer make the products slow.
+const FEW_QUERIES: usize = 32;
+
+/// Weights of a block, unless that is fewer queries than these: 1 MiB of `f32`, which the second cache holds.
+const BLOCK_WEIGHTS: usize = 1 << 18;
 
 /// The sizes of an attention.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// B
     pub batch: usize,
     /// H
     pub heads: usize,
+    /// How many heads keys and values have, a divisor of H: neighbouring heads of the queries share one.
+    pub kv_heads: usize,
     /// Lq
     pub queries: usize,
     /// Lk
@@ -37,53 +42,89 @@ pub struct Sizes {
     pub value_size: usize,
 }
 
+impl Sizes {
+    /// How many heads of queries share a head of keys.
+    fn group(&self) -> usize {
+        self.heads / self.kv_heads.max(1)
+    }
+}
+
+/// How far from its own place a query sees keys; any distance where none is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// How many places before its own.
+    pub before: Option<usize>,
+    /// How many places after its own.
+    pub after: Option<usize>,
+}
+
 /// Vectors `[B, H, L, D]`.
 pub type Heads<'a, T> = View<'a, T, [usize; 4]>;
 
 /// How scores are made, hidden and dropped.
 #[derive(Clone, Copy)]
-pub struct Scoring<'a> {
+pub struct Scoring<'a, T> {
     /// The sizes of queries, keys and values.
     pub sizes: Sizes,
     /// The factor of the scores.
     pub scale: f64,
-    /// True where a query sees a key, `[B, H, Lq, Lk]`.
-    pub visible: Option<View<'a, bool, [usize; 4]>>,
-    /// Query i sees the keys up to i plus this.
-    pub causal: Option<usize>,
+    /// The place of the first query among the keys.
+    pub first: usize,
+    /// Which keys a query sees by its place.
+    pub window: Window,
+    /// How many of the keys of each sequence are there.
+    pub lengths: Option<&'a [usize]>,
+    /// True where a query sees a key, `[B, H, Lq, Lk]` each.
+    pub masks: &'a [View<'a, bool, [usize; 4]>],
+    /// What is added to the scores, `[B, H, Lq, Lk]`.
+    pub bias: Option<View<'a, T, [usize; 4]>>,
     /// Seed and probability of keeping a weight.
     pub dropout: Option<(u64, f64)>,
 }
 
-/// Some queries of one head, and how many keys the last of them sees.
+/// Some queries of one head, and the keys that they see together.
 struct Block {
     /// Which sequence, which head.
     place: [usize; 2],
+    /// Which head of the keys and values.
+    source: [usize; 2],
     queries: Range<usize>,
-    keys: usize,
+    keys: Range<usize>,
 }
 
-impl Scoring<'_> {
-    /// How many of the keys a query can see, hidden ones among them.
+impl<T: Number> Scoring<'_, T> {
+    /// The keys that a query may see; a mask may hide some of them.
     #[inline(always)]
-    fn reach(&self, query: usize) -> usize {
+    fn seen(&self, sequence: usize, query: usize) -> Range<usize> {
         let keys = self.sizes.keys;
-        self.causal
-            .map_or(keys, |first| first.saturating_add(query + 1).min(keys))
+        let keys = self
+            .lengths
+            .map_or(keys, |lengths| lengths[sequence].min(keys));
+        let place = self.first.saturating_add(query);
+        let end = self.window.after.map_or(keys, |after| {
+            place.saturating_add(after).saturating_add(1).min(keys)
+        });
+        let start = self
+            .window
+            .before
+            .map_or(0, |before| place.saturating_sub(before));
+        start.min(end)..end
     }
 
-    /// The queries of a head, those that see most first.
+    /// The queries of a head.
     fn blocks(&self, place: [usize; 2]) -> impl Iterator<Item = Block> {
-        let queries = self.sizes.queries;
-        let length = self.block_length().max(1);
-        let starts = (0..queries).step_by(length).rev();
-        starts.map(move |first| {
+        let (queries, length) = (self.sizes.queries, self.block_length().max(1));
+        let source = [place[0], place[1] / self.sizes.group().max(1)];
+        (0..queries).step_by(length).map(move |first| {
             let queries = first..queries.min(first + length);
-            let keys = self.reach(queries.end - 1);
+            // A later query sees neither fewer keys at the end nor more at the start.
+            let start = self.seen(place[0], queries.start).start;
+            let end = self.seen(place[0], queries.end - 1).end;
             Block {
                 place,
+                source,
                 queries,
-                keys,
+                keys: if start < end { start..end } else { 0..0 },
             }
         })
     }
@@ -109,9 +150,23 @@ impl Scoring<'_> {
     }
 
     fn block_length(&self) -> usize {
-        let queries = self.sizes.queries;
-        self.causal.map_or(queries, |_| CAUSAL_BLOCK.min(queries))
+        let Sizes { queries, keys, .. } = self.sizes;
+        let length = match self.window {
+            Window {
+                before: None,
+                after: None,
+            } => BLOCK_WEIGHTS / keys.max(1),
+            _ => 0,
+        };
+        length.max(FEW_QUERIES).min(queries)
     }
+}
+
+/// A buffer's equal parts; as often nothing, if there is no buffer.
+fn parts_of<T>(buffer: Option<&mut [T]>, count: usize) -> impl Iterator<Item = Option<&mut [T]>> {
+    let is_there = buffer.is_some();
+    let parts = equal_parts(buffer.unwrap_or_default(), count);
+    parts.map(move |part| is_there.then_some(part))
 }
 
 /// The mask of a block's weights, and the weights that it leaves.
@@ -122,7 +177,7 @@ struct Dropped<T: Number> {
 
 impl<T: Number> Dropped<T> {
     /// Room for a block; none without dropout.
-    fn new(scoring: &Scoring<'_>) -> Option<Self> {
+    fn new(scoring: &Scoring<'_, T>) -> Option<Self> {
         let weights = scoring.block_weights();
         scoring.dropout.map(|_| Self {
             mask: Storage::scratch(weights),
@@ -131,7 +186,7 @@ impl<T: Number> Dropped<T> {
     }
 
     /// Draws the mask of a block, the same forwards and back.
-    fn draw(&mut self, scoring: &Scoring<'_>, block: &Block, weights: &[T]) {
+    fn draw(&mut self, scoring: &Scoring<'_, T>, block: &Block, weights: &[T]) {
         let (seed, keep) = scoring.dropout.unwrap_or((0, 1.0));
         let Sizes {
             heads,
@@ -145,10 +200,11 @@ impl<T: Number> Dropped<T> {
         let dropped = self.weights.make_mut().chunks_exact_mut(keys);
         let rows = masks.zip(dropped).zip(weights.chunks_exact(keys));
         for (query, ((mask, dropped), weights)) in block.queries.clone().zip(rows) {
-            let (mask, seen) = (&mut mask[..block.keys], &weights[..block.keys]);
+            let [mask, dropped] = [mask, dropped].map(|row| &mut row[block.keys.clone()]);
             let scale = T::from_f64(1.0 / keep);
-            random::keep_mask_from((first + query) * keys, seed, keep, scale, mask);
-            elementwise::zip(mask, seen, &mut dropped[..block.keys], keep_or_drop);
+            let number = (first + query) * keys + block.keys.start;
+            random::keep_mask_from(number, seed, keep, scale, mask);
+            elementwise::zip(mask, &weights[block.keys.clone()], dropped, keep_or_drop);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What an attention layer keeps of earlier positions.
 
 use lexigrad_macros::compiled;
-use lexigrad_tensor::{Element, Result, Tensor, cat};
+use lexigrad_tensor::{Element, Growing, Result, Tensor};
 
 /// The keys and values `[B, heads, L, E / heads]` of the positions seen so far, so that a new one does not compute them again.
 ///
@@ -24,24 +24,26 @@ use lexigrad_tensor::{Element, Result, Tensor, cat};
 /// PyTorch has none.
 #[derive(Clone)]
 pub struct KeyValueCache<T: Element = f32> {
-    entries: Option<(Tensor<T>, Tensor<T>)>,
+    keys: Growing<T>,
+    values: Growing<T>,
 }
+
+/// The axis of the positions.
+const POSITIONS: usize = 2;
 
 #[compiled]
 impl<T: Element> KeyValueCache<T> {
     /// A cache of no position.
     pub fn new() -> Self {
-        Self { entries: None }
-    }
-
-    pub(super) fn of(keys: Tensor<T>, values: Tensor<T>) -> Self {
-        let entries = Some((keys, values));
-        Self { entries }
+        Self {
+            keys: Growing::new(POSITIONS),
+            values: Growing::new(POSITIONS),
+        }
     }
 
     /// The number of positions.
     pub fn len(&self) -> usize {
-        self.entries.as_ref().map_or(0, |(keys, _)| keys.shape()[2])
+        self.values.len()
     }
 
     /// Whether there is no position yet.
@@ -49,23 +51,21 @@ impl<T: Element> KeyValueCache<T> {
         self.len() == 0
     }
 
-    /// The keys and values, if there is any.
-    pub(super) fn entries(&self) -> Option<(&Tensor<T>, &Tensor<T>)> {
-        self.entries.as_ref().map(|(keys, values)| (keys, values))
+    /// The keys and values, views of the cache, if any were added.
+    pub(super) fn entries(&self) -> Option<(Tensor<T>, Tensor<T>)> {
+        Some((self.keys.value()?, self.values.value()?))
     }
 
-    /// The keys and values with new ones at the end.
-    pub(super) fn with(
-        &self,
-        keys: Tensor<T>,
-        values: Tensor<T>,
-    ) -> Result<(Tensor<T>, Tensor<T>)> {
-        match &self.entries {
-            Some((old_keys, old_values)) => {
-                Ok((cat(&[old_keys, &keys], 2)?, cat(&[old_values, &values], 2)?))
-            }
-            None => Ok((keys, values)),
-        }
+    /// Adds keys and values at the end.
+    pub(super) fn push(&mut self, keys: &Tensor<T>, values: &Tensor<T>) -> Result<()> {
+        self.keys.push(keys)?;
+        self.values.push(values)
+    }
+
+    /// Forgets all positions but the first `length`.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.keys.truncate(length);
+        self.values.truncate(length);
     }
 }
 

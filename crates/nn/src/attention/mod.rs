@@ -1,12 +1,8 @@
-//! Attention: the function in `scaled_dot_product.rs`, the layer in `multihead.rs`, what a decoder remembers in `cache.rs`, who
-//! may look where in `mask.rs`.
+//! Attention: the layer in `multihead.rs`, what it keeps of earlier positions in `cache.rs`. The function is an operation of the tensor
+//! crate.
 
 mod cache;
-mod mask;
 mod multihead;
-mod scaled_dot_product;
 
 pub use cache::KeyValueCache;
-pub use mask::AttentionMask;
 pub use multihead::{InProjection, MultiheadAttention, MultiheadAttentionConfig};
-pub use scaled_dot_product::{AttentionOptions, attention_weights, scaled_dot_product_attention};

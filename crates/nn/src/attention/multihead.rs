@@ -2,13 +2,12 @@
 
 use lexigrad_macros::compiled;
 use lexigrad_tensor::{
-    Attend, Element, Error, Module, Param, Result, Shape, Tensor, Visitor, attention, linear,
-    self_attention,
+    AttentionMask, AttentionOptions, Element, Error, Module, Param, Result, Shape, Tensor, Visitor,
+    attention, attention_with_weights, linear, self_attention,
 };
 use rand::Rng;
 
-use super::scaled_dot_product::default_scale;
-use super::{AttentionMask, AttentionOptions, KeyValueCache, attention_weights};
+use super::KeyValueCache;
 use crate::Linear;
 use crate::dropout::check_probability;
 use crate::init::xavier_uniform;
@@ -24,13 +23,12 @@ const NAME: &str = "multihead_attention";
 ///
 /// ```
 /// use lexigrad_nn::{AttentionMask, MultiheadAttention, MultiheadAttentionConfig};
-/// use lexigrad_tensor::{Mask, Tensor};
+/// use lexigrad_tensor::Tensor;
 /// use rand::{SeedableRng, rngs::StdRng};
 /// let config = MultiheadAttentionConfig { batch_first: true, ..MultiheadAttentionConfig::new(8, 2) };
 /// let attention: MultiheadAttention = config.build(&mut StdRng::seed_from_u64(1))?;
 /// let x = Tensor::ones([3, 5, 8]);
-/// let present = Mask::from_lengths(&[5, 2, 0], 5);
-/// let mask = AttentionMask { keys: Some(&present), ..AttentionMask::causal() };
+/// let mask = AttentionMask::lengths([5, 2, 0]).and(AttentionMask::causal());
 /// let (y, weights) = attention.forward_with_weights(&x, &x, &x, &mask)?;
 /// assert_eq!((y.shape().to_vec(), weights.shape().to_vec()), (vec![3, 5, 8], vec![3, 2, 5, 5]));
 /// let averaged = weights.mean_axes(&[1])?;
@@ -40,12 +38,13 @@ const NAME: &str = "multihead_attention";
 ///
 /// PyTorch: `nn.MultiheadAttention`, with the same names and layout of the parameters and the same initial distribution.
 /// Differences: truth values mean "may be seen" everywhere; a mask of three axes is `[B, Lq, Lk]`; weights come for each head;
-/// where no key may be seen they are 0, not NaN; there is no `add_bias_kv` and no `add_zero_attn`.
+/// where no key may be seen they are 0, not NaN; heads may share keys and values ([`num_kv_heads`](MultiheadAttentionConfig::num_kv_heads));
+/// there is no `add_bias_kv` and no `add_zero_attn`.
 #[derive(Clone, Debug)]
 pub struct MultiheadAttention<T: Element = f32> {
     /// `W_q`, `W_k` and `W_v`.
     pub in_proj: InProjection<T>,
-    /// `b_q`, `b_k` and `b_v`, one after another: `[3 E]`, unless the layer has no biases.
+    /// `b_q`, `b_k` and `b_v`, one after another: `[3 E]`, or fewer where heads share keys; none if the layer has no biases.
     pub in_proj_bias: Option<Param<T>>,
     /// `W_o: [E, E]` and `b_o: [E]`
     pub out_proj: Linear<T>,
@@ -57,7 +56,8 @@ pub struct MultiheadAttention<T: Element = f32> {
 pub enum InProjection<T: Element = f32> {
     /// All three one above the other, `[3 E, E]`, if key and value have the size of the query: `in_proj_weight`.
     Packed(Param<T>),
-    /// `q_proj_weight: [E, E]`, `k_proj_weight: [E, kdim]` and `v_proj_weight: [E, vdim]`.
+    /// `q_proj_weight: [E, E]`, `k_proj_weight: [E, kdim]` and `v_proj_weight: [E, vdim]`; of the last two only as many rows as their
+    /// heads have.
     Separate([Param<T>; 3]),
 }
 
@@ -68,6 +68,9 @@ pub struct MultiheadAttentionConfig {
     pub embed_dim: usize,
     /// Into how many heads E is cut.
     pub num_heads: usize,
+    /// How many heads keys and values have, a divisor of `num_heads`: neighbours share one (Ainslie et al. 2023). Each its own if none is
+    /// given.
+    pub num_kv_heads: Option<usize>,
     /// The probability that a weight is dropped in training.
     pub dropout: f64,
     /// Whether the projections have biases.
@@ -86,6 +89,7 @@ impl MultiheadAttentionConfig {
         Self {
             embed_dim,
             num_heads,
+            num_kv_heads: None,
             dropout: 0.0,
             bias: true,
             kdim: None,
@@ -97,7 +101,7 @@ impl MultiheadAttentionConfig {
     /// The layer; its weights are evenly drawn between ±√(6 / (rows + columns)), those of the output between ±1/√E; biases are 0.
     ///
     /// # Errors
-    /// If the heads do not divide E, `dropout` is not between 0 and 1, or there is no memory for the parameters.
+    /// If the heads do not divide E or are not divided by those of the keys, `dropout` is not between 0 and 1, or there is no memory for the parameters.
     pub fn build<T: Element>(
         &self,
         rng: &mut (impl Rng + ?Sized),
@@ -107,18 +111,22 @@ impl MultiheadAttentionConfig {
             let rule = format!("a divisor of embed_dim, {size}");
             return Err(Error::value(NAME, "num_heads", self.num_heads as f64, rule));
         }
+        let shared = self.kv_heads();
+        if shared == 0 || !self.num_heads.is_multiple_of(shared) {
+            let rule = format!("a divisor of num_heads, {}", self.num_heads);
+            return Err(Error::value(NAME, "num_kv_heads", shared as f64, rule));
+        }
         check_probability(NAME, "dropout", self.dropout)?;
         let mut xavier = |rows: usize, columns: usize| -> Result<Param<T>> {
             let shape = Shape::from([rows, columns]);
             let weight = xavier_uniform(&shape, 1.0, rng);
             weight.map(Param::new).map_err(|error| error.within(NAME))
         };
-        let [_, keys, values] = self.input_sizes();
-        let in_proj = if (keys, values) == (size, size) {
+        let ([q, k, v], [_, rows, _]) = (self.input_sizes(), self.output_sizes());
+        let in_proj = if [k, v, rows] == [size; 3] {
             InProjection::Packed(xavier(size.saturating_mul(3), size)?)
         } else {
-            let [q, k, v] = self.input_sizes();
-            InProjection::Separate([xavier(size, q)?, xavier(size, k)?, xavier(size, v)?])
+            InProjection::Separate([xavier(size, q)?, xavier(rows, k)?, xavier(rows, v)?])
         };
         let zeros = |size: usize| self.bias.then(|| start::zeros(NAME, [size])).transpose();
         let out_proj = Linear {
@@ -127,7 +135,7 @@ impl MultiheadAttentionConfig {
         };
         Ok(MultiheadAttention {
             in_proj,
-            in_proj_bias: zeros(size.saturating_mul(3))?,
+            in_proj_bias: zeros(size.saturating_add(rows.saturating_mul(2)))?,
             out_proj,
             config: self.clone(),
         })
@@ -137,6 +145,20 @@ impl MultiheadAttentionConfig {
     fn input_sizes(&self) -> [usize; 3] {
         let size = self.embed_dim;
         [size, self.kdim.unwrap_or(size), self.vdim.unwrap_or(size)]
+    }
+
+    /// The sizes of projected query, key and value.
+    fn output_sizes(&self) -> [usize; 3] {
+        let shared = self.head_size() * self.kv_heads();
+        [self.embed_dim, shared, shared]
+    }
+
+    fn kv_heads(&self) -> usize {
+        self.num_kv_heads.unwrap_or(self.num_heads)
+    }
+
+    fn head_size(&self) -> usize {
+        self.embed_dim / self.num_heads.max(1)
     }
 }
 
@@ -166,15 +188,10 @@ impl<T: Element> MultiheadAttention<T> {
         query: &Tensor<T>,
         key: &Tensor<T>,
         value: &Tensor<T>,
-        mask: &AttentionMask<'_, T>,
+        mask: &AttentionMask<T>,
     ) -> Result<Tensor<T>> {
-        if mask.bias.is_none()
-            && let Some(all) = self.project_packed(query, key, value)?
-        {
-            let (batch, length) = (all.shape()[0], all.shape()[1]);
-            let heads = self.config.num_heads;
-            let attend = self.visibility(mask, &[batch, heads, length, length].into(), 0)?;
-            let joined = self_attention(&all, heads, &attend)?;
+        if let Some(all) = self.project_packed(query, key, value)? {
+            let joined = self_attention(&all, self.config.num_heads, &self.options(mask, 0))?;
             return self.out_proj.forward(&self.batch_first(&joined)?);
         }
         let [q, k, v] = self.project(query, key, value)?;
@@ -192,10 +209,12 @@ impl<T: Element> MultiheadAttention<T> {
         query: &Tensor<T>,
         key: &Tensor<T>,
         value: &Tensor<T>,
-        mask: &AttentionMask<'_, T>,
+        mask: &AttentionMask<T>,
     ) -> Result<(Tensor<T>, Tensor<T>)> {
         let [q, k, v] = self.project(query, key, value)?;
-        self.attend_with_weights(&q, &k, &v, mask, 0)
+        check_batch(&q, &k)?;
+        let (heads, weights) = attention_with_weights(&q, &k, &v, &self.options(mask, 0))?;
+        Ok((self.join_heads(&heads)?, weights))
     }
 
     /// The projected keys and values of a memory that many queries will be put to.
@@ -204,7 +223,9 @@ impl<T: Element> MultiheadAttention<T> {
     /// If the inputs do not fit.
     pub fn remember(&self, key: &Tensor<T>, value: &Tensor<T>) -> Result<KeyValueCache<T>> {
         let (keys, values) = self.project_pair(key, value)?;
-        Ok(KeyValueCache::of(keys, values))
+        let mut cache = KeyValueCache::new();
+        cache.push(&keys, &values)?;
+        Ok(cache)
     }
 
     /// [`forward`](Self::forward) with the keys and values of a cache.
@@ -215,16 +236,10 @@ impl<T: Element> MultiheadAttention<T> {
         &self,
         query: &Tensor<T>,
         cache: &KeyValueCache<T>,
-        mask: &AttentionMask<'_, T>,
+        mask: &AttentionMask<T>,
     ) -> Result<Tensor<T>> {
-        let Some((k, v)) = cache.entries() else {
-            return Err(Error::other(
-                NAME,
-                "the cache is empty; remember or extend it first",
-            ));
-        };
         let q = self.project_one(query, 0)?;
-        self.attend(&q, k, v, mask, 0)
+        self.recall_from(&q, cache, mask, 0)
     }
 
     /// Causal attention of new positions x to themselves and to those in the cache, to which they are then added.
@@ -238,25 +253,38 @@ impl<T: Element> MultiheadAttention<T> {
         &self,
         x: &Tensor<T>,
         cache: &mut KeyValueCache<T>,
-        mask: &AttentionMask<'_, T>,
+        mask: &AttentionMask<T>,
     ) -> Result<Tensor<T>> {
         let [q, k, v] = self.project(x, x, x)?;
         if let Some((known, _)) = cache.entries() {
-            check_batch(&q, known)?;
+            check_batch(&q, &known)?;
         }
-        let (k, v) = cache.with(k, v)?;
-        let mask = AttentionMask {
-            causal: true,
-            ..*mask
-        };
-        let output = self.attend(&q, &k, &v, &mask, cache.len())?;
-        *cache = KeyValueCache::of(k, v);
-        Ok(output)
+        let known = cache.len();
+        let mask = mask.clone().and(AttentionMask::causal());
+        cache
+            .push(&k, &v)
+            .and_then(|()| self.recall_from(&q, cache, &mask, known))
+            .inspect_err(|_| cache.truncate(known))
     }
 
     /// The layer's sizes and options.
     pub fn config(&self) -> &MultiheadAttentionConfig {
         &self.config
+    }
+
+    /// Attention of projected queries to a cache, of which the first stands at key `first`.
+    fn recall_from(
+        &self,
+        q: &Tensor<T>,
+        cache: &KeyValueCache<T>,
+        mask: &AttentionMask<T>,
+        first: usize,
+    ) -> Result<Tensor<T>> {
+        let Some((k, v)) = cache.entries() else {
+            let message = "the cache is empty; remember or extend it first";
+            return Err(Error::other(NAME, message));
+        };
+        self.attend(q, &k, &v, mask, first)
     }
 
     /// Attention of projected queries, of which the first stands at key `first`.
@@ -265,64 +293,20 @@ impl<T: Element> MultiheadAttention<T> {
         q: &Tensor<T>,
         k: &Tensor<T>,
         v: &Tensor<T>,
-        mask: &AttentionMask<'_, T>,
+        mask: &AttentionMask<T>,
         first: usize,
     ) -> Result<Tensor<T>> {
-        if mask.bias.is_some() {
-            return Ok(self.attend_with_weights(q, k, v, mask, first)?.0);
+        check_batch(q, k)?;
+        self.join_heads(&attention(q, k, v, &self.options(mask, first))?)
+    }
+
+    fn options(&self, mask: &AttentionMask<T>, first: usize) -> AttentionOptions<T> {
+        AttentionOptions {
+            mask: mask.clone(),
+            first,
+            dropout: self.config.dropout,
+            scale: None,
         }
-        check_batch(q, k)?;
-        let attend = self.visibility(mask, &self.scores(q, k), first)?;
-        self.join_heads(&attention(q, k, v, &attend)?)
-    }
-
-    /// [`attend`](Self::attend), and the weights.
-    fn attend_with_weights(
-        &self,
-        q: &Tensor<T>,
-        k: &Tensor<T>,
-        v: &Tensor<T>,
-        mask: &AttentionMask<'_, T>,
-        first: usize,
-    ) -> Result<(Tensor<T>, Tensor<T>)> {
-        check_batch(q, k)?;
-        let scores = self.scores(q, k);
-        let visible = mask.merged(NAME, &scores, first)?;
-        let bias = mask.bias_for_heads(NAME, &scores)?;
-        let options = AttentionOptions {
-            mask: visible.as_ref(),
-            bias: bias.as_ref(),
-            dropout: self.config.dropout,
-            ..AttentionOptions::default()
-        };
-        let weights = attention_weights(q, k, &options)?;
-        let output = self.join_heads(&weights.matmul(v)?)?;
-        Ok((output, weights))
-    }
-
-    /// The shape of the scores of projected queries and keys.
-    fn scores(&self, q: &Tensor<T>, k: &Tensor<T>) -> Shape {
-        Shape::from([
-            q.shape()[0],
-            self.config.num_heads,
-            q.shape()[2],
-            k.shape()[2],
-        ])
-    }
-
-    fn visibility(
-        &self,
-        mask: &AttentionMask<'_, T>,
-        scores: &Shape,
-        first: usize,
-    ) -> Result<Attend> {
-        let size = self.config.embed_dim / self.config.num_heads;
-        Ok(Attend {
-            scale: default_scale(size),
-            visible: mask.visible(NAME, scores)?,
-            causal: mask.causal.then_some(first),
-            dropout: self.config.dropout,
-        })
     }
 
     /// The output from what each head took, `[B, heads, L, E / heads]`.
@@ -359,7 +343,8 @@ impl<T: Element> MultiheadAttention<T> {
     ) -> Result<[Tensor<T>; 3]> {
         if let Some(all) = self.project_packed(query, key, value)? {
             let size = self.config.embed_dim;
-            let part = |index: usize| self.cut_into_heads(&all.narrow(-1, index * size, size)?);
+            let part =
+                |index: usize| self.cut_into_heads(&all.narrow(-1, index * size, size)?, index);
             return Ok([part(0)?, part(1)?, part(2)?]);
         }
         let (k, v) = self.project_pair(key, value)?;
@@ -379,14 +364,16 @@ impl<T: Element> MultiheadAttention<T> {
     /// x as queries (part 0), keys (1) or values (2).
     fn project_one(&self, x: &Tensor<T>, part: usize) -> Result<Tensor<T>> {
         self.check(x, part)?;
-        let size = self.config.embed_dim;
+        let sizes = self.config.output_sizes();
+        let (first, size) = (sizes[..part].iter().sum(), sizes[part]);
         let weight = match &self.in_proj {
-            InProjection::Packed(weight) => weight.value().narrow(0, part * size, size)?,
+            InProjection::Packed(weight) => weight.value().narrow(0, first, size)?,
             InProjection::Separate(weights) => weights[part].value(),
         };
         let bias = self.in_proj_bias.as_ref().map(Param::value);
-        let bias = bias.map(|bias| bias.narrow(0, part * size, size));
-        self.split_heads(&linear(x, &weight, bias.transpose()?.as_ref())?)
+        let bias = bias.map(|bias| bias.narrow(0, first, size));
+        let projected = linear(x, &weight, bias.transpose()?.as_ref())?;
+        self.cut_into_heads(&self.batch_first(&projected)?, part)
     }
 
     fn check(&self, x: &Tensor<T>, part: usize) -> Result<()> {
@@ -399,16 +386,11 @@ impl<T: Element> MultiheadAttention<T> {
         Err(Error::shape(NAME, operand, x.shape(), rule))
     }
 
-    /// `[B, L, E]` or, time first, `[L, B, E]`, as `[B, heads, L, E / heads]`.
-    fn split_heads(&self, x: &Tensor<T>) -> Result<Tensor<T>> {
-        self.cut_into_heads(&self.batch_first(x)?)
-    }
-
-    /// `[B, L, E]` as `[B, heads, L, E / heads]`.
-    fn cut_into_heads(&self, x: &Tensor<T>) -> Result<Tensor<T>> {
+    /// Queries (part 0), keys (1) or values (2) `[B, L, H E]` as `[B, H, L, E]`.
+    fn cut_into_heads(&self, x: &Tensor<T>, part: usize) -> Result<Tensor<T>> {
         let (batch, length) = (x.shape()[0], x.shape()[1]);
-        let heads = self.config.num_heads;
-        x.reshape([batch, length, heads, self.config.embed_dim / heads])?
+        let heads = [self.config.num_heads, self.config.kv_heads()][part.min(1)];
+        x.reshape([batch, length, heads, self.config.head_size()])?
             .permute(&[0, 2, 1, 3])
     }
 

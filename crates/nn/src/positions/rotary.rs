@@ -22,12 +22,12 @@ pub enum RotaryPairs {
 /// Applied to queries and keys, it makes their products depend on the distance of their positions alone.
 ///
 /// ```
-/// use lexigrad_nn::{AttentionOptions, RotaryPositions, scaled_dot_product_attention};
+/// use lexigrad_nn::{AttentionMask, AttentionOptions, RotaryPositions, scaled_dot_product_attention};
 /// use lexigrad_tensor::Tensor;
 /// let rotary = RotaryPositions::new(4)?;
 /// let (q, k, v) = (Tensor::ones([2, 3, 5, 4]), Tensor::ones([2, 3, 5, 4]), Tensor::ones([2, 3, 5, 4]));
 /// let (q, k) = (rotary.forward(&q, 0)?, rotary.forward(&k, 0)?);
-/// let options = AttentionOptions { causal: true, ..AttentionOptions::default() };
+/// let options = AttentionOptions { mask: AttentionMask::causal(), ..AttentionOptions::default() };
 /// # let _: Tensor =
 /// scaled_dot_product_attention(&q, &k, &v, &options)?;
 /// # Ok::<(), lexigrad_tensor::Error>(())

@@ -97,8 +97,8 @@ impl<T: Element> TransformerDecoderLayer<T> {
         &self,
         x: &Tensor<T>,
         memory: &Tensor<T>,
-        mask: &AttentionMask<'_, T>,
-        memory_mask: &AttentionMask<'_, T>,
+        mask: &AttentionMask<T>,
+        memory_mask: &AttentionMask<T>,
     ) -> Result<Tensor<T>> {
         self.blocks(
             x,
@@ -165,8 +165,8 @@ impl<T: Element> TransformerDecoder<T> {
         &self,
         x: &Tensor<T>,
         memory: &Tensor<T>,
-        mask: &AttentionMask<'_, T>,
-        memory_mask: &AttentionMask<'_, T>,
+        mask: &AttentionMask<T>,
+        memory_mask: &AttentionMask<T>,
     ) -> Result<Tensor<T>> {
         in_turn(&self.layers, x, self.norm.as_ref(), |layer, x| {
             layer.forward(x, memory, mask, memory_mask)
@@ -198,12 +198,12 @@ impl<T: Element> TransformerDecoder<T> {
         &self,
         x: &Tensor<T>,
         cache: &mut DecoderCache<T>,
-        mask: &AttentionMask<'_, T>,
-        memory_mask: &AttentionMask<'_, T>,
+        mask: &AttentionMask<T>,
+        memory_mask: &AttentionMask<T>,
     ) -> Result<Tensor<T>> {
         check_cache("transformer_decoder", self.layers.len(), cache.layers.len())?;
-        let mut extended = cache.clone();
-        let layers = self.layers.iter().zip(&mut extended.layers);
+        let known = cache.len();
+        let layers = self.layers.iter().zip(&mut cache.layers);
         let y = in_turn(layers, x, self.norm.as_ref(), |(layer, cache), x| {
             let LayerCache { target, memory } = cache;
             layer.blocks(
@@ -211,9 +211,11 @@ impl<T: Element> TransformerDecoder<T> {
                 |x| layer.self_attn.extend(x, target, mask),
                 |x| layer.multihead_attn.recall(x, memory, memory_mask),
             )
-        })?;
-        *cache = extended;
-        Ok(y)
+        });
+        y.inspect_err(|_| {
+            let layers = cache.layers.iter_mut();
+            layers.for_each(|layer| layer.target.truncate(known));
+        })
     }
 }
 

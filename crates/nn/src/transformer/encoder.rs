@@ -86,7 +86,7 @@ impl<T: Element> TransformerEncoderLayer<T> {
     ///
     /// # Errors
     /// If x or the mask does not fit.
-    pub fn forward(&self, x: &Tensor<T>, mask: &AttentionMask<'_, T>) -> Result<Tensor<T>> {
+    pub fn forward(&self, x: &Tensor<T>, mask: &AttentionMask<T>) -> Result<Tensor<T>> {
         self.blocks(x, |x| self.self_attn.forward(x, x, x, mask))
     }
 
@@ -98,7 +98,7 @@ impl<T: Element> TransformerEncoderLayer<T> {
         &self,
         x: &Tensor<T>,
         cache: &mut KeyValueCache<T>,
-        mask: &AttentionMask<'_, T>,
+        mask: &AttentionMask<T>,
     ) -> Result<Tensor<T>> {
         self.blocks(x, |x| self.self_attn.extend(x, cache, mask))
     }
@@ -155,7 +155,7 @@ impl<T: Element> TransformerEncoder<T> {
     ///
     /// # Errors
     /// If x or the mask does not fit.
-    pub fn forward(&self, x: &Tensor<T>, mask: &AttentionMask<'_, T>) -> Result<Tensor<T>> {
+    pub fn forward(&self, x: &Tensor<T>, mask: &AttentionMask<T>) -> Result<Tensor<T>> {
         in_turn(&self.layers, x, self.norm.as_ref(), |layer, x| {
             layer.forward(x, mask)
         })
@@ -171,16 +171,20 @@ impl<T: Element> TransformerEncoder<T> {
         &self,
         x: &Tensor<T>,
         cache: &mut EncoderCache<T>,
-        mask: &AttentionMask<'_, T>,
+        mask: &AttentionMask<T>,
     ) -> Result<Tensor<T>> {
         check_cache("transformer_encoder", self.layers.len(), cache.layers.len())?;
-        let mut extended = cache.clone();
-        let layers = self.layers.iter().zip(&mut extended.layers);
+        let known = cache.len();
+        let layers = self.layers.iter().zip(&mut cache.layers);
         let y = in_turn(layers, x, self.norm.as_ref(), |(layer, cache), x| {
             layer.extend(x, cache, mask)
-        })?;
-        *cache = extended;
-        Ok(y)
+        });
+        y.inspect_err(|_| {
+            cache
+                .layers
+                .iter_mut()
+                .for_each(|layer| layer.truncate(known))
+        })
     }
 }
 

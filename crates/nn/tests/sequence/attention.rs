@@ -37,11 +37,8 @@ proptest! {
         let bias = mask.to_tensor().ln();
         let tape = Tape::new();
         let [q, k, v] = [0, 1, 2].map(|_| tape.watch(&uniform(&[2, 3, 4], rng)));
-        let options = AttentionOptions {
-            mask: Some(&mask).filter(|_| !hidden_by_bias),
-            bias: Some(&bias).filter(|_| hidden_by_bias),
-            ..AttentionOptions::default()
-        };
+        let mask = if hidden_by_bias { AttentionMask::bias(&bias) } else { AttentionMask::pairs(&mask) };
+        let options = AttentionOptions { mask, ..AttentionOptions::default() };
         let y = scaled_dot_product_attention(&q, &k, &v, &options).unwrap();
         let hidden = y.narrow(1, 2, 1).unwrap();
         prop_assert_eq!(hidden.to_vec(), [0.0; 8]);
@@ -61,7 +58,7 @@ proptest! {
         let attention = config.build::<f64>(&mut rng(seed)).unwrap();
         redraw(&attention, &mut rng(seed));
         let keys = Mask::from_lengths(&[0, 3], 3);
-        let mask = AttentionMask { keys: Some(&keys), ..AttentionMask::default() };
+        let mask = AttentionMask::keys(&keys);
         let tape = Tape::new();
         let x = tape.watch(&uniform(&[2, 3, 4], &mut rng(seed ^ 1)));
         let (y, weights) = attention.forward_with_weights(&x, &x, &x, &mask).unwrap();
@@ -95,9 +92,8 @@ proptest! {
             Mask::new(places.collect(), [2, length]).unwrap()
         };
         let all = present(length);
-        let whole_mask = AttentionMask { keys: Some(&all), ..AttentionMask::causal() };
-        let memory_keys = Mask::from_lengths(&[3, 1], 3);
-        let memory_mask = AttentionMask { keys: Some(&memory_keys), ..AttentionMask::default() };
+        let whole_mask = AttentionMask::keys(&all).and(AttentionMask::causal());
+        let memory_mask = AttentionMask::lengths([3, 1]);
 
         let encoder = config.encoder::<f64>(2, norm_first, rng).unwrap();
         let decoder = config.decoder::<f64>(2, norm_first, rng).unwrap();
@@ -106,7 +102,7 @@ proptest! {
         let (mut encoded, mut decoded) = (Vec::new(), Vec::new());
         for part in x.split(&parts, time).unwrap() {
             let so_far = present(encoder_cache.len() + part.shape()[time as usize]);
-            let mask = AttentionMask { keys: Some(&so_far), ..AttentionMask::default() };
+            let mask = AttentionMask::keys(&so_far);
             encoded.push(encoder.extend(&part, &mut encoder_cache, &mask).unwrap());
             let y = decoder.extend(&part, &mut decoder_cache, &mask, &memory_mask);
             decoded.push(y.unwrap());
@@ -183,14 +179,11 @@ fn an_error_leaves_the_cache_as_it_was() {
         .extend(&x, &mut cache, &AttentionMask::default())
         .unwrap();
     let wrong = Mask::from_lengths(&[3], 3);
-    let mask = AttentionMask {
-        keys: Some(&wrong),
-        ..AttentionMask::default()
-    };
+    let mask = AttentionMask::keys(&wrong);
     let error = attention.extend(&x, &mut cache, &mask).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "multihead_attention: the mask of the keys has shape [1, 3]; it must be [1, 4], one row for each sequence"
+        "attention: the mask of the keys has shape [1, 3]; it must be [1, 4], one row for each sequence"
     );
     assert_eq!(cache.len(), 2);
 }

@@ -100,23 +100,21 @@ fn of_attention() {
         "multihead_attention: the cache is empty; remember or extend it first",
     );
     let pairs = Mask::lower_triangle(2, 3, 0);
-    let mask = AttentionMask {
-        pairs: Some(&pairs),
-        ..no_mask
-    };
+    let mask = AttentionMask::pairs(&pairs);
     refuses(
         attention.forward(&x, &x, &x, &mask),
-        "multihead_attention: the mask of the pairs has shape [2, 3]; it must broadcast to [3, 3], [2, 3, 3] or [2, 2, 3, 3]",
+        "attention: the mask of the pairs has shape [2, 3]; it must broadcast to [3, 3], [2, 3, 3] or [2, 2, 3, 3]",
     );
     let (q, k) = (Tensor::<f32>::ones([2, 3]), Tensor::ones([4, 3]));
     let function = |k: &Tensor, v: &Tensor, mask: Option<&Mask>| {
+        let mask = mask.map(AttentionMask::pairs).unwrap_or_default();
         let options = AttentionOptions {
             mask,
             ..AttentionOptions::default()
         };
         scaled_dot_product_attention(&q, k, v, &options)
     };
-    let name = "scaled_dot_product_attention";
+    let name = "attention";
     refuses(
         function(&Tensor::ones([4, 2]), &k, None),
         &format!(
@@ -126,12 +124,14 @@ fn of_attention() {
     refuses(
         function(&k, &Tensor::ones([5, 3]), None),
         &format!(
-            "{name}: the value has shape [5, 3]; it must be [.., length, size] with a row for each of the key [4, 3]"
+            "{name}: the value has shape [5, 3]; it must have a row for each of the key [4, 3]"
         ),
     );
     refuses(
         function(&k, &k, Some(&Mask::lower_triangle(3, 4, 0))),
-        &format!("{name}: the mask has shape [3, 4]; it must broadcast to the scores [2, 4]"),
+        &format!(
+            "{name}: the mask of the pairs has shape [3, 4]; it must broadcast to [2, 4], [1, 2, 4] or [1, 1, 2, 4]"
+        ),
     );
 }
 

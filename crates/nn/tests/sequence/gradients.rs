@@ -66,11 +66,9 @@ fn of_attention() {
     let keys = Mask::from_lengths(&[3, 0], 3);
     let shapes: [&[usize]; 4] = [&[2, 2, 4], &[2, 3, 4], &[2, 3, 3], &[2, 3]];
     check("multihead attention", &attention, &shapes, &|inputs| {
-        let mask = AttentionMask {
-            keys: Some(&keys),
-            bias: Some(&inputs[3]),
-            ..AttentionMask::causal()
-        };
+        let mask = AttentionMask::keys(&keys)
+            .and(AttentionMask::bias(&inputs[3]))
+            .and(AttentionMask::causal());
         attention.forward(&inputs[0], &inputs[1], &inputs[2], &mask)
     });
     let rotary = RotaryPositions::new(4).unwrap();

@@ -216,8 +216,8 @@ proptest! {
         let encoder = config.encoder::<f64>(2, norm_first, &mut rng(seed)).unwrap();
         redraw(&encoder, &mut rng(seed));
         let forward = |x: &Tensor<f64>, lengths: &[usize]| {
-            let present = Mask::from_lengths(lengths, x.shape()[1]);
-            let mask = AttentionMask { keys: Some(&present), causal, ..AttentionMask::default() };
+            let mask = AttentionMask::lengths(lengths);
+            let mask = if causal { mask.and(AttentionMask::causal()) } else { mask };
             Ok(Outputs { places: Some(encoder.forward(x, &mask)?), whole: None })
         };
         check(&encoder, &forward, &lengths, longest, padding, seed);
@@ -228,7 +228,7 @@ proptest! {
         let target = uniform(&[1, 2, DIM], &mut rng(seed ^ 1));
         let forward = |x: &Tensor<f64>, lengths: &[usize]| {
             let present = Mask::from_lengths(lengths, x.shape()[1]);
-            let memory_mask = AttentionMask { keys: Some(&present), ..AttentionMask::default() };
+            let memory_mask = AttentionMask::keys(&present);
             let target = target.expand([lengths.len(), 2, DIM])?;
             let y = decoder.forward(&target, x, &AttentionMask::causal(), &memory_mask)?;
             Ok(Outputs { places: None, whole: Some(y) })

@@ -38,7 +38,7 @@
 //! | `bag_sum` `segment_sum` `segment_mean` `segment_max` | Σ, mean, max of x by bag or id | G spread over the segment | `segments.rs` |
 //! | `cross_entropy` | ln Σ e^x - x\[t\] | softmax x - onehot t | `cross_entropy.rs` |
 //! | `rnn_sequence` `lstm_sequence` `gru_sequence` | h by steps over time | fused | `recurrent/` |
-//! | `attention` `self_attention` | softmax(s q kᵀ) v by heads | fused | `attention.rs` |
+//! | `attention` `self_attention` `attention_with_weights` | softmax(s q kᵀ + b) v by heads | fused | `attention/` |
 //! | `layer_norm` | (x - mean) / std w + b | fused | `layer_norm.rs` |
 //! | `checkpoint` | f() | f again, and its gradient | `../tape/checkpoint.rs` |
 //! | `map_gradient` `inspect_gradient` | x | f(G), whatever f is | `hooks.rs` |
@@ -73,7 +73,10 @@ mod transcendental;
 mod unary;
 mod windows;
 
-pub use attention::{Attend, attention, self_attention};
+pub use attention::{
+    AttentionMask, AttentionOptions, KEPT_WEIGHTS, attention, attention_with_weights,
+    self_attention,
+};
 pub use convolution::{Conv1dOptions, PoolOptions, avg_pool1d, conv1d, max_pool1d};
 pub use cross_entropy::{CrossEntropyOptions, Reduction, cross_entropy, cross_entropy_with};
 pub use dropout::dropout;

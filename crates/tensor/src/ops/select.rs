@@ -80,11 +80,24 @@ impl Mask {
     }
 
     fn triangle(rows: usize, columns: usize, diagonal: isize) -> Result<Self> {
-        let row = |i: usize| {
-            let last = (i as isize).saturating_add(diagonal);
-            (0..columns).map(move |j| j as isize <= last)
-        };
-        Self::filled([rows, columns], (0..rows).flat_map(row))
+        Self::where_pairs(rows, columns, |i, j| {
+            j as isize <= (i as isize).saturating_add(diagonal)
+        })
+    }
+
+    /// `mask[i, j] = is_true(i, j)`: `[rows, columns]`.
+    ///
+    /// # Errors
+    /// If there is no memory for so many values.
+    pub(crate) fn where_pairs(
+        rows: usize,
+        columns: usize,
+        is_true: impl Fn(usize, usize) -> bool + Copy,
+    ) -> Result<Self> {
+        let row = |i: usize| (0..columns).map(move |j| is_true(i, j));
+        // Rows without a column may be more than can be counted.
+        let rows_read = if columns == 0 { 0 } else { rows };
+        Self::filled([rows, columns], (0..rows_read).flat_map(row))
     }
 
     /// # Errors
