@@ -1,8 +1,9 @@
 //! Sums over bags of rows of a table. Bag b covers the entries `offsets[b] .. offsets[b + 1]`.
 
-use super::{PartKernel, ROWS_AHEAD, for_each_part, prefetch};
-use crate::number::Number;
 use lexigrad_macros::compiled;
+
+use crate::number::Number;
+use crate::{PartKernel, ROWS_AHEAD, for_each_part, prefetch};
 
 /// What the rows of a sum are multiplied by.
 #[derive(Clone, Copy)]

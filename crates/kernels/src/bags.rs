@@ -1,10 +1,11 @@
 //! Sums and maxima over bags of rows. Bag b covers the entries `offsets[b] .. offsets[b + 1]`.
 
-use super::bag_sum::{add_scaled, mean_length};
-use super::reduce::dot_lanes;
-use super::{Kernel, PartKernel, dispatch, for_each_part};
-use crate::number::Number;
 use lexigrad_macros::compiled;
+
+use crate::bag_sum::{add_scaled, mean_length};
+use crate::number::Number;
+use crate::reduce::dot_lanes;
+use crate::{Kernel, PartKernel, dispatch, for_each_part};
 
 /// `out[b] = Σ scale[t] values[t]` over the entries t of bag b.
 #[compiled]
@@ -264,9 +265,9 @@ pub fn winners_pick<T: Number>(values: &[T], dim: usize, winners: &[u32], out: &
 
 #[cfg(test)]
 mod tests {
-    use super::super::assert_same_bits;
-    use super::super::bag_sum::{Scale, bag_sum};
     use super::*;
+    use crate::assert_same_bits;
+    use crate::bag_sum::{Scale, bag_sum};
 
     const TABLE: [f32; 6] = [0.0, 1.0, 10.0, 11.0, -5.0, 30.0];
     const IDS: [u32; 3] = [2, 1, 0];

@@ -1,11 +1,12 @@
 //! Convolution over time as products. A window of a text `[L, C]` is a row of `size C` numbers that stand together, and rows of
 //! neighbouring windows overlap; so the windows are a strided operand and are never written out.
 
-use super::matmul::product;
-use super::{Kernel, PARALLEL_PRODUCTS, dispatch, equal_parts, repetitions, threads};
+use lexigrad_macros::compiled;
+
+use crate::matmul::product;
 use crate::number::Number;
 use crate::view::Matrix;
-use lexigrad_macros::compiled;
+use crate::{Kernel, PARALLEL_PRODUCTS, dispatch, equal_parts, repetitions, threads};
 
 /// The sizes of a convolution of `[batch, length, channels]` to `[batch, count, outputs]`.
 #[derive(Clone, Copy)]

@@ -1,10 +1,11 @@
 //! Cross-entropy of rows of logits with a class label each.
 
-use super::reduce::sum_lanes;
-use super::softmax::{row_normaliser, without_normaliser};
-use super::{PartKernel, for_each_part};
-use crate::number::Number;
 use lexigrad_macros::compiled;
+
+use crate::number::Number;
+use crate::reduce::sum_lanes;
+use crate::softmax::{row_normaliser, without_normaliser};
+use crate::{PartKernel, for_each_part};
 
 /// `loss = w ((1 - s) (L - x[t]) + s (L - mean x))`, `L = ln Σ e^x`, for each row; exactly 0 where the weight w is 0.
 ///

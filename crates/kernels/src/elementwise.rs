@@ -1,8 +1,8 @@
 //! Loops over one slice, or two of the same length.
 
-use super::stream::{self, PastCaches};
-use super::{PartKernel, for_each_part};
 use crate::number::Number;
+use crate::stream::{self, PastCaches};
+use crate::{PartKernel, for_each_part};
 
 /// A function of one number. Closures are; an operation with a long formula implements it with `call` marked `#[inline(always)]`.
 pub trait Unary<T>: Copy + Sync {
@@ -122,8 +122,8 @@ impl<T: Number, F: Binary<T>> PartKernel<T> for ZipInPlace<'_, T, F> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{PARALLEL_WORK, assert_same_bits};
     use super::*;
+    use crate::{PARALLEL_WORK, assert_same_bits};
 
     #[test]
     fn every_length_is_covered_alone_and_in_parts() {

@@ -1,8 +1,9 @@
 //! The gradient of a maximum or minimum along an axis.
 
-use super::{PartKernel, for_each_part};
-use crate::number::Number;
 use lexigrad_macros::compiled;
+
+use crate::number::Number;
+use crate::{PartKernel, for_each_part};
 
 /// `out[o, a, i] = grad[o, i] / count` where `x[o, a, i] = y[o, i]`, which holds count times along a, and 0 elsewhere. NaN equals NaN.
 #[compiled]

@@ -1,7 +1,8 @@
 //! Taking and adding elements by index along one axis of `[outer, size, inner]`.
 
-use crate::number::Number;
 use lexigrad_macros::compiled;
+
+use crate::number::Number;
 
 /// `out[o, j, i] = x[o, ids[j], i]`
 #[compiled]

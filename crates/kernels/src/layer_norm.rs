@@ -1,10 +1,11 @@
 //! Normalisation of rows to mean 0 and variance 1.
 
-use super::lanes;
-use super::reduce::{rows_of_a_block, sum_axis, sum_lanes};
-use super::{Kernel, dispatch, share};
-use crate::number::Number;
 use lexigrad_macros::compiled;
+
+use crate::lanes;
+use crate::number::Number;
+use crate::reduce::{rows_of_a_block, sum_axis, sum_lanes};
+use crate::{Kernel, dispatch, share};
 
 /// The rows and what is known of each.
 #[derive(Clone, Copy)]
@@ -221,8 +222,8 @@ impl<T: Number> Kernel for Backward<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::assert_same_bits;
     use super::*;
+    use crate::assert_same_bits;
 
     const PLAIN: Affine<'static, f64> = Affine {
         weight: None,

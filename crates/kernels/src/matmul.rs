@@ -5,11 +5,11 @@
 use gemm::Parallelism;
 use lexigrad_macros::compiled;
 
-use super::transpose::transpose;
-use super::{Kernel, PARALLEL_PRODUCTS, dispatch, repetitions, threads};
 use crate::number::Number;
 use crate::storage::Storage;
+use crate::transpose::transpose;
 use crate::view::Matrix;
+use crate::{Kernel, PARALLEL_PRODUCTS, dispatch, repetitions, threads};
 
 /// Up to so many multiplications a plain loop is faster: `gemm` takes a third of a microsecond to start.
 const SMALL: usize = 128;
@@ -229,8 +229,8 @@ fn check_bounds<T>([rows, columns]: [usize; 2], matrix: &Matrix<'_, T>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::assert_same_bits;
     use super::*;
+    use crate::assert_same_bits;
 
     fn view<T>(values: &[T], strides: [usize; 2]) -> Matrix<'_, T> {
         Matrix { values, strides }

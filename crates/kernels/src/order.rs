@@ -1,7 +1,8 @@
 //! Order along one axis of `[outer, size, inner]`: sums so far, and the places of the largest or smallest elements.
 
-use lexigrad_macros::compiled;
 use std::cmp::Ordering;
+
+use lexigrad_macros::compiled;
 
 use crate::number::Number;
 

@@ -1,8 +1,9 @@
 //! Counter-based randomness: the i-th number of a seed needs none before it, so that threads and order never matter.
 
-use super::{PartKernel, for_each_part};
-use crate::number::Number;
 use lexigrad_macros::compiled;
+
+use crate::number::Number;
+use crate::{PartKernel, for_each_part};
 
 /// The finalizer of splitmix64 (Steele, Lea and Flood 2014): a bijection that spreads every bit over all.
 #[inline(always)]
@@ -54,8 +55,8 @@ impl<T: Number> PartKernel<T> for KeepMask<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{PARALLEL_WORK, assert_same_bits};
     use super::*;
+    use crate::{PARALLEL_WORK, assert_same_bits};
 
     #[test]
     fn the_share_kept_is_the_one_asked_for() {

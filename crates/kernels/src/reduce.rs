@@ -1,9 +1,10 @@
 //! Sums and extrema, with several accumulators in a fixed order.
 
-use super::lanes::{self, LANES};
-use super::{Kernel, PartKernel, dispatch, for_each_part, is_worth_sharing, share, threads};
-use crate::number::Number;
 use lexigrad_macros::compiled;
+
+use crate::lanes::{self, LANES};
+use crate::number::Number;
+use crate::{Kernel, PartKernel, dispatch, for_each_part, is_worth_sharing, share, threads};
 
 /// Long sums are cut into blocks of this size, whose sums are added in order.
 const BLOCK: usize = 1 << 14;
@@ -226,8 +227,8 @@ pub fn argmax_axis<T: Number>(x: &[T], outer: usize, axis: usize, inner: usize, 
 
 #[cfg(test)]
 mod tests {
-    use super::super::{PARALLEL_WORK, assert_same_bits};
     use super::*;
+    use crate::{PARALLEL_WORK, assert_same_bits};
 
     #[test]
     fn sums_are_right_for_every_length() {

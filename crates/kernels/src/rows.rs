@@ -1,11 +1,12 @@
 //! Gathering rows of a table, adding rows into one, and numbering the distinct ones.
 
-use lexigrad_macros::compiled;
 use std::ops::Deref;
 
-use super::{Kernel, PartKernel, ROWS_AHEAD, dispatch, for_each_part, prefetch};
+use lexigrad_macros::compiled;
+
 use crate::number::Number;
 use crate::pool::{self, IdRoom};
+use crate::{Kernel, PartKernel, ROWS_AHEAD, dispatch, for_each_part, prefetch};
 
 /// `out[i] = table[ids[i]]`
 #[compiled]

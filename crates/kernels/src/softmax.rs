@@ -1,10 +1,11 @@
 //! Softmax and its kin on rows.
 
-use super::lanes;
-use super::reduce::{dot_lanes, sum_lanes};
-use super::{PartKernel, for_each_part};
-use crate::number::Number;
 use lexigrad_macros::compiled;
+
+use crate::lanes;
+use crate::number::Number;
+use crate::reduce::{dot_lanes, sum_lanes};
+use crate::{PartKernel, for_each_part};
 
 /// About what one exponential costs beside one addition.
 const WORK_PER_ELEMENT: usize = 4;

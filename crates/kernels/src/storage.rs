@@ -2,13 +2,14 @@
 
 #![allow(unsafe_code)]
 
-use lexigrad_macros::compiled;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
+
+use lexigrad_macros::compiled;
 
 use crate::number::Number;
 use crate::pool::{self, Buffer};

@@ -5,7 +5,7 @@
 
 #![allow(unsafe_code)]
 
-use super::PartKernel;
+use crate::PartKernel;
 use crate::number::Number;
 
 /// From how many bytes on an output is written past the caches. Below, whoever reads it next would wait longer.

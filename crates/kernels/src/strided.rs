@@ -2,10 +2,10 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use super::transpose::transpose;
-use super::{PartKernel, for_each_part};
 use crate::number::Number;
+use crate::transpose::transpose;
 use crate::view::Strided;
+use crate::{PartKernel, for_each_part};
 
 /// The axes of some views over one shape, those of size 1 left out and neighbours merged where every view allows it.
 struct Axes<const N: usize> {

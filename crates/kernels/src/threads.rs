@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 
-use super::PARALLEL_WORK;
+use crate::PARALLEL_WORK;
 
 thread_local! {
     static ALONE: Cell<bool> = const { Cell::new(false) };

@@ -1,6 +1,6 @@
 //! Turning rows into columns.
 
-use super::{Kernel, dispatch, is_worth_sharing, threads};
+use crate::{Kernel, dispatch, is_worth_sharing, threads};
 
 /// Square tiles of this size are turned at once: a cache line of `f32` wide, so that no line is fetched twice.
 const TILE: usize = 16;

@@ -1,8 +1,9 @@
 //! Adding overlapping windows back to where they were taken from.
 
-use super::{Kernel, dispatch};
-use crate::number::Number;
 use lexigrad_macros::compiled;
+
+use crate::number::Number;
+use crate::{Kernel, dispatch};
 
 /// `out[o, w * step + s * dilation, i] += x[o, w, i, s]`, x: `[outer, windows, inner, size]`, out: `[outer, whole, inner]`.
 #[compiled]

@@ -1,15 +1,14 @@
 //! Making tensors, and turning them back into arrays.
 
+use lexigrad_kernels::storage::Storage;
 use lexigrad_macros::compiled;
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
 use crate::element::Element;
-use crate::error::or_panic;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, or_panic};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use lexigrad_kernels::storage::Storage;
 
 #[compiled]
 impl<T: Element> Tensor<T> {

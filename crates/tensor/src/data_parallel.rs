@@ -1,11 +1,12 @@
 //! One training step on several threads: a batch cut into shards, each with a tape of its own.
 
+use lexigrad_kernels::{random, threads};
+
 use crate::element::Element;
 use crate::error::Result;
 use crate::gradients::Gradients;
 use crate::tape::{Tape, change_state, next_thread_seed, run_shard};
 use crate::tensor::Tensor;
-use lexigrad_kernels::{random, threads};
 
 /// `Σ loss(shard)` and its gradients: each shard runs under a tape of its own on the thread pool, and the gradients are merged in
 /// the order of the shards.

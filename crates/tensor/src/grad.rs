@@ -1,12 +1,13 @@
 //! A gradient, dense or row-sparse.
 
+use lexigrad_kernels::reduce;
+use lexigrad_macros::compiled;
+
 use crate::element::Element;
 use crate::error::Result;
 use crate::row_sparse::RowSparse;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use lexigrad_kernels::reduce;
-use lexigrad_macros::compiled;
 
 /// The gradient of a parameter or a watched tensor, in its shape.
 ///

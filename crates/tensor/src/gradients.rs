@@ -1,9 +1,11 @@
 //! What a backward pass returns: the gradient of each parameter and each watched tensor.
 
-use lexigrad_macros::compiled;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
+
+use lexigrad_kernels::elementwise;
+use lexigrad_macros::compiled;
 
 use crate::element::Element;
 use crate::error::{Error, Result};
@@ -14,7 +16,6 @@ use crate::param::Param;
 use crate::shape::Shape;
 use crate::tape::{Accumulator, MissingGradient, MissingReason, Paths};
 use crate::tensor::Tensor;
-use lexigrad_kernels::elementwise;
 
 /// The gradients of one backward pass, or of several merged: by parameter and by watched tensor.
 ///

@@ -2,15 +2,15 @@
 //!
 //! The trait stands in this crate, below the layers, because optimizers take a model and know no layer.
 
-use lexigrad_macros::compiled;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
+use lexigrad_macros::compiled;
+
 use crate::domain::Domain;
 use crate::element::Element;
-use crate::error::or_panic;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, or_panic};
 use crate::param::Param;
 use crate::shape::Shape;
 use crate::tensor::Tensor;

@@ -1,13 +1,13 @@
 //! A trainable tensor: the only thing that changes in place.
 
-use lexigrad_macros::compiled;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use lexigrad_macros::compiled;
+
 use crate::deferred::Deferred;
 use crate::element::Element;
-use crate::error::or_panic;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, or_panic};
 use crate::ids::Ids;
 use crate::leaf::ParamId;
 use crate::ops::cat;

@@ -1,14 +1,14 @@
 //! The gradient of a table of which a few rows were read.
 
-use crate::element::Element;
-use crate::error::Result;
-use crate::error::or_panic;
-use crate::ids::Ids;
-use crate::shape::Shape;
-use crate::tensor::Tensor;
 use lexigrad_kernels::bag_sum::{Scale, bag_sum};
 use lexigrad_kernels::rows::{self, Groups};
 use lexigrad_macros::compiled;
+
+use crate::element::Element;
+use crate::error::{Result, or_panic};
+use crate::ids::Ids;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
 
 /// A gradient `[V, dim]` of which only some rows are there: `gradient[rows[i]] += values[i]`, `rows: [nnz]`, `values: [nnz, dim]`.
 ///

@@ -16,8 +16,10 @@ mod reverse;
 mod thread;
 mod trace;
 
-use lexigrad_macros::compiled;
 use std::marker::PhantomData;
+
+use lexigrad_kernels::random;
+use lexigrad_macros::compiled;
 
 use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,7 +27,6 @@ use crate::gradients::Gradients;
 use crate::leaf::TapeId;
 use crate::module::Module;
 use crate::tensor::Tensor;
-use lexigrad_kernels::random;
 
 pub(crate) use accumulate::Accumulator;
 pub use checkpoint::checkpoint;

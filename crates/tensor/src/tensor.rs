@@ -1,17 +1,17 @@
 //! The tensor: shared storage, a layout over it, and its place on a tape.
 
-use lexigrad_macros::compiled;
 use std::ops::Deref;
 
+use lexigrad_kernels::storage::Storage;
+use lexigrad_kernels::strided;
+use lexigrad_macros::compiled;
+
 use crate::element::Element;
-use crate::error::or_panic;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, or_panic};
 use crate::layout::Layout;
 use crate::leaf::NodeId;
 use crate::room;
 use crate::shape::Shape;
-use lexigrad_kernels::storage::Storage;
-use lexigrad_kernels::strided;
 
 /// An n-d array `[..]` of `f32` (or `f64`), an immutable value; clones and views share its storage.
 ///

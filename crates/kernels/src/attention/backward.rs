@@ -1,5 +1,7 @@
 //! From the gradient of what the queries took to those of queries, keys, values and the bias.
 
+use lexigrad_macros::compiled;
+
 use super::forward::weigh;
 use super::{Block, Dropped, Heads, Scoring, Sizes, keep_or_drop, parts_of};
 use crate::matmul::product;
@@ -8,7 +10,6 @@ use crate::softmax::row_backward;
 use crate::storage::Storage;
 use crate::view::Matrix;
 use crate::{Kernel, dispatch, equal_parts, repetitions};
-use lexigrad_macros::compiled;
 
 /// What [`forward`](super::forward) read and wrote, and the gradients of that.
 pub struct Trace<'a, T> {

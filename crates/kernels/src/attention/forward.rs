@@ -1,5 +1,7 @@
 //! From queries, keys and values to what the queries take.
 
+use lexigrad_macros::compiled;
+
 use super::{Block, Dropped, Heads, Scoring, Sizes, parts_of};
 use crate::matmul::product;
 use crate::number::Number;
@@ -7,7 +9,6 @@ use crate::softmax::softmax_row;
 use crate::storage::Storage;
 use crate::view::Matrix;
 use crate::{Kernel, dispatch, equal_parts};
-use lexigrad_macros::compiled;
 
 /// What an attention writes.
 pub struct Outputs<'a, T> {

@@ -12,10 +12,10 @@ use std::ops::Range;
 pub use backward::{BiasTarget, Targets, Trace, backward};
 pub use forward::{Outputs, forward};
 
-use super::{PARALLEL_PRODUCTS, elementwise, equal_parts, random, repetitions, threads};
 use crate::number::Number;
 use crate::storage::Storage;
 use crate::view::View;
+use crate::{PARALLEL_PRODUCTS, elementwise, equal_parts, random, repetitions, threads};
 
 /// Queries of a block some of whose keys are hidden: more hide less of what is computed, fewer make the products slow.
 const FEW_QUERIES: usize = 32;

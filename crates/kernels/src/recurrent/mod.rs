@@ -10,10 +10,10 @@ use std::ops::Range;
 pub use cells::Nonlinearity;
 pub use cells::{Cell, Gru, Lstm, Step};
 
-use super::matmul::product;
-use super::{Kernel, PARALLEL_PRODUCTS, dispatch, threads};
+use crate::matmul::product;
 use crate::number::Number;
 use crate::view::Matrix;
+use crate::{Kernel, PARALLEL_PRODUCTS, dispatch, threads};
 
 /// How many sequences a part has at most.
 ///
@@ -376,8 +376,8 @@ impl<T: Number, C: Cell<T>> Kernel for BackwardStep<'_, T, C> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::assert_same_bits;
     use super::*;
+    use crate::assert_same_bits;
 
     /// The bits of everything that both passes compute.
     fn run<C: Cell<f32>>(cell: C) -> Vec<f32> {

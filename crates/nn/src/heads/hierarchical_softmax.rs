@@ -1,9 +1,9 @@
 //! Hierarchical softmax over a Huffman tree (Morin and Bengio 2005, Mikolov et al. 2013).
 
-use lexigrad_macros::compiled;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{
     Element, EmbeddingOptions, Error, Ids, Param, Reduction, Result, Tensor, embedding,
     gather_rows, segment_sum,

@@ -1,8 +1,8 @@
 //! Tensors by name.
 
-use lexigrad_macros::compiled;
 use std::collections::HashMap;
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Tensor};
 use safetensors::Dtype;
 

@@ -1,6 +1,5 @@
 //! State dicts in safetensors files.
 
-use lexigrad_macros::compiled;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::{Debug, Display};
@@ -8,6 +7,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
+use lexigrad_macros::compiled;
 use lexigrad_tensor::message::printable_name;
 use lexigrad_tensor::{Element, Error, ErrorKind, Result, Shape, Tensor};
 use safetensors::{Dtype, View};

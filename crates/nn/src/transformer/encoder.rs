@@ -13,12 +13,11 @@ use crate::{AttentionMask, KeyValueCache, LayerNorm, Linear, MultiheadAttention}
 ///
 /// ```
 /// use lexigrad_nn::{AttentionMask, TransformerConfig, TransformerEncoderLayer};
-/// use lexigrad_tensor::{Mask, Tensor};
+/// use lexigrad_tensor::Tensor;
 /// use rand::{SeedableRng, rngs::StdRng};
 /// let config = TransformerConfig { batch_first: true, ..TransformerConfig::new(8, 2) };
 /// let layer: TransformerEncoderLayer = config.encoder_layer(&mut StdRng::seed_from_u64(1))?;
-/// let present = Mask::from_lengths(&[5, 2], 5);
-/// let mask = AttentionMask { keys: Some(&present), ..AttentionMask::default() };
+/// let mask = AttentionMask::lengths([5, 2]);
 /// assert_eq!(*layer.forward(&Tensor::ones([2, 5, 8]), &mask)?.shape(), [2, 5, 8]);
 /// # Ok::<(), lexigrad_tensor::Error>(())
 /// ```

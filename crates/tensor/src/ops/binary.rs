@@ -1,14 +1,15 @@
 //! Broadcasting elementwise functions of two tensors.
 
+use lexigrad_kernels::elementwise;
+use lexigrad_kernels::extremum::wins;
+use lexigrad_kernels::strided::zip_strided;
+use lexigrad_macros::compiled;
+
 use crate::apply::apply;
 use crate::element::Element;
 use crate::error::Result;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::tensor::Tensor;
-use lexigrad_kernels::elementwise;
-use lexigrad_kernels::extremum::wins;
-use lexigrad_kernels::strided::zip_strided;
-use lexigrad_macros::compiled;
 
 /// `f` of the elements of both, broadcast; a constant.
 fn zip<T: Element>(

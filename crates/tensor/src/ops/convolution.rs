@@ -1,5 +1,8 @@
 //! Convolution and pooling over time, as products and reductions of windows.
 
+use lexigrad_kernels::convolution::{self as kernels, Sizes};
+use lexigrad_macros::compiled;
+
 use super::join::cat;
 use super::windows::{Fold, Windows};
 use crate::apply::apply;
@@ -9,8 +12,6 @@ use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::room;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use lexigrad_kernels::convolution::{self as kernels, Sizes};
-use lexigrad_macros::compiled;
 
 /// How a window moves over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

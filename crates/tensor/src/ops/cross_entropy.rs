@@ -1,5 +1,9 @@
 //! Cross-entropy of logits with class labels, fused: the probabilities are never stored.
 
+use lexigrad_kernels::cross_entropy as kernels;
+use lexigrad_kernels::reduce;
+use lexigrad_macros::compiled;
+
 use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
@@ -8,9 +12,6 @@ use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::ops::select::Mask;
 use crate::room;
 use crate::tensor::Tensor;
-use lexigrad_kernels::cross_entropy as kernels;
-use lexigrad_kernels::reduce;
-use lexigrad_macros::compiled;
 
 /// How the losses of a batch become one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

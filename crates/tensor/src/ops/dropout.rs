@@ -1,13 +1,14 @@
 //! Dropout: random zeros in training, nothing otherwise.
 
+use lexigrad_kernels::{elementwise, random};
+use lexigrad_macros::compiled;
+
 use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::op::{Cotangents, Needs, Op, Saved};
 use crate::tape;
 use crate::tensor::Tensor;
-use lexigrad_kernels::{elementwise, random};
-use lexigrad_macros::compiled;
 
 /// `y = m x`, `m` drawn from the seed; linear, so that its adjoint is itself. The mask is drawn again instead of kept.
 #[derive(Clone, Copy)]

@@ -1,11 +1,12 @@
 //! Sums of products by index notation, over one matrix product.
 
+use lexigrad_macros::compiled;
+
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use lexigrad_macros::compiled;
 
 /// `y = Σ Π x` by Einstein's notation: each letter names an axis, and what is not in the output is summed over.
 ///

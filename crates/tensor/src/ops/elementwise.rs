@@ -2,12 +2,13 @@
 //!
 //! The macro [`elementwise`] defines one with its method of [`Tensor`].
 
+use lexigrad_kernels::elementwise as kernels;
+
 use crate::apply::apply_total;
 use crate::element::Element;
 use crate::error::Result;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::tensor::Tensor;
-use lexigrad_kernels::elementwise as kernels;
 
 /// What the derivative of `y = f(x)` is computed from.
 #[derive(Clone, Copy, PartialEq)]

@@ -1,5 +1,8 @@
 //! Looking up rows of a table, with the conventions of an embedding.
 
+use lexigrad_kernels::rows::Groups;
+use lexigrad_macros::compiled;
+
 use super::rows::{check_table, gather_rows, rows_of};
 use crate::apply::apply;
 use crate::element::Element;
@@ -9,8 +12,6 @@ use crate::op::{Cotangents, Needs, Notes, Op, Saved};
 use crate::row_sparse::RowSparse;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use lexigrad_kernels::rows::Groups;
-use lexigrad_macros::compiled;
 
 /// The conventions of a lookup that change its gradient.
 ///

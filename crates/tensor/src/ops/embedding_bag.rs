@@ -1,7 +1,12 @@
 //! The sum, mean or maximum of the rows of each bag, without the rows in between.
 
-use lexigrad_macros::compiled;
 use std::sync::Arc;
+
+use lexigrad_kernels::bag_sum::{self as sums, Scale};
+use lexigrad_kernels::bags as kernels;
+use lexigrad_kernels::rows::Groups;
+use lexigrad_kernels::threads;
+use lexigrad_macros::compiled;
 
 use super::embedding::{EmbeddingOptions, check_padding, embedding, table_gradient};
 use super::rows::{check_table, gather_rows};
@@ -16,10 +21,6 @@ use crate::room;
 use crate::row_sparse::RowSparse;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use lexigrad_kernels::bag_sum::{self as sums, Scale};
-use lexigrad_kernels::bags as kernels;
-use lexigrad_kernels::rows::Groups;
-use lexigrad_kernels::threads;
 
 /// How the rows of a bag become one. An empty bag gives zeros.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! Looking at a gradient on its way back, or replacing it.
 
+use lexigrad_macros::compiled;
+
 use crate::apply::apply_total;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::op::{Cotangents, Needs, Op, Saved};
 use crate::tensor::Tensor;
-use lexigrad_macros::compiled;
 
 /// `y = x`, whose gradient passes through a function.
 struct Hook<F>(F);

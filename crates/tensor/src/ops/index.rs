@@ -1,5 +1,8 @@
 //! Taking elements by index along any axis, adding them back, and the rearrangements that are such lookups.
 
+use lexigrad_kernels::index as kernels;
+use lexigrad_macros::compiled;
+
 use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, Result};
@@ -8,8 +11,6 @@ use crate::op::{Cotangents, Needs, Op, Saved};
 use crate::room;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use lexigrad_kernels::index as kernels;
-use lexigrad_macros::compiled;
 
 /// Ids along an axis of `size` elements.
 #[derive(Clone)]

@@ -1,13 +1,14 @@
 //! Layer normalisation: each row centred and scaled to variance 1, then scaled and shifted.
 
+use lexigrad_kernels::layer_norm as kernels;
+use lexigrad_macros::compiled;
+
 use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::room;
 use crate::tensor::Tensor;
-use lexigrad_kernels::layer_norm as kernels;
-use lexigrad_macros::compiled;
 
 /// `y = (x - mean) / √(var + eps) w + b` on rows `[rows, columns]`; inputs x, w if `has_weight`, b if `has_bias`.
 struct LayerNorm<T: Element> {

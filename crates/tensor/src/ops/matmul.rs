@@ -1,15 +1,16 @@
 //! Matrix products, and the product with a bias that a linear layer is.
 
+use lexigrad_kernels::matmul::product;
+use lexigrad_kernels::reduce;
+use lexigrad_kernels::view::{Matrix, View};
+use lexigrad_macros::compiled;
+
 use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
 use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use lexigrad_kernels::matmul::product;
-use lexigrad_kernels::reduce;
-use lexigrad_kernels::view::{Matrix, View};
-use lexigrad_macros::compiled;
 
 /// `C = A B`, `A: [.., m, k]`, `B: [.., k, n]`, `C: [.., m, n]`, batch axes broadcast.
 struct MatMul;

@@ -1,11 +1,12 @@
 //! Norms and the cosine of an angle.
 
+use lexigrad_macros::compiled;
+
 use crate::apply::apply;
 use crate::element::Element;
 use crate::error::Result;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::tensor::Tensor;
-use lexigrad_macros::compiled;
 
 /// Which norm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

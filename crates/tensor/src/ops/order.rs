@@ -1,13 +1,14 @@
 //! Cumulative sums, sorting and the largest elements.
 
+use lexigrad_kernels::order as kernels;
+use lexigrad_macros::compiled;
+
 use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
 use crate::op::{Cotangents, Needs, Op, Saved};
 use crate::tensor::Tensor;
-use lexigrad_kernels::order as kernels;
-use lexigrad_macros::compiled;
 
 /// `y[j] = Σ x[k]` over k up to j; from j on if `reverse`, which is its adjoint.
 struct CumSum {

@@ -1,5 +1,6 @@
 //! Sums, means, extrema and variances over any axes.
 
+use lexigrad_kernels::{extremum, reduce as kernels};
 use lexigrad_macros::compiled;
 use smallvec::SmallVec;
 
@@ -12,7 +13,6 @@ use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::shape::Shape;
 use crate::tape::note_cut;
 use crate::tensor::Tensor;
-use lexigrad_kernels::{extremum, reduce as kernels};
 
 type Kernel<T> = fn(&[T], usize, usize, usize, &mut [T]);
 

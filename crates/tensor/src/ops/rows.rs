@@ -1,5 +1,8 @@
 //! Gather and scatter of rows: two linear maps, each the adjoint of the other.
 
+use lexigrad_kernels::rows as kernels;
+use lexigrad_macros::compiled;
+
 use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, Result};
@@ -7,8 +10,6 @@ use crate::ids::Ids;
 use crate::op::{Cotangents, Needs, Notes, Op, Saved};
 use crate::row_sparse::RowSparse;
 use crate::tensor::Tensor;
-use lexigrad_kernels::rows as kernels;
-use lexigrad_macros::compiled;
 
 /// `y[i] = table[ids[i]]`. It keeps the ids and the number of rows, never the table.
 struct GatherRows {

@@ -1,5 +1,9 @@
 //! The product of two matrices at a few places: the rest of it is never worked out.
 
+use lexigrad_kernels::bag_sum::{Scale, bag_sum};
+use lexigrad_kernels::bags as kernels;
+use lexigrad_macros::compiled;
+
 use super::embedding::EmbeddingOptions;
 use super::embedding_bag::{BagMode, embedding_bag_weighted};
 use super::rows::scatter_rows;
@@ -10,9 +14,6 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::op::{Cotangents, Needs, Notes, Op, Saved, Saves};
 use crate::tensor::Tensor;
-use lexigrad_kernels::bag_sum::{Scale, bag_sum};
-use lexigrad_kernels::bags as kernels;
-use lexigrad_macros::compiled;
 
 const NAME: &str = "sampled_matmul";
 

@@ -1,7 +1,9 @@
 //! Sums, means and maxima over segments of values: bags that stand one after another, or segments named by an id for each value.
 
-use lexigrad_macros::compiled;
 use std::sync::Arc;
+
+use lexigrad_kernels::bags as kernels;
+use lexigrad_macros::compiled;
 
 use super::rows::scatter_rows;
 use crate::apply::apply;
@@ -13,7 +15,6 @@ use crate::op::{Cotangents, Needs, Op, Saved};
 use crate::room;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use lexigrad_kernels::bags as kernels;
 
 /// Which values belong to a bag, and with which factor they count.
 #[derive(Clone)]

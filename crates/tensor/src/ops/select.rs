@@ -1,21 +1,20 @@
 //! Choosing elements by a mask.
 
-use lexigrad_macros::compiled;
 use std::fmt;
 use std::sync::Arc;
 
+use lexigrad_kernels::{elementwise, strided};
+use lexigrad_macros::compiled;
+
 use crate::apply::apply;
 use crate::element::Element;
-use crate::error::or_panic;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, or_panic};
 use crate::layout::Layout;
 use crate::op::{Cotangents, Needs, Notes, Op, Saved};
 use crate::room;
 use crate::shape::Shape;
 use crate::tape::note_cut;
 use crate::tensor::Tensor;
-use lexigrad_kernels::elementwise;
-use lexigrad_kernels::strided;
 
 /// Truth values `[..]`, such as which positions of a batch are padding.
 ///

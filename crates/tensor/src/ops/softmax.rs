@@ -2,14 +2,15 @@
 //!
 //! The kernels work on rows; another axis than the last is exchanged with it and back.
 
+use lexigrad_kernels::softmax as kernels;
+use lexigrad_macros::compiled;
+
 use crate::apply::apply;
 use crate::element::Element;
 use crate::error::Result;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::ops::select::Mask;
 use crate::tensor::Tensor;
-use lexigrad_kernels::softmax as kernels;
-use lexigrad_macros::compiled;
 
 fn columns<T: Element>(x: &Tensor<T>) -> usize {
     x.shape().last().copied().unwrap_or(1)

@@ -1,13 +1,14 @@
 //! Powers, roots, bounds, and a number added to or multiplied with every element.
 
+use lexigrad_kernels::elementwise as kernels;
+use lexigrad_macros::compiled;
+
 use super::elementwise::{Elementwise, Reads, Unary, constant_map, elementwise};
 use crate::apply::{apply, apply_total};
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::op::{Cotangents, Needs, Op, Saved};
 use crate::tensor::Tensor;
-use lexigrad_kernels::elementwise as kernels;
-use lexigrad_macros::compiled;
 
 elementwise! {
     /// `y = √x`; NaN below 0.

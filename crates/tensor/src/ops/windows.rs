@@ -1,5 +1,8 @@
 //! Parts of an axis and windows along it, as views, and their adjoints: narrow and pad, unfold and fold.
 
+use lexigrad_kernels::windows as kernels;
+use lexigrad_macros::compiled;
+
 use crate::apply::apply;
 use crate::element::Element;
 use crate::error::{Error, Result};
@@ -7,8 +10,6 @@ use crate::op::{Cotangents, Needs, Notes, Op, Saved};
 use crate::room;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use lexigrad_kernels::windows as kernels;
-use lexigrad_macros::compiled;
 
 /// The part of an axis from `start`, `length` long; its adjoint is [`Pad`].
 #[derive(Clone, Copy)]

@@ -1,12 +1,12 @@
 //! Adding up the contributions to one gradient: the first is moved, later ones are added in place.
 
+use lexigrad_kernels::elementwise;
+
 use crate::element::Element;
-use crate::error::Result;
-use crate::error::or_panic;
+use crate::error::{Result, or_panic};
 use crate::grad::Grad;
 use crate::row_sparse::RowSparse;
 use crate::tensor::Tensor;
-use lexigrad_kernels::elementwise;
 
 /// A gradient in the making. Sparse parts are kept apart until it is finished, so that many lookups of one table cost no more
 /// than their rows.

@@ -9,9 +9,7 @@ use super::recording;
 use super::thread;
 use super::trace::{Cut, StaleUse};
 use crate::element::Element;
-use crate::leaf::Leaf;
-use crate::leaf::ParamId;
-use crate::leaf::TapeId;
+use crate::leaf::{Leaf, ParamId, TapeId};
 use crate::tensor::Tensor;
 
 /// Why a parameter got no gradient.

@@ -1,9 +1,8 @@
 //! The records of a tape, a list for each element type.
 
-use crate::element::{Both, Element, Family};
-
 use super::accumulate::Accumulator;
 use super::record::{CONSTANT, Record, Source};
+use crate::element::{Both, Element, Family};
 use crate::leaf::{Leaf, NodeId, ParamId, TapeId};
 use crate::shape::Shape;
 

@@ -4,11 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use lexigrad_kernels::{random, threads};
+
 use super::lane::{self, Lanes};
 use super::nested::Nested;
 use super::trace::Trace;
 use crate::leaf::TapeId;
-use lexigrad_kernels::{random, threads};
 
 /// What a tape does with tensors of the tapes around it, and with what is computed from them.
 #[derive(Clone, Copy, PartialEq)]

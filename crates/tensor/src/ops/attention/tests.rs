@@ -1,9 +1,10 @@
 //! The fused form against the composed one, and its bits.
 
+use rand::{SeedableRng, rngs::StdRng};
+
 use super::*;
 use crate::op::{Needs, Op, Saved};
 use crate::{Gradients, Mask, Tape};
-use rand::{SeedableRng, rngs::StdRng};
 
 /// 70 queries and 90 keys, so that there are several blocks and a rest; of time first, so that no input is dense.
 fn draw() -> [Tensor<f64>; 4] {

@@ -1,5 +1,7 @@
 //! Recurrences as tensor operations, step by step: what is differentiated where a gradient is differentiated again.
 
+use lexigrad_kernels::recurrent::{Cell, Gru, Lstm, Nonlinearity};
+
 use super::{RecurrentWeights, Walk};
 use crate::element::Element;
 use crate::error::Result;
@@ -7,7 +9,6 @@ use crate::ops::join::stack;
 use crate::ops::matmul::linear;
 use crate::ops::select::Mask;
 use crate::tensor::Tensor;
-use lexigrad_kernels::recurrent::{Cell, Gru, Lstm, Nonlinearity};
 
 /// A step of a recurrence in tensor operations.
 pub(super) trait Steps<T: Element>: Cell<T> {

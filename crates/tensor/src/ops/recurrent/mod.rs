@@ -5,14 +5,15 @@ mod sequence;
 
 pub use lexigrad_kernels::recurrent::Nonlinearity;
 
+use lexigrad_kernels::recurrent::{Gru, Lstm};
+use lexigrad_macros::compiled;
+
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::lengths::check_lengths;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use composed::Steps;
-use lexigrad_kernels::recurrent::{Gru, Lstm};
-use lexigrad_macros::compiled;
 
 /// The weights of a recurrence of G gates, which stand one above the other in PyTorch's order.
 #[derive(Clone)]

@@ -2,6 +2,11 @@
 
 use std::ops::Range;
 
+use lexigrad_kernels::matmul::product;
+use lexigrad_kernels::recurrent::{self as kernels, Sequences};
+use lexigrad_kernels::reduce::sum_axis;
+use lexigrad_kernels::view::Matrix;
+
 use super::composed::{Steps, compose};
 use super::{RecurrentWeights, Walk};
 use crate::apply::apply;
@@ -10,10 +15,6 @@ use crate::error::Result;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::tensor::Tensor;
 use crate::transforms::vjp;
-use lexigrad_kernels::matmul::product;
-use lexigrad_kernels::recurrent::{self as kernels, Sequences};
-use lexigrad_kernels::reduce::sum_axis;
-use lexigrad_kernels::view::Matrix;
 
 /// From so many steps on a transposed copy of W_hh pays.
 const TRANSPOSE: usize = 4;
