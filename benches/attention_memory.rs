@@ -62,7 +62,9 @@ fn measured(work: impl FnOnce()) -> (f64, f64) {
 
 fn main() {
     println!("{TEXTS} texts, {HEADS} heads of {SIZE}, causal, f32");
-    println!("| positions | all weights | forward | and backward | forward | and backward |");
+    println!(
+        "| positions | all weights | forward: memory | with backward: memory | forward: time | with backward: time |"
+    );
     println!("|---|---|---|---|---|---|");
     let options = AttentionOptions {
         mask: AttentionMask::causal(),

@@ -2,7 +2,7 @@
 
 use crate::number::Number;
 
-/// How many there are of a sum.
+/// How many lanes a sum has.
 pub(crate) const LANES: usize = 32;
 
 /// `lane[i mod N] = fold(lane[i mod N], x[i])` for each number of a row.

@@ -44,7 +44,8 @@ pub fn product<T: Number>(
     assert!(n <= row, "the rows of the result overlap");
     if k == 0 {
         if !accumulate {
-            out.chunks_mut(row).for_each(|row| row[..n].fill(T::zero()));
+            let rows = out.chunks_mut(row).take(m);
+            rows.for_each(|row| row[..n].fill(T::zero()));
         }
         return;
     }
@@ -74,8 +75,8 @@ fn is_turned([m, k, n]: [usize; 3], b: [usize; 2]) -> bool {
     in_columns && m >= FEW_ROWS && repetitions(&[m, k, n]) >= TURNED
 }
 
-/// Whether the transposed product is faster: there a right operand that would be turned is the left one, and it is small what is
-/// turned instead; or a left operand whose numbers stand pages apart, which `gemm` packs slowly, is the right one.
+/// Whether `outᵀ = bᵀ aᵀ` is faster: b is column-major and larger than the other operands, or the columns of a are a multiple of 4 KiB
+/// apart, which `gemm` packs slowly.
 fn flips([m, k, n]: [usize; 3], a: [usize; 2], b: [usize; 2]) -> bool {
     let in_pages = |stride: usize| stride.is_multiple_of(PAGE);
     let is_far = a[0] == 1 && in_pages(a[1]) && !in_pages(b[0]);
@@ -291,8 +292,9 @@ mod tests {
             let (a, b) = (Matrix::rows(&a, k), Matrix::rows(&b, n));
             let mut dense = vec![0.0; m * n];
             product([m, k, n], a, b, (&mut dense, n), false);
-            let mut apart = vec![7.0; m * (n + 3)];
+            let mut apart = vec![7.0; (m + 1) * (n + 3)];
             product([m, k, n], a, b, (&mut apart, n + 3), false);
+            assert_eq!(apart.split_off(m * (n + 3)), vec![7.0; n + 3]);
             for (row, dense) in apart.chunks(n + 3).zip(dense.chunks(n)) {
                 assert_eq!((&row[..n], &row[n..]), (dense, &[7.0; 3][..]));
             }

@@ -131,7 +131,7 @@ impl Groups {
         for (&id, number) in ids.iter().zip(numbers) {
             // Fibonacci hashing: the high bits of the product with 2^32 / φ.
             let mut place = (id.wrapping_mul(0x9e37_79b9) >> shift) as usize;
-            // Whether an id is new is as good as chance, so no branch asks for that: the smaller of the two is 0 in a slot that is
+            // The branch "is this id new?" would be unpredictable, so the test is arithmetic: the smaller of the two is 0 in a slot that is
             // the id's or free, and a free one's number is above all others.
             while (slots[place].0 ^ id).min(slots[place].1.wrapping_add(1)) != 0 {
                 place = (place + 1) & (size - 1);
@@ -154,7 +154,8 @@ impl Groups {
             ..
         } = &mut self.0;
         let count = distinct.len();
-        // Counted two places on, so that the sums are where each group begins, one place on; filled, where the next does.
+        // A counting sort. Counts go to n + 2, so after the prefix sum `offsets[n + 1]` is the start of group n; filling moves it to
+        // the end.
         offsets.clear();
         offsets.resize(count + 2, 0);
         for &number in &*numbers {

@@ -26,7 +26,8 @@ pub fn derive_module(input: TokenStream) -> TokenStream {
 /// Compiles generic code where it stands, for `f32` and `f64`, instead of in every crate that calls it.
 ///
 /// It stands on a function, or on an `impl` block for its methods that are not private, whose only type parameter is the element type.
-/// What has other type parameters, an `impl Trait` argument or an `#[inline]` of its own stays as it is.
+/// A method that has other type parameters, an `impl Trait` argument or an `#[inline]` of its own stays as it is; a function that has is
+/// refused.
 ///
 /// The compiler uses what another crate has compiled of a generic function if that is never inlined. So the functions are marked, and
 /// named for both types. Without either, nothing would change but the time that a build takes.

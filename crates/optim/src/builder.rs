@@ -21,8 +21,8 @@ pub enum SparseMode {
     /// Each read and change of the [`Param`](lexigrad_tensor::Param) brings what it touches up to date, so nobody sees a row that
     /// is behind; but the table that [`Param::rows`](lexigrad_tensor::Param::rows) returns holds others. Steps that a row missed
     /// are replayed one by one, which gives the bits of the dense step, or taken at once where there is a formula: for `Sgd`, for
-    /// `RmsProp` without decay, and in f32 for `Adam` and `AdamW` but with AMSGrad or a decay that joins the gradient. Shards of a batch that look up on several
-    /// threads do not share the catching up: look the whole batch's rows up once before.
+    /// `RmsProp` without decay, and for `Adam` and `AdamW` in f32, except with AMSGrad or coupled weight decay. Shards of a batch that look
+    /// up on several threads do not share the catching up: look the whole batch's rows up once before.
     Exact,
 }
 

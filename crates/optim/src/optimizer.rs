@@ -23,9 +23,9 @@ const FORMAT: &str = "v1";
 /// the one that saved it. A state of another model, rule or format is refused; the error lists the names that differ. A state that no
 /// training leaves (a count that is not whole, a negative square, NaN) is refused too, and the error says what it holds. A state that
 /// was saved before a parameter was thawed can be loaded afterwards, and the other way round. The randomness of a step
-/// belongs to its tape: `Tape::seeded(optimizer.steps())` has it follow from what is saved. To be saved, rows are brought up to
-/// date; in the exact mode, where that may round otherwise than later and at once, a training that saves can differ in its last
-/// bits from one that does not.
+/// belongs to its tape: `Tape::seeded(optimizer.steps())` has it follow from what is saved. Saving brings rows up to
+/// date. In the exact mode, catching up early may round differently, so a run that saves can differ in the last bits from one that does
+/// not.
 ///
 /// ```
 /// use lexigrad_optim::{Adam, Build, Optimizer};

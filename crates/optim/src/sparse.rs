@@ -6,8 +6,8 @@ use lexigrad_tensor::{Element, RowSparse};
 use crate::layout::RowLayout;
 use crate::rule::{Rule, Runs};
 
-/// A gradient that comes coalesced was made by one core, in whose cache the rows lie still: another must fetch them from there, and so
-/// much more work it takes to make that worth it. The exact mode coalesces first, and is judged alike.
+/// A coalesced gradient was produced by one core, whose cache still holds its rows; splitting it across threads pays only for so many
+/// times more work. The exact mode coalesces first, and is judged alike.
 const NEARNESS: usize = 8;
 
 /// Moves the rows of a gradient but `fixed`.

@@ -6,7 +6,7 @@ use crate::ids::Ids;
 /// Who puts off updates of the rows of a [`Param`](crate::Param), and makes up for them before the rows are seen.
 ///
 /// The parameter asks before each read and each change of its value, so that nobody sees a row that is behind. An optimizer whose
-/// sparse step shall equal the dense one is such a debtor: rows without a gradient move too, but not before they are needed.
+/// sparse step must match the dense one defers updates this way: rows without a gradient move too, but not before they are needed.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -19,7 +19,7 @@ use crate::tensor::Tensor;
 /// for row in [[1.0, 2.0], [3.0, 4.0]] {
 ///     rows.push(&Tensor::new([row]))?;
 /// }
-/// assert_eq!(rows.value().unwrap().to_vec(), [1.0, 2.0, 3.0, 4.0]);
+/// assert_eq!(rows.value()?.unwrap().to_vec(), [1.0, 2.0, 3.0, 4.0]);
 /// rows.truncate(1);
 /// assert_eq!(rows.len(), 1);
 /// # Ok::<(), lexigrad_tensor::Error>(())
@@ -54,12 +54,17 @@ impl<T: Element> Growing<T> {
     }
 
     /// All rows; `None` before any were added.
-    pub fn value(&self) -> Option<Tensor<T>> {
-        let room = self.room.as_ref()?;
+    ///
+    /// # Errors
+    /// If they belong to a tape that is alive on another thread.
+    pub fn value(&self) -> Result<Option<Tensor<T>>> {
+        let Some(room) = &self.room else {
+            return Ok(None);
+        };
         if room.shape()[self.axis] == self.length {
-            return Some(room.clone());
+            return Ok(Some(room.clone()));
         }
-        room.narrow(self.axis as isize, 0, self.length).ok()
+        room.narrow(self.axis as isize, 0, self.length).map(Some)
     }
 
     /// Adds rows at the end.
@@ -68,7 +73,7 @@ impl<T: Element> Growing<T> {
     /// If their other axes are not those of the rows before, or there is no memory for them; then no row was added.
     pub fn push(&mut self, rows: &Tensor<T>) -> Result<()> {
         let axis = self.axis;
-        let Some(value) = self.value() else {
+        let Some(value) = self.value()? else {
             rows.shape().axis("push", axis as isize)?;
             self.length = rows.shape()[axis];
             self.room = Some(rows.clone());
@@ -128,5 +133,57 @@ fn write<T: Element>(tensor: &mut Tensor<T>, axis: usize, first: usize, rows: &T
     let targets = tensor.values_mut().chunks_exact_mut(whole.max(1));
     for (target, values) in targets.zip(values.chunks_exact(part.max(1))) {
         target[first * inner..][..part].copy_from_slice(values);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tape;
+
+    #[test]
+    fn rows_added_one_by_one_are_those_of_the_whole() {
+        let whole: Tensor =
+            Tensor::from_slice(&(0..42).map(|i| i as f32).collect::<Vec<_>>(), [2, 7, 3]).unwrap();
+        for recorded in [false, true] {
+            let tape = Tape::new();
+            let whole = if recorded {
+                tape.watch(&whole)
+            } else {
+                whole.clone()
+            };
+            let mut rows = Growing::new(1);
+            for (first, count) in [(0, 1), (1, 3), (4, 1), (5, 2)] {
+                rows.push(&whole.narrow(1, first, count).unwrap()).unwrap();
+                let known = whole.narrow(1, 0, first + count).unwrap();
+                assert_eq!(rows.value().unwrap().unwrap().to_vec(), known.to_vec());
+            }
+            assert!(rows.push(&Tensor::zeros([2, 1, 4])).is_err());
+            rows.truncate(2);
+            rows.push(&whole.narrow(1, 2, 2).unwrap()).unwrap();
+            let value = rows.value().unwrap().unwrap();
+            assert_eq!(value.to_vec(), whole.narrow(1, 0, 4).unwrap().to_vec());
+            if recorded {
+                let gradients = tape.backward(&value.sum()).unwrap();
+                let gradient = gradients.of(&whole).unwrap().to_dense().unwrap();
+                assert_eq!(gradient.sum().item().unwrap(), 24.0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_clone_does_not_see_what_the_other_adds() {
+        let mut one: Growing = Growing::new(0);
+        for row in 0..3 {
+            one.push(&Tensor::new([row as f32])).unwrap();
+        }
+        let mut other = one.clone();
+        one.push(&Tensor::new([7.0])).unwrap();
+        other.push(&Tensor::new([8.0])).unwrap();
+        assert_eq!(one.value().unwrap().unwrap().to_vec(), [0.0, 1.0, 2.0, 7.0]);
+        assert_eq!(
+            other.value().unwrap().unwrap().to_vec(),
+            [0.0, 1.0, 2.0, 8.0]
+        );
     }
 }

@@ -202,7 +202,7 @@ impl Tape {
     /// # Errors
     /// If the loss does not hold exactly one element, was not recorded, or was recorded by another tape.
     ///
-    /// PyTorch: `loss.backward()`; it sums over the elements of no loss either.
+    /// PyTorch: `loss.backward()`, which does not sum a loss of several elements for you either.
     pub fn backward<T: Element>(self, loss: &Tensor<T>) -> Result<Gradients<T>> {
         if loss.elements() != 1 {
             let rule = "it must hold one element (take its sum or mean, or use backward_with)";

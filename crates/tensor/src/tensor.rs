@@ -232,7 +232,6 @@ pub enum Values<'a, T: Element> {
     #[doc(hidden)]
     Borrowed(&'a [T]),
     #[doc(hidden)]
-    #[allow(private_interfaces)]
     Copied(Storage<T>),
 }
 

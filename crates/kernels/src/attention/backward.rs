@@ -7,7 +7,7 @@ use super::{Block, Dropped, Heads, Scoring, Sizes, keep_or_drop, parts_of};
 use crate::matmul::product;
 use crate::number::Number;
 use crate::softmax::row_backward;
-use crate::storage::Storage;
+use crate::storage::{OutOfMemory, Storage};
 use crate::view::Matrix;
 use crate::{Kernel, dispatch, equal_parts, repetitions};
 
@@ -39,6 +39,20 @@ impl<T: Number> Targets<'_, T> {
         }
     }
 
+    /// Those of each sequence.
+    fn by_sequence(self, batch: usize) -> Vec<Self> {
+        match self {
+            Self::Packed(whole) => equal_parts(whole, batch).map(Self::Packed).collect(),
+            Self::Separate(parts) => {
+                let [dq, dk, dv] = parts.map(|part| equal_parts(part, batch));
+                let parts = dq.zip(dk).zip(dv);
+                parts
+                    .map(|((dq, dk), dv)| Self::Separate([dq, dk, dv]))
+                    .collect()
+            }
+        }
+    }
+
     /// Part 0, 1 or 2 of one head from row `first` on, and how far apart its rows are.
     fn part(&mut self, sizes: &Sizes, part: usize, head: usize, first: usize) -> (&mut [T], usize) {
         let size = [sizes.size, sizes.size, sizes.value_size][part];
@@ -54,22 +68,27 @@ impl<T: Number> Targets<'_, T> {
     }
 }
 
-/// The gradient of the bias, by sequences: `[B, ..]`.
+/// The gradient of the bias.
 pub struct BiasTarget<'a, T> {
     /// Zeros at first.
     pub values: &'a mut [T],
+    /// Whether each sequence has a part of its own; else all add to one, one after another.
+    pub by_sequence: bool,
     /// Where the number of a head, a query and a key stands within that of a sequence.
     pub strides: [usize; 3],
 }
 
 /// The pass back through [`forward`](super::forward).
+///
+/// # Errors
+/// If there is no memory for the weights of a block.
 #[compiled]
 pub fn backward<T: Number>(
     scoring: &Scoring<'_, T>,
     trace: &Trace<'_, T>,
     mut targets: Targets<'_, T>,
     bias: Option<BiasTarget<'_, T>>,
-) {
+) -> Result<(), OutOfMemory> {
     let Sizes {
         batch,
         heads,
@@ -78,41 +97,25 @@ pub fn backward<T: Number>(
         value_size,
         ..
     } = scoring.sizes;
-    if repetitions(&[batch, queries, keys, heads, value_size]) == 0 {
-        return targets.clear();
+    let flows = value_size > 0 || trace.shown.is_some();
+    if repetitions(&[batch, queries, keys, heads]) == 0 || !flows {
+        targets.clear();
+        return Ok(());
     }
-    let (bias, strides) = bias.map_or((None, [0; 3]), |bias| (Some(bias.values), bias.strides));
-    let work = |sequence, (targets, bias)| {
-        let room = if trace.kept.is_some() {
-            0
-        } else {
-            scoring.block_weights()
-        };
-        let mut pass = Pass {
-            scoring,
-            trace,
-            targets,
-            bias,
-            strides,
-            room: Storage::scratch(room),
-            gradient: Storage::scratch(scoring.block_weights()),
-            dropped: Dropped::new(scoring),
-        };
-        (0..heads).for_each(|head| pass.run([sequence, head]));
-    };
-    let bias = parts_of(bias, batch);
-    match targets {
-        Targets::Packed(whole) => {
-            let parts = equal_parts(whole, batch).map(Targets::Packed);
-            scoring.for_each(parts.zip(bias), work);
-        }
-        Targets::Separate(parts) => {
-            let [dq, dk, dv] = parts.map(|part| equal_parts(part, batch));
-            let parts = dq.zip(dk).zip(dv);
-            let parts = parts.map(|((dq, dk), dv)| Targets::Separate([dq, dk, dv]));
-            scoring.for_each(parts.zip(bias), work);
-        }
+    let strides = bias.as_ref().map_or([0; 3], |bias| bias.strides);
+    let is_shared = bias.as_ref().is_some_and(|bias| !bias.by_sequence);
+    let mut bias = bias.map(|bias| bias.values);
+    let parts = targets.by_sequence(batch).into_iter();
+    if is_shared {
+        return parts.enumerate().try_for_each(|(sequence, targets)| {
+            let bias = bias.as_deref_mut();
+            Pass::new(scoring, trace, targets, bias, strides).map(|pass| pass.run(sequence))
+        });
     }
+    let parts = parts.zip(parts_of(bias, batch));
+    scoring.for_each(parts, |sequence, (targets, bias)| {
+        Pass::new(scoring, trace, targets, bias, strides).map(|pass| pass.run(sequence))
+    })
 }
 
 /// The pass back through one sequence.
@@ -124,17 +127,40 @@ struct Pass<'a, T: Number> {
     bias: Option<&'a mut [T]>,
     strides: [usize; 3],
     /// Room for a block's weights, where they are computed again.
-    room: Storage<T>,
+    room: Option<Storage<T>>,
     /// Room for the gradient of a block's weights.
     gradient: Storage<T>,
     dropped: Option<Dropped<T>>,
 }
 
-impl<T: Number> Pass<'_, T> {
-    fn run(&mut self, place: [usize; 2]) {
+impl<'a, T: Number> Pass<'a, T> {
+    fn new(
+        scoring: &'a Scoring<'a, T>,
+        trace: &'a Trace<'a, T>,
+        targets: Targets<'a, T>,
+        bias: Option<&'a mut [T]>,
+        strides: [usize; 3],
+    ) -> Result<Self, OutOfMemory> {
+        Ok(Self {
+            scoring,
+            trace,
+            targets,
+            bias,
+            strides,
+            room: trace.kept.is_none().then(|| scoring.room()).transpose()?,
+            gradient: scoring.room()?,
+            dropped: Dropped::new(scoring)?,
+        })
+    }
+
+    fn run(mut self, sequence: usize) {
+        (0..self.scoring.sizes.heads).for_each(|head| self.head([sequence, head]));
+    }
+
+    fn head(&mut self, place: [usize; 2]) {
         let (scoring, sizes) = (self.scoring, self.scoring.sizes);
         let mut blocks = scoring.blocks(place).peekable();
-        // What the first block covers whole, it sets; else there are zeros first, to which all add. A head's keys may be shared.
+        // If the first block sees all keys it overwrites dk and dv, else they are cleared first. Other heads of the group add.
         let sets = blocks
             .peek()
             .is_some_and(|block| block.keys == (0..sizes.keys));
@@ -164,13 +190,14 @@ impl<T: Number> Pass<'_, T> {
         let ([head, source], first) = ([block.place[1], block.source[1]], block.keys.start);
         let start = (block.place[0] * sizes.heads + head) * sizes.queries + block.queries.start;
         let rows = start * sizes.keys..(start + count) * sizes.keys;
-        let weights = match trace.kept {
-            Some(kept) => &kept[rows.clone()],
-            None => {
-                let room = &mut self.room.make_mut()[..rows.len()];
+        let weights = match (trace.kept, &mut self.room) {
+            (Some(kept), _) => &kept[rows.clone()],
+            (None, Some(room)) => {
+                let room = &mut room.make_mut()[..rows.len()];
                 weigh(scoring, block, trace.inputs, room);
                 room
             }
+            (None, None) => &[],
         };
         let used = match &mut self.dropped {
             Some(dropped) => {
@@ -230,7 +257,7 @@ struct SoftmaxBackward<'a, T> {
     block: &'a Block,
     weights: &'a [T],
     mask: Option<&'a [T]>,
-    /// What else the gradient of the weights is.
+    /// The gradient of the weights that were shown, which is added.
     shown: Option<&'a [T]>,
     bias: Option<(&'a mut [T], [usize; 3])>,
     scale: T,

@@ -6,7 +6,7 @@ use super::{Block, Dropped, Heads, Scoring, Sizes, parts_of};
 use crate::matmul::product;
 use crate::number::Number;
 use crate::softmax::softmax_row;
-use crate::storage::Storage;
+use crate::storage::OutOfMemory;
 use crate::view::Matrix;
 use crate::{Kernel, dispatch, equal_parts};
 
@@ -21,12 +21,15 @@ pub struct Outputs<'a, T> {
 }
 
 /// `taken = softmax(scale q kᵀ + bias) v` for each head; zeros for a query that sees no key.
+///
+/// # Errors
+/// If there is no memory for the weights of a block.
 #[compiled]
 pub fn forward<T: Number>(
     scoring: &Scoring<'_, T>,
     inputs: [Heads<'_, T>; 3],
     outputs: Outputs<'_, T>,
-) {
+) -> Result<(), OutOfMemory> {
     let Sizes {
         batch,
         heads,
@@ -37,28 +40,28 @@ pub fn forward<T: Number>(
     let Outputs { taken, kept, shown } = outputs;
     let is_empty = |weights: &Option<&mut [T]>| weights.as_ref().is_none_or(|part| part.is_empty());
     if taken.is_empty() && is_empty(&kept) && is_empty(&shown) {
-        return;
+        return Ok(());
     }
     if keys == 0 {
-        return taken.fill(T::zero());
+        taken.fill(T::zero());
+        return Ok(());
     }
     let weights = parts_of(kept, batch).zip(parts_of(shown, batch));
     let parts = equal_parts(taken, batch).zip(weights);
     scoring.for_each(parts, |sequence, (taken, (mut kept, mut shown))| {
-        let mut dropped = Dropped::new(scoring);
-        let room = if kept.is_some() {
-            0
-        } else {
-            scoring.block_weights()
+        let mut dropped = Dropped::new(scoring)?;
+        let mut room = match kept {
+            Some(_) => None,
+            None => Some(scoring.room()?),
         };
-        let mut room = Storage::scratch(room);
         for head in 0..heads {
             for block in scoring.blocks([sequence, head]) {
                 let rows = head * queries + block.queries.start..head * queries + block.queries.end;
                 let rows = rows.start * keys..rows.end * keys;
-                let weights = match &mut kept {
-                    Some(kept) => &mut kept[rows.clone()],
-                    None => &mut room.make_mut()[..rows.len()],
+                let weights = match (&mut kept, &mut room) {
+                    (Some(kept), _) => &mut kept[rows.clone()],
+                    (None, Some(room)) => &mut room.make_mut()[..rows.len()],
+                    (None, None) => &mut [],
                 };
                 weigh(scoring, &block, inputs, weights);
                 let used = match &mut dropped {
@@ -74,7 +77,8 @@ pub fn forward<T: Number>(
                 take(scoring, &block, used, inputs[2], taken);
             }
         }
-    });
+        Ok(())
+    })
 }
 
 /// The weights of a block, whose rows are those of all keys.

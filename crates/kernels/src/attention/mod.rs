@@ -8,19 +8,22 @@ mod backward;
 mod forward;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 pub use backward::{BiasTarget, Targets, Trace, backward};
 pub use forward::{Outputs, forward};
 
 use crate::number::Number;
-use crate::storage::Storage;
+use crate::storage::{OutOfMemory, Storage};
 use crate::view::View;
 use crate::{PARALLEL_PRODUCTS, elementwise, equal_parts, random, repetitions, threads};
 
-/// Queries of a block some of whose keys are hidden: more hide less of what is computed, fewer make the products slow.
+/// How many queries a block has where a window hides keys. A longer block computes more hidden scores; a shorter one makes slow
+/// products.
 const FEW_QUERIES: usize = 32;
 
-/// Weights of a block, unless that is fewer queries than these: 1 MiB of `f32`, which the second cache holds.
+/// How many weights a block without a window has: 1 MiB of `f32`, which fits the second-level cache. A block has at least
+/// [`FEW_QUERIES`] queries.
 const BLOCK_WEIGHTS: usize = 1 << 18;
 
 /// The sizes of an attention.
@@ -45,7 +48,7 @@ pub struct Sizes {
 impl Sizes {
     /// How many heads of queries share a head of keys.
     fn group(&self) -> usize {
-        self.heads / self.kv_heads.max(1)
+        (self.heads / self.kv_heads.max(1)).max(1)
     }
 }
 
@@ -114,7 +117,7 @@ impl<T: Number> Scoring<'_, T> {
     /// The queries of a head.
     fn blocks(&self, place: [usize; 2]) -> impl Iterator<Item = Block> {
         let (queries, length) = (self.sizes.queries, self.block_length().max(1));
-        let source = [place[0], place[1] / self.sizes.group().max(1)];
+        let source = [place[0], place[1] / self.sizes.group()];
         (0..queries).step_by(length).map(move |first| {
             let queries = first..queries.min(first + length);
             // A later query sees neither fewer keys at the end nor more at the start.
@@ -130,7 +133,14 @@ impl<T: Number> Scoring<'_, T> {
     }
 
     /// Runs `work` on each sequence and its parts of the buffers.
-    fn for_each<P: Send>(&self, parts: impl Iterator<Item = P>, work: impl Fn(usize, P) + Sync) {
+    ///
+    /// # Errors
+    /// One of those that `work` had.
+    fn for_each<P: Send>(
+        &self,
+        parts: impl Iterator<Item = P>,
+        work: impl Fn(usize, P) -> Result<(), OutOfMemory> + Sync,
+    ) -> Result<(), OutOfMemory> {
         let Sizes {
             batch,
             heads,
@@ -141,12 +151,23 @@ impl<T: Number> Scoring<'_, T> {
         } = self.sizes;
         let multiplications = repetitions(&[batch, heads, queries, keys, size]);
         let is_worth_it = batch > 1 && multiplications >= PARALLEL_PRODUCTS;
-        threads::for_each_alone(parts, is_worth_it, work);
+        let failure = OnceLock::new();
+        threads::for_each_alone(parts, is_worth_it, |index, part| {
+            if let Err(error) = work(index, part) {
+                failure.get_or_init(|| error);
+            }
+        });
+        failure.into_inner().map_or(Ok(()), Err)
+    }
+
+    /// Room for the weights of a block.
+    fn room(&self) -> Result<Storage<T>, OutOfMemory> {
+        Storage::uninitialised(self.block_weights())
     }
 
     /// How many weights a block has at most.
     fn block_weights(&self) -> usize {
-        self.block_length() * self.sizes.keys
+        self.block_length().saturating_mul(self.sizes.keys)
     }
 
     fn block_length(&self) -> usize {
@@ -177,12 +198,14 @@ struct Dropped<T: Number> {
 
 impl<T: Number> Dropped<T> {
     /// Room for a block; none without dropout.
-    fn new(scoring: &Scoring<'_, T>) -> Option<Self> {
-        let weights = scoring.block_weights();
-        scoring.dropout.map(|_| Self {
-            mask: Storage::scratch(weights),
-            weights: Storage::scratch(weights),
-        })
+    fn new(scoring: &Scoring<'_, T>) -> Result<Option<Self>, OutOfMemory> {
+        if scoring.dropout.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            mask: scoring.room()?,
+            weights: scoring.room()?,
+        }))
     }
 
     /// Draws the mask of a block, the same forwards and back.

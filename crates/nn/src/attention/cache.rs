@@ -52,8 +52,11 @@ impl<T: Element> KeyValueCache<T> {
     }
 
     /// The keys and values, views of the cache, if any were added.
-    pub(super) fn entries(&self) -> Option<(Tensor<T>, Tensor<T>)> {
-        Some((self.keys.value()?, self.values.value()?))
+    ///
+    /// # Errors
+    /// If they belong to a tape that is alive on another thread.
+    pub(super) fn entries(&self) -> Result<Option<(Tensor<T>, Tensor<T>)>> {
+        Ok(self.keys.value()?.zip(self.values.value()?))
     }
 
     /// Adds keys and values at the end.

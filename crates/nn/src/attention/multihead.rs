@@ -256,7 +256,7 @@ impl<T: Element> MultiheadAttention<T> {
         mask: &AttentionMask<T>,
     ) -> Result<Tensor<T>> {
         let [q, k, v] = self.project(x, x, x)?;
-        if let Some((known, _)) = cache.entries() {
+        if let Some((known, _)) = cache.entries()? {
             check_batch(&q, &known)?;
         }
         let known = cache.len();
@@ -280,7 +280,7 @@ impl<T: Element> MultiheadAttention<T> {
         mask: &AttentionMask<T>,
         first: usize,
     ) -> Result<Tensor<T>> {
-        let Some((k, v)) = cache.entries() else {
+        let Some((k, v)) = cache.entries()? else {
             let message = "the cache is empty; remember or extend it first";
             return Err(Error::other(NAME, message));
         };

@@ -89,7 +89,7 @@ impl TransformerConfig {
 
 #[compiled]
 impl<T: Element> TransformerDecoderLayer<T> {
-    /// The layer's output, in the shape of x. Only `mask` with `causal` hides later positions.
+    /// The layer's output, in the shape of x. Later positions are hidden only if `mask` is causal.
     ///
     /// # Errors
     /// If x, the memory or a mask does not fit.
@@ -157,7 +157,7 @@ pub struct TransformerDecoder<T: Element = f32> {
 
 #[compiled]
 impl<T: Element> TransformerDecoder<T> {
-    /// The output of the last layer, in the shape of x. Only `mask` with `causal` hides later positions.
+    /// The output of the last layer, in the shape of x. Later positions are hidden only if `mask` is causal.
     ///
     /// # Errors
     /// If x, the memory or a mask does not fit.

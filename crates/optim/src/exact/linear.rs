@@ -105,15 +105,15 @@ impl<T: Element, R: Rule<T, Missed = Self, Factors: LinearStep>> Missed<T, R> fo
     }
 
     fn len(&self) -> usize {
-        self.len()
+        LinearMissed::len(self)
     }
 
     fn push(&mut self, factors: &R::Factors) {
-        self.push(factors.map());
+        LinearMissed::push(self, factors.map());
     }
 
     fn clear(&mut self) {
-        self.clear();
+        LinearMissed::clear(self);
     }
 
     #[inline(always)]

@@ -37,7 +37,7 @@ impl<T: Element, R: Rule<T>> Replay<T, R> {
     /// Gives a row all steps but the first `had`.
     #[inline(always)]
     pub(crate) fn run(&self, rule: &R, had: usize, parameter: &mut [T], mut state: Runs<'_, T>) {
-        /// Rows are replayed in pieces, since the zeros for a gradient have to be somewhere.
+        /// The zeros of a gradient up to this length stand on the stack; longer ones are allocated.
         const PIECE: usize = 256;
         if rule.rests(&state) {
             return;
@@ -64,15 +64,15 @@ impl<T: Element, R: Rule<T, Missed = Self>> Missed<T, R> for Replay<T, R> {
     }
 
     fn len(&self) -> usize {
-        self.len()
+        Replay::len(self)
     }
 
     fn push(&mut self, factors: &R::Factors) {
-        self.push(factors);
+        Replay::push(self, factors);
     }
 
     fn clear(&mut self) {
-        self.clear();
+        Replay::clear(self);
     }
 
     #[inline(always)]

@@ -114,6 +114,14 @@ impl Mask {
         &self.shape
     }
 
+    /// The same values under another shape, which has as many.
+    pub(crate) fn reshaped(&self, shape: impl Into<Shape>) -> Self {
+        Self {
+            values: self.values.clone(),
+            shape: shape.into(),
+        }
+    }
+
     /// True where both are, broadcast.
     ///
     /// # Errors

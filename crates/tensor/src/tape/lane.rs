@@ -42,8 +42,7 @@ impl<T: Element> Lane<T> {
         index
     }
 
-    /// A new record for an operation, to be written where it stands: one that is moved there while its parts are on their way to
-    /// memory waits for them.
+    /// A new record for an operation. Its fields are written in place, which avoids a store-forwarding stall on a move.
     pub(super) fn push_empty(&mut self) -> &mut Record<T> {
         let index = self.records.len();
         self.records.push(Record::default());

@@ -8,20 +8,25 @@ use lexigrad_kernels::view::View;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
+use crate::lengths::check_lengths;
 use crate::ops::select::Mask;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// Which keys each query of an attention sees, and what is added to its scores. A key is seen where every part allows it.
 ///
-/// It is made once a batch, and the layers only read it; a clone copies no numbers.
+/// It is made once a batch, and the layers only read it; a clone copies no numbers. Where there are several biases, each attention
+/// adds them up: add them before, if there are many layers.
 ///
 /// ```
 /// use lexigrad_tensor::AttentionMask;
 /// let mask: AttentionMask = AttentionMask::lengths([3, 1]).and(AttentionMask::causal());
 /// ```
 ///
-/// PyTorch: `key_padding_mask`, `attn_mask` and `is_causal`. Truth values mean the opposite: there true hides a key.
+/// B is the batch, all axes before the heads together.
+///
+/// PyTorch: `key_padding_mask`, `attn_mask` and `is_causal`. In `nn.MultiheadAttention` true hides a key; in
+/// `scaled_dot_product_attention` it shows one, as here.
 #[derive(Clone, Debug)]
 pub struct AttentionMask<T: Element = f32> {
     parts: Vec<Part<T>>,
@@ -87,7 +92,7 @@ impl<T: Element> AttentionMask<T> {
         Self::of(Part::Keys(present.clone()))
     }
 
-    /// True where a query may see a key: `[Lq, Lk]`, `[B, Lq, Lk]` or `[B, H, Lq, Lk]`, where B, H and Lq may be 1.
+    /// True where a query may see a key: `[Lk]`, `[Lq, Lk]`, `[B, Lq, Lk]` or `[B, H, Lq, Lk]`, where each size may be 1.
     pub fn pairs(visible: &Mask) -> Self {
         Self::of(Part::Pairs(visible.clone()))
     }
@@ -131,7 +136,13 @@ impl<T: Element> AttentionMask<T> {
         for part in &self.parts {
             match part {
                 Part::Lengths(lengths) => {
-                    check_lengths(operation, lengths, sizes)?;
+                    check_lengths(
+                        operation,
+                        ["key", "positions"],
+                        lengths,
+                        sizes.batch,
+                        sizes.keys,
+                    )?;
                     resolved.shorten(lengths);
                 }
                 Part::Keys(present) => {
@@ -191,8 +202,8 @@ impl Resolved {
     /// The same as truth values alone, for tensor operations.
     pub(super) fn masks(&self, sizes: &Sizes, first: usize) -> Result<Vec<Mask>> {
         let given = self.masks.iter();
-        let given = given.map(|(mask, shape)| Mask::new(mask.to_vec(), shape.clone()));
-        let mut masks = given.collect::<Result<Vec<_>>>()?;
+        let given = given.map(|(mask, shape)| mask.reshaped(shape.clone()));
+        let mut masks: Vec<Mask> = given.collect();
         if let Some(lengths) = &self.lengths {
             let present = |sequence: usize, key: usize| key < lengths[sequence];
             let present = Mask::where_pairs(sizes.batch, sizes.keys, present)?;
@@ -214,22 +225,6 @@ impl Resolved {
             )?);
         }
         Ok(masks)
-    }
-}
-
-fn check_lengths(operation: &'static str, lengths: &[usize], sizes: &Sizes) -> Result<()> {
-    if lengths.len() != sizes.batch {
-        let (found, batch) = (lengths.len(), sizes.batch);
-        let message = format!("{found} lengths of keys for a batch of {batch}");
-        return Err(Error::other(operation, message));
-    }
-    match lengths.iter().position(|&length| length > sizes.keys) {
-        None => Ok(()),
-        Some(place) => {
-            let (length, keys) = (lengths[place], sizes.keys);
-            let message = format!("length {length} at {place} is beyond the {keys} keys");
-            Err(Error::other(operation, message))
-        }
     }
 }
 

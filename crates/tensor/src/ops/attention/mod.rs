@@ -46,13 +46,14 @@ impl<T: Element> Default for AttentionOptions<T> {
 
 /// `y = softmax(q kᵀ / √E + bias) v`, `q: [.., H, Lq, E]`, `k: [.., G, Lk, E]`, `v: [.., G, Lk, D]`, `y: [.., H, Lq, D]`.
 ///
-/// The axes before the heads are those of a batch, and broadcast; without an axis of heads there is one head. Where keys and values have
-/// fewer heads, G, than the queries, each is shared by H / G neighbours: grouped queries (Ainslie et al. 2023), or, of one
-/// head, multi-query attention (Shazeer 2019). A query that sees no key gets zeros, and passes zero gradients.
+/// The heads are the third axis from the end if one of the three has four axes or more; else there is one head, and `[B, L, E]` is a
+/// batch. The axes before the heads are those of a batch, and broadcast. Where keys and values have fewer heads, G, than the
+/// queries, each is shared by H / G neighbours: grouped queries (Ainslie et al. 2023), or, of one head, multi-query attention (Shazeer
+/// 2019). A query that sees no key gets zeros, and passes zero gradients.
 ///
-/// Without a backward pass the memory grows with the length: the weights of a block of queries are all that is there. With one, the
-/// weights are kept up to [`KEPT_WEIGHTS`] of them; beyond that the backward pass computes them again. Of second derivatives and
-/// of weights that are [asked for](attention_with_weights) all are in memory.
+/// Without a backward pass the memory grows with the length: the weights of a block of queries are all that is there. With one, all
+/// weights are kept if they are no more than [`KEPT_WEIGHTS`]; else the backward pass computes them again. Second derivatives, and
+/// weights that are [asked for](attention_with_weights), take memory for all weights.
 ///
 /// ```
 /// use lexigrad_tensor::{AttentionMask, AttentionOptions, Tensor, attention};

@@ -2,10 +2,11 @@
 
 use lexigrad_kernels::attention as kernels;
 use lexigrad_kernels::attention::{BiasTarget, Heads, Outputs, Scoring, Sizes, Targets, Trace};
+use lexigrad_kernels::storage::OutOfMemory;
 
 use super::mask::Resolved;
 use crate::element::Element;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::ops::dropout::dropout_from;
@@ -13,9 +14,10 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::transforms::vjp;
 
-/// So many weights of an [`attention`](super::attention) are kept for the backward pass, 64 MiB of `f32`; more are computed again.
+/// Up to so many weights an [`attention`](super::attention) keeps all for the backward pass: 64 MiB of `f32`. If there are more, it
+/// keeps none.
 ///
-/// To compute them again is one product more beside five.
+/// To compute them again is one product more beside the four of the backward pass.
 pub const KEPT_WEIGHTS: usize = 1 << 24;
 
 /// How query, key and value come.
@@ -63,6 +65,7 @@ impl<T: Element> Op<T> for Attention<T> {
             true => Shape::from(self.taken().saturating_add(self.scores.elements())),
             false => by_rows.into(),
         };
+        let mut done = Ok(());
         let output = Tensor::build(shape, |out| {
             let (taken, shown) = out.split_at_mut(self.taken());
             let outputs = Outputs {
@@ -70,10 +73,11 @@ impl<T: Element> Op<T> for Attention<T> {
                 kept: kept.as_mut().map(Tensor::values_mut),
                 shown: self.shows.then_some(shown),
             };
-            self.with_scoring(inputs, |scoring| {
-                kernels::forward(scoring, self.heads(inputs), outputs);
+            done = self.with_scoring(inputs, |scoring| {
+                kernels::forward(scoring, self.heads(inputs), outputs)
             });
         })?;
+        self.check(done)?;
         self.kept = kept;
         Ok(match (self.shows, self.form) {
             (true, _) => output,
@@ -107,17 +111,20 @@ impl<T: Element> Op<T> for Attention<T> {
         let bias = wants_bias.then(|| self.bias_gradient(inputs[self.inputs() - 1].shape()));
         let mut bias = bias.transpose()?;
         let target = bias.as_mut().map(|(gradient, strides)| BiasTarget {
+            by_sequence: gradient.shape()[0] == self.sizes.batch,
             values: gradient.values_mut(),
             strides: *strides,
         });
         let mut gradients = match self.form {
             Form::Separate => self.gradients_apart(&inputs, &trace, target)?,
             Form::Packed => {
+                let mut done = Ok(());
                 let gradient = Tensor::build(inputs[0].shape(), |out| {
-                    self.with_scoring(&inputs, |scoring| {
-                        kernels::backward(scoring, &trace, Targets::Packed(out), target);
+                    done = self.with_scoring(&inputs, |scoring| {
+                        kernels::backward(scoring, &trace, Targets::Packed(out), target)
                     });
                 })?;
+                self.check(done)?;
                 vec![Some(gradient)]
             }
         };
@@ -144,6 +151,11 @@ impl<T: Element> Attention<T> {
     fn taken(&self) -> usize {
         let sizes = &self.sizes;
         sizes.batch * sizes.queries * sizes.heads * sizes.value_size
+    }
+
+    /// The error of kernels that had no memory for a block.
+    fn check(&self, done: std::result::Result<(), OutOfMemory>) -> Result<()> {
+        done.map_err(|error| Error::out_of_memory(&self.scores, error))
     }
 
     /// What the kernels read besides query, key and value.
@@ -213,15 +225,20 @@ impl<T: Element> Attention<T> {
             by_rows(sizes.keys, sizes.kv_heads, sizes.value_size)?,
         ];
         let targets = Targets::Separate(parts.each_mut().map(Tensor::values_mut));
-        self.with_scoring(inputs, |scoring| {
-            kernels::backward(scoring, trace, targets, bias);
+        let done = self.with_scoring(inputs, |scoring| {
+            kernels::backward(scoring, trace, targets, bias)
         });
+        self.check(done)?;
         Ok(parts.into_iter().map(|part| Some(by_heads(part))).collect())
     }
 
-    /// Zeros for the gradient of a bias of this shape, of each sequence apart, and the strides of head, query and key.
+    /// Zeros for the gradient of a bias of this shape, and the strides of head, query and key: of each sequence apart, unless that
+    /// were more than the weights that are kept.
     fn bias_gradient(&self, shape: &Shape) -> Result<(Tensor<T>, [usize; 3])> {
-        let by_sequence = Shape::from([self.sizes.batch, shape[1], shape[2], shape[3]]);
+        let each = shape[1..].iter().product::<usize>();
+        let is_small = each.saturating_mul(self.sizes.batch) <= KEPT_WEIGHTS;
+        let batch = if is_small { self.sizes.batch } else { shape[0] };
+        let by_sequence = Shape::from([batch, shape[1], shape[2], shape[3]]);
         let strides = Layout::dense(by_sequence.clone())
             .expand(&self.scores)
             .strides();

@@ -181,6 +181,42 @@ fn a_bias_of_any_shape_has_a_gradient() {
 }
 
 #[test]
+fn weights_alone_have_a_gradient_though_the_values_have_no_numbers() {
+    let [q, k, _, _] = draw();
+    let v: Tensor<f64> = Tensor::zeros([3, 2, 90, 0]);
+    let gradients = |recorded: bool| {
+        let tape = Tape::new();
+        let [q, k] = [&q, &k].map(|x| tape.watch(x));
+        let (_, weights) = attention_with_weights(&q, &k, &v, &Default::default()).unwrap();
+        let loss = weights.square().sum();
+        if recorded {
+            return tape.grad(&loss, &[&q, &k]).unwrap();
+        }
+        let gradients = tape.backward(&loss).unwrap();
+        [q, k]
+            .map(|x| gradients.of(&x).unwrap().to_dense().unwrap())
+            .to_vec()
+    };
+    for (fused, composed) in gradients(false).iter().zip(&gradients(true)) {
+        assert!(composed.abs().sum().item().unwrap() > 0.0);
+        assert_close(fused, composed, &"weights");
+    }
+}
+
+#[test]
+fn a_block_that_no_memory_holds_is_an_error() {
+    let q: Tensor = Tensor::ones([1, 1, 3]);
+    let k = Tensor::ones([1, 1, 3]).expand([1, 1 << 48, 3]).unwrap();
+    let error = attention(&q, &k, &k, &Default::default()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("attention: a result of shape [1, 1, 1, 281474976710656]"),
+        "{error}"
+    );
+}
+
+#[test]
 fn heads_that_share_keys_are_those_with_keys_repeated() {
     let mut rng = StdRng::seed_from_u64(1);
     let mut draw =
