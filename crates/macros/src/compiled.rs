@@ -115,12 +115,12 @@ fn replaced(tokens: TokenStream, parameter: &Ident, element: &Ident) -> TokenStr
     tokens.into_iter().map(replace).collect()
 }
 
-/// What makes the compiler compile each of these functions.
+/// What makes the compiler compile each of these functions. Nothing reads it, so a program keeps only the functions that it calls.
 fn instances(named: &[TokenStream]) -> TokenStream {
     let count = named.len();
     quote! {
         const _: () = {
-            #[used]
+            #[allow(dead_code, reason = "it is there to be compiled")]
             static INSTANCES: [::std::sync::atomic::AtomicPtr<()>; #count] =
                 [#(::std::sync::atomic::AtomicPtr::new(#named as *mut ())),*];
         };
