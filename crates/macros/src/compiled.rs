@@ -2,17 +2,18 @@
 
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
+use syn::punctuated::Punctuated;
 use syn::{
     Attribute, Error, GenericParam, Generics, ImplItem, Item, ItemFn, ItemImpl, Result, Signature,
-    Visibility, parse_quote,
+    Token, Type, Visibility, parse_quote,
 };
 
 const ELEMENTS: [&str; 2] = ["f32", "f64"];
 
-pub fn expand(item: Item) -> Result<TokenStream> {
+pub fn expand(item: Item, second: &Punctuated<Type, Token![,]>) -> Result<TokenStream> {
     match item {
-        Item::Impl(block) => Ok(methods(block)),
-        Item::Fn(function) => function_alone(function),
+        Item::Impl(block) if second.is_empty() => Ok(methods(block)),
+        Item::Fn(function) => function_alone(function, second),
         other => Err(Error::new_spanned(
             other,
             "#[compiled] stands on a function or an impl block",
@@ -55,18 +56,27 @@ fn methods(mut block: ItemImpl) -> TokenStream {
     quote!(#block #instances)
 }
 
-fn function_alone(mut function: ItemFn) -> Result<TokenStream> {
+fn function_alone(
+    mut function: ItemFn,
+    second: &Punctuated<Type, Token![,]>,
+) -> Result<TokenStream> {
     let name = &function.sig.ident;
     let parameters = parameters(&function.sig.generics);
-    let ([element], true) = (
-        &parameters[..],
-        may_stand_alone(&function.attrs, &function.sig),
-    ) else {
-        let rule =
-            "#[compiled] takes a function of one type parameter, without `impl` and `inline`";
-        return Err(Error::new_spanned(&function.sig, rule));
+    let stands_alone = may_stand_alone(&function.attrs, &function.sig);
+    let named: Vec<TokenStream> = match &parameters[..] {
+        [element] if stands_alone && second.is_empty() => {
+            for_each_element(element, &quote!(#name::<#element>)).into()
+        }
+        [element, _] if stands_alone && !second.is_empty() => {
+            let of_type = |second| for_each_element(element, &quote!(#name::<#element, #second>));
+            second.iter().flat_map(of_type).collect()
+        }
+        _ => {
+            let rule = "#[compiled] takes a function whose type parameters are the element type and the one whose types it lists, \
+                        without `impl` and `inline`";
+            return Err(Error::new_spanned(&function.sig, rule));
+        }
     };
-    let named = for_each_element(element, &quote!(#name::<#element>));
     function.attrs.push(parse_quote!(#[inline(never)]));
     let instances = instances(&named);
     Ok(quote!(#function #instances))

@@ -6,7 +6,8 @@ mod compiled;
 mod module;
 
 use proc_macro::TokenStream;
-use syn::{Error, parse_macro_input};
+use syn::punctuated::Punctuated;
+use syn::{Error, Token, Type, parse_macro_input};
 
 /// Implements `Module` for a struct: each field is visited under its name, in declaration order.
 ///
@@ -27,13 +28,15 @@ pub fn derive_module(input: TokenStream) -> TokenStream {
 ///
 /// It stands on a function, or on an `impl` block for its methods that are not private, whose only type parameter is the element type.
 /// A method that has other type parameters, an `impl Trait` argument or an `#[inline]` of its own stays as it is; a function that has is
-/// refused.
+/// refused. `#[compiled(A, B)]` stands on a function whose second type parameter is A or B.
 ///
 /// The compiler uses what another crate has compiled of a generic function if that is never inlined. So the functions are marked, and
 /// named for both types. Without either, nothing would change but the time that a build takes.
 #[proc_macro_attribute]
-pub fn compiled(_arguments: TokenStream, item: TokenStream) -> TokenStream {
-    compiled::expand(parse_macro_input!(item as syn::Item))
+pub fn compiled(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let parse = Punctuated::<Type, Token![,]>::parse_terminated;
+    let second = parse_macro_input!(arguments with parse);
+    compiled::expand(parse_macro_input!(item as syn::Item), &second)
         .unwrap_or_else(Error::into_compile_error)
         .into()
 }

@@ -1,48 +1,24 @@
 //! What vectors and tables take of memory: no more than their rows, whatever a file says of itself.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
-#![allow(unsafe_code, reason = "an allocator is unsafe to implement")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use lexigrad_optim::Adagrad;
 use lexigrad_tensor::{Ids, Tape, trim_pool};
 use lexigrad_text::vectors::{MappedTable, Overlay, VectorOptions, WordVectors};
-
-/// The system's allocator, with the bytes alive and their peak.
-struct Counting;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is passed on to `System` unchanged, which keeps the contract; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let live = LIVE.fetch_add(layout.size(), SeqCst) + layout.size();
-        PEAK.fetch_max(live, SeqCst);
-        // SAFETY: the caller keeps the contract of `alloc`, which is the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), SeqCst);
-        // SAFETY: `pointer` came from `System` with this layout, since all of ours do.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use peak_alloc::PeakAlloc;
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 /// The most bytes alive at once during some work, beyond those alive before.
 fn peak<R>(work: impl FnOnce() -> R) -> (usize, R) {
     trim_pool();
-    let before = LIVE.load(SeqCst);
-    PEAK.store(before, SeqCst);
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
     let result = work();
-    (PEAK.load(SeqCst) - before, result)
+    (ALLOCATOR.peak_usage() - before, result)
 }
 
 /// One test, since the allocator counts for the whole process.

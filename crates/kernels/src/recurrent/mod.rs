@@ -7,8 +7,8 @@ mod cells;
 
 use std::ops::Range;
 
-pub use cells::Nonlinearity;
-pub use cells::{Cell, Gru, Lstm, Step};
+pub use cells::{Cell, Gru, Lstm, Nonlinearity, Step};
+use lexigrad_macros::compiled;
 
 use crate::matmul::product;
 use crate::number::Number;
@@ -116,6 +116,7 @@ pub struct Weights<'a, T> {
 /// The first G H columns of `gates: [L, B, W H]` hold `W_ih x`. `states: [N, L, B, H]` get the states before each step, unless they
 /// are empty. `output: [L + N, B, H]`, at whose end the first state stands, gets the hidden states, zeros where a sequence has
 /// ended, and the last state.
+#[compiled(Lstm, Gru, Nonlinearity)]
 pub fn forward<T: Number, C: Cell<T>>(
     cell: C,
     sequences: &Sequences<'_>,
@@ -239,6 +240,7 @@ pub struct Trace<'a, T> {
 ///
 /// `dgates: [L, B, W H]` get the gradients of what the gates held at first, zeros where a sequence has ended. `dstate: [N, B, H]`
 /// turns from the gradient of the last state into that of the first.
+#[compiled(Lstm, Gru, Nonlinearity)]
 pub fn backward<T: Number, C: Cell<T>>(
     cell: C,
     sequences: &Sequences<'_>,
