@@ -119,6 +119,14 @@ fn numbers_that_are_no_ids() {
         "ids: id 4294967296 at [0] is not a valid id (ids run from 0 to 4294967295)",
     );
     assert_text(
+        Ids::from_slice(&[0, 1, 2, -7], [2, 2]),
+        "ids: id -7 at [1, 1] is not a valid id (ids run from 0 to 4294967295)",
+    );
+    assert_text(
+        Ids::from_vec(vec![1, 2, 3], [2, 2]),
+        "ids: the data has shape [3]; it must hold 4 ids to become [2, 2]",
+    );
+    assert_text(
         Ids::new(vec![vec![1, 2], vec![3]]),
         "ids: nested lists of different lengths; pad them first",
     );

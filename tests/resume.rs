@@ -240,6 +240,12 @@ fn a_state_that_no_training_leaves_is_refused_and_changes_nothing() {
     let all = |value: f32| move |values: &mut [f32]| values.fill(value);
     let first = |value: f32| move |values: &mut [f32]| values[0] = value;
     let last = |value: f32| move |values: &mut [f32]| values[values.len() - 1] = value;
+    let spells = |number: u64| {
+        move |digits: &mut [f32]| {
+            let places = digits.iter_mut().zip([0, 16, 32, 48]);
+            places.for_each(|(digit, place)| *digit = (number >> place & 0xffff) as f32);
+        }
+    };
     for name in [
         "optimizer.v1.adam.steps",
         "optimizer.v1.adam.parameters.out.bias.steps",
@@ -258,24 +264,30 @@ fn a_state_that_no_training_leaves_is_refused_and_changes_nothing() {
             &first(f32::NAN),
             &format!("holds NaN at [0]; {digits}"),
         );
-        refused(name, &last(0.5), &format!("holds 0.5 at [3]; {digits}"));
-        refused(name, &last(-1.0), &format!("holds -1 at [3]; {digits}"));
+        for wrong in [0.5, -1.0, 65536.0, f32::INFINITY] {
+            let expected = format!("holds {wrong} at [3]; {digits}");
+            refused(name, &last(wrong), &expected);
+        }
     }
     let rate = "optimizer.v1.adam.learning_rates.0";
-    let minus = |values: &mut [f32]| values[3] += 32768.0; // the sign is the highest bit
-    let negative = -training.optimizer.learning_rate();
-    let rule = "a learning rate is finite and not negative";
-    refused(rate, &minus, &format!("is {negative}; {rule}"));
-    refused(
-        rate,
-        &all(65535.0),
-        "is NaN; a learning rate is finite and not negative",
-    );
+    for wrong in [-0.5, f64::NAN, f64::INFINITY, 1e300] {
+        let expected = format!("is {wrong:?}; a learning rate is finite and not negative");
+        refused(rate, &spells(wrong.to_bits()), &expected);
+    }
     refused(
         "plateau.best",
         &all(65535.0),
         "is NaN; a measure is a number",
     );
+    for (name, right) in [
+        ("plateau.no_better", 1 << 53),
+        ("plateau.best", f64::NEG_INFINITY.to_bits()),
+        (rate, 0.0_f64.to_bits()),
+    ] {
+        let fresh = Training::new(Adam::new(0.1), SparseMode::Lazy, 4);
+        let state = changed(&training, name, spells(right));
+        fresh.load_state_dict(&state).unwrap();
+    }
     let moments = "optimizer.v1.adam.parameters.embed.weight.state";
     refused(
         moments,

@@ -64,31 +64,3 @@ pub fn scatter_axis<T: Number>(
         out[position / block * size * inner + id as usize * inner + position % inner] += x;
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_middle_axis_is_indexed() {
-        let x: Vec<f32> = (0..12).map(|i| i as f32).collect(); // [2, 3, 2]
-        let mut out = [0.0; 8];
-        select_axis(&x, 3, 2, &[2, 0], &mut out);
-        assert_eq!(out, [4.0, 5.0, 0.0, 1.0, 10.0, 11.0, 6.0, 7.0]);
-        let mut back = [0.0; 12];
-        add_axis(&out, 3, 2, &[1, 1], &mut back);
-        assert_eq!(
-            back,
-            [0.0, 0.0, 4.0, 6.0, 0.0, 0.0, 0.0, 0.0, 16.0, 18.0, 0.0, 0.0]
-        );
-        let mut picked = [0.0; 4];
-        gather_axis(&x, 3, 2, &[0, 2, 1, 1], 1, &mut picked);
-        assert_eq!(picked, [0.0, 5.0, 8.0, 9.0]);
-        let mut spread = [0.0; 12];
-        scatter_axis(&picked, 3, 2, &[0, 2, 1, 1], 1, &mut spread);
-        assert_eq!(
-            spread,
-            [0.0, 0.0, 0.0, 0.0, 0.0, 5.0, 0.0, 0.0, 8.0, 9.0, 0.0, 0.0]
-        );
-    }
-}

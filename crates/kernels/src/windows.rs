@@ -61,26 +61,3 @@ impl<T: Number> Kernel for Fold<'_, T> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn overlapping_windows_add_up() {
-        let mut out = [0.0_f32; 5];
-        fold(
-            &[1.0, 2.0, 3.0, 10.0, 20.0, 30.0],
-            2,
-            1,
-            3,
-            [2, 1],
-            5,
-            &mut out,
-        );
-        assert_eq!(out, [1.0, 2.0, 13.0, 20.0, 30.0]);
-        let mut dilated = [0.0_f32; 6];
-        fold(&[1.0, 2.0, 3.0, 4.0], 1, 2, 2, [1, 2], 3, &mut dilated);
-        assert_eq!(dilated, [1.0, 3.0, 0.0, 0.0, 2.0, 4.0]);
-    }
-}

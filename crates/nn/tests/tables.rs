@@ -1,4 +1,4 @@
-//! Tables: bags against lookups, ties, conventions of the layers.
+//! Tables: bags against lookups, ties, equal maxima, conventions of the layers.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -73,6 +73,16 @@ proptest! {
         let twice = one.to_dense().unwrap().mul_scalar(2.0).to_vec();
         prop_assert!(close(&both.to_dense().unwrap().to_vec(), &twice));
     }
+}
+
+#[test]
+fn the_first_of_equal_maxima_gets_the_gradient() {
+    let embed = bag(&Tensor::new([[5.0, 1.0], [5.0, 2.0]]), BagMode::Max);
+    let tape = Tape::new();
+    let bags = Bags::from_lists(&[vec![1_u32, 0]]).unwrap();
+    let grads = tape.backward(&embed.forward(&bags).unwrap().sum());
+    let gradient = grads.unwrap().dense(&embed.weight).unwrap().unwrap();
+    assert_eq!(gradient.to_vec(), [0.0, 0.0, 1.0, 1.0]);
 }
 
 /// A layer's gradient is that of the definition, whatever its options.

@@ -112,47 +112,4 @@ mod tests {
             assert_eq!(register.increment(), number.wrapping_add(1));
         }
     }
-
-    fn refusal(register: &Register<f32>, digits: [f32; 4]) -> String {
-        register.buffer().check(&Tensor::new(digits)).unwrap_err()
-    }
-
-    #[test]
-    fn what_is_no_number_of_its_kind_is_refused() {
-        let count = Register::<f32>::count(7);
-        assert!(
-            count
-                .buffer()
-                .check(&Tensor::new([0.0, 0.0, 0.0, 32.0]))
-                .is_ok()
-        );
-        assert_eq!(
-            refusal(&count, [65535.0; 4]),
-            "is 18446744073709551615; a count is at most 9007199254740992"
-        );
-        for wrong in [f32::NAN, f32::INFINITY, -1.0, 0.5, 65536.0] {
-            let reason = refusal(&count, [0.0, wrong, 0.0, 0.0]);
-            assert!(
-                reason.starts_with(&format!("holds {wrong} at [1]")),
-                "{reason}"
-            );
-        }
-        let of_bits = |number: f64| {
-            let bits = number.to_bits();
-            [0, 16, 32, 48].map(|place| (bits >> place & 0xffff) as f32)
-        };
-        let rate = Register::<f32>::rate(0.1);
-        assert!(rate.buffer().check(&Tensor::new(of_bits(0.0))).is_ok());
-        for wrong in [-0.5, f64::NAN, f64::INFINITY, 1e300] {
-            assert!(refusal(&rate, of_bits(wrong)).contains("a learning rate is"));
-        }
-        let measure = Register::<f32>::measure(f64::INFINITY);
-        assert!(
-            measure
-                .buffer()
-                .check(&Tensor::new(of_bits(f64::NEG_INFINITY)))
-                .is_ok()
-        );
-        refusal(&measure, of_bits(f64::NAN));
-    }
 }

@@ -327,29 +327,4 @@ mod tests {
         assert_eq!(Ids::new(7).unwrap().shape().rank(), 0);
         assert_eq!(*Ids::new(Vec::<u32>::new()).unwrap().shape(), [0]);
     }
-
-    #[test]
-    fn what_is_no_id_is_an_error_that_says_where() {
-        let text = |result: Result<Ids>| result.unwrap_err().to_string();
-        assert_eq!(
-            text(Ids::new([[0i32, 1], [2, -4]])),
-            "ids: id -4 at [1, 1] is not a valid id (ids run from 0 to 4294967295)"
-        );
-        assert_eq!(
-            text(Ids::from_slice(&[0, 1, 2, -7], [2, 2])),
-            "ids: id -7 at [1, 1] is not a valid id (ids run from 0 to 4294967295)"
-        );
-        assert!(text(Ids::new([u64::MAX])).contains("id 18446744073709551615 at [0]"));
-        assert!(text(Ids::new(vec![vec![1, 2], vec![3]])).contains("different lengths"));
-        assert_eq!(
-            text(Ids::from_vec(vec![1, 2, 3], [2, 2])),
-            "ids: the data has shape [3]; it must hold 4 ids to become [2, 2]"
-        );
-        let ids = Ids::new([[0, 1], [9, 2]]).unwrap();
-        assert_eq!(
-            ids.check_range("embedding", 9).unwrap_err().to_string(),
-            "embedding: id 9 at [1, 0] is out of range for a table of 9 rows"
-        );
-        assert_eq!(ids.check_range("embedding", 10), Ok(()));
-    }
 }

@@ -264,38 +264,3 @@ impl<const N: usize> PartialEq<[usize; N]> for Shape {
         self.0.as_slice() == sizes
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn broadcasting_aligns_at_the_end() {
-        let shape = |sizes: &[usize]| Shape::from(sizes);
-        let broadcast = |a: &[usize], b: &[usize]| shape(a).broadcast("add", &shape(b));
-        assert_eq!(broadcast(&[8, 1, 3], &[4, 1]), Ok(shape(&[8, 4, 3])));
-        assert_eq!(broadcast(&[], &[2]), Ok(shape(&[2])));
-        assert_eq!(broadcast(&[0], &[1]), Ok(shape(&[0])));
-        assert_eq!(
-            broadcast(&[8, 3], &[8, 4]).map_err(|error| error.to_string()),
-            Err(
-                "add: [8, 3] and [8, 4] do not broadcast (axis 1: 3 and 4; sizes must be equal, or one of them 1)"
-                    .into()
-            )
-        );
-    }
-
-    #[test]
-    fn axes_count_from_either_end() {
-        let shape = Shape::from([2, 3]);
-        assert_eq!(shape.axis("sum", -1), Ok(1));
-        assert_eq!(
-            shape.axis("sum", 2).map_err(|error| error.to_string()),
-            Err(
-                "sum: axis 2 is out of range for shape [2, 3] (rank 2; axes run from -2 to 1)"
-                    .into()
-            )
-        );
-        assert!(shape.axis_set("sum", &[1, -1]).is_err());
-    }
-}

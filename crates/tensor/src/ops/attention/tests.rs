@@ -217,35 +217,6 @@ fn a_block_that_no_memory_holds_is_an_error() {
 }
 
 #[test]
-fn heads_that_share_keys_are_those_with_keys_repeated() {
-    let mut rng = StdRng::seed_from_u64(1);
-    let mut draw =
-        |heads| -> Tensor<f64> { Tensor::uniform([2, heads, 40, 5], -1.0, 1.0, &mut rng) };
-    let (q, k, v) = (draw(6), draw(2), draw(2));
-    let options = AttentionOptions {
-        mask: AttentionMask::causal(),
-        ..AttentionOptions::default()
-    };
-    let gradients = |repeats: bool| {
-        let tape = Tape::new();
-        let [q, k, v] = [&q, &k, &v].map(|x| tape.watch(x));
-        let repeated = |x: &Tensor<f64>| {
-            let groups = x.unsqueeze(2).unwrap().expand([2, 2, 3, 40, 5]).unwrap();
-            groups.reshape([2, 6, 40, 5]).unwrap()
-        };
-        let output = match repeats {
-            true => attention(&q, &repeated(&k), &repeated(&v), &options).unwrap(),
-            false => attention(&q, &k, &v, &options).unwrap(),
-        };
-        let gradients = tape.backward(&output.square().sum()).unwrap();
-        [q, k, v].map(|x| gradients.of(&x).unwrap().to_dense().unwrap())
-    };
-    for (shared, repeated) in gradients(false).iter().zip(&gradients(true)) {
-        assert_close(shared, repeated, &"shared");
-    }
-}
-
-#[test]
 fn leading_axes_broadcast() {
     let mut rng = StdRng::seed_from_u64(1);
     let mut draw = |shape: &[usize]| -> Tensor<f64> { Tensor::uniform(shape, -1.0, 1.0, &mut rng) };
