@@ -113,7 +113,7 @@ pub trait Rule<T: Element>: Clone + Send + Sync + 'static {
 }
 
 /// The steps that rows may have missed, as a [`Rule`] remembers them.
-pub trait Missed<T: Element, R: Rule<T, Missed = Self>>: Send + Sized + 'static {
+pub trait Missed<T: Element, R: Rule<T>>: Send + Sized + 'static {
     /// No steps.
     fn new(rule: &R) -> Self;
 

@@ -236,13 +236,13 @@ pub struct AdamMissed<T: Element, R: Rule<T>> {
 impl<T, R> Missed<T, R> for AdamMissed<T, R>
 where
     T: Element,
-    R: Rule<T, Missed = Self, Factors: AdamStep> + AdamRule,
+    R: Rule<T, Factors: AdamStep> + AdamRule,
 {
     fn new(rule: &R) -> Self {
         let closed = rule.closed_form().filter(|_| T::NAME == "f32");
         Self {
             closed: closed.and_then(|(betas, eps)| Closed::new(betas, eps)),
-            replay: Replay::empty(),
+            replay: Replay::new(rule),
         }
     }
 
@@ -272,7 +272,7 @@ where
     fn replay(&self, rule: &R, had: usize, parameter: &mut [T], state: Runs<'_, T>) {
         match &self.closed {
             Some(closed) => closed.replay(had, parameter, state),
-            None => self.replay.run(rule, had, parameter, state),
+            None => self.replay.replay(rule, had, parameter, state),
         }
     }
 }

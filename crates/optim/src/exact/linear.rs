@@ -30,36 +30,6 @@ pub struct LinearMissed {
 }
 
 impl LinearMissed {
-    pub(crate) fn empty() -> Self {
-        Self {
-            levels: vec![Vec::new()],
-        }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.levels[0].len()
-    }
-
-    pub(crate) fn push(&mut self, map: Map) {
-        self.levels[0].push(map);
-        let mut level = 0;
-        while self.levels[level].len().is_multiple_of(2) {
-            let maps = &self.levels[level];
-            let last = maps.len() - 1;
-            let pair = compose(&maps[last], &maps[last - 1]);
-            level += 1;
-            if level == self.levels.len() {
-                self.levels.push(Vec::new());
-            }
-            self.levels[level].push(pair);
-        }
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.levels.truncate(1);
-        self.levels[0].clear();
-    }
-
     /// Gives parameter and state, if there is any, all steps but the first `had`.
     #[inline(always)]
     pub(crate) fn apply<T: Element>(&self, had: usize, parameter: &mut [T], state: &mut [T]) {
@@ -77,7 +47,7 @@ impl LinearMissed {
     fn since(&self, had: usize) -> Map {
         let mut map = IDENTITY;
         let (mut place, mut level) = (had, 0);
-        while place < self.len() {
+        while place < self.levels[0].len() {
             let doubles = place.is_multiple_of(2 << level)
                 && self
                     .levels
@@ -99,21 +69,35 @@ impl LinearMissed {
     }
 }
 
-impl<T: Element, R: Rule<T, Missed = Self, Factors: LinearStep>> Missed<T, R> for LinearMissed {
+impl<T: Element, R: Rule<T, Factors: LinearStep>> Missed<T, R> for LinearMissed {
     fn new(_rule: &R) -> Self {
-        Self::empty()
+        Self {
+            levels: vec![Vec::new()],
+        }
     }
 
     fn len(&self) -> usize {
-        LinearMissed::len(self)
+        self.levels[0].len()
     }
 
     fn push(&mut self, factors: &R::Factors) {
-        LinearMissed::push(self, factors.map());
+        self.levels[0].push(factors.map());
+        let mut level = 0;
+        while self.levels[level].len().is_multiple_of(2) {
+            let maps = &self.levels[level];
+            let last = maps.len() - 1;
+            let pair = compose(&maps[last], &maps[last - 1]);
+            level += 1;
+            if level == self.levels.len() {
+                self.levels.push(Vec::new());
+            }
+            self.levels[level].push(pair);
+        }
     }
 
     fn clear(&mut self) {
-        LinearMissed::clear(self);
+        self.levels.truncate(1);
+        self.levels[0].clear();
     }
 
     #[inline(always)]

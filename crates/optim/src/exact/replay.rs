@@ -14,29 +14,28 @@ pub struct Replay<T: Element, R: Rule<T>> {
     element: PhantomData<T>,
 }
 
-impl<T: Element, R: Rule<T>> Replay<T, R> {
-    pub(crate) fn empty() -> Self {
+impl<T: Element, R: Rule<T>> Missed<T, R> for Replay<T, R> {
+    fn new(_rule: &R) -> Self {
         Self {
             steps: Vec::new(),
             element: PhantomData,
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.steps.len()
     }
 
-    pub(crate) fn push(&mut self, factors: &R::Factors) {
+    fn push(&mut self, factors: &R::Factors) {
         self.steps.push(*factors);
     }
 
-    pub(crate) fn clear(&mut self) {
+    fn clear(&mut self) {
         self.steps.clear();
     }
 
-    /// Gives a row all steps but the first `had`.
     #[inline(always)]
-    pub(crate) fn run(&self, rule: &R, had: usize, parameter: &mut [T], mut state: Runs<'_, T>) {
+    fn replay(&self, rule: &R, had: usize, parameter: &mut [T], mut state: Runs<'_, T>) {
         /// The zeros of a gradient up to this length stand on the stack; longer ones are allocated.
         const PIECE: usize = 256;
         if rule.rests(&state) {
@@ -55,28 +54,5 @@ impl<T: Element, R: Rule<T>> Replay<T, R> {
             let state = state.each_mut().map(|run| &mut **run);
             R::update(factors, parameter, gradient, state);
         }
-    }
-}
-
-impl<T: Element, R: Rule<T, Missed = Self>> Missed<T, R> for Replay<T, R> {
-    fn new(_rule: &R) -> Self {
-        Self::empty()
-    }
-
-    fn len(&self) -> usize {
-        Replay::len(self)
-    }
-
-    fn push(&mut self, factors: &R::Factors) {
-        Replay::push(self, factors);
-    }
-
-    fn clear(&mut self) {
-        Replay::clear(self);
-    }
-
-    #[inline(always)]
-    fn replay(&self, rule: &R, had: usize, parameter: &mut [T], state: Runs<'_, T>) {
-        self.run(rule, had, parameter, state);
     }
 }

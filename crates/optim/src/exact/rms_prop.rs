@@ -2,7 +2,7 @@
 
 use lexigrad_tensor::Element;
 
-use super::linear::{LinearMissed, LinearStep};
+use super::linear::LinearMissed;
 use super::replay::Replay;
 use crate::rule::{Missed, Rule, Runs};
 
@@ -26,12 +26,13 @@ pub struct RmsPropMissed<T: Element, R: Rule<T>> {
 impl<T, R> Missed<T, R> for RmsPropMissed<T, R>
 where
     T: Element,
-    R: Rule<T, Missed = Self, Factors: LinearStep> + RmsPropRule,
+    R: Rule<T> + RmsPropRule,
+    LinearMissed: Missed<T, R>,
 {
     fn new(rule: &R) -> Self {
         Self {
-            linear: LinearMissed::empty(),
-            replay: rule.fade().is_none().then(Replay::empty),
+            linear: LinearMissed::new(rule),
+            replay: rule.fade().is_none().then(|| Replay::new(rule)),
         }
     }
 
@@ -42,7 +43,7 @@ where
     fn push(&mut self, factors: &R::Factors) {
         match &mut self.replay {
             Some(replay) => replay.push(factors),
-            None => self.linear.push(factors.map()),
+            None => self.linear.push(factors),
         }
     }
 
@@ -56,7 +57,7 @@ where
     #[inline(always)]
     fn replay(&self, rule: &R, had: usize, parameter: &mut [T], state: Runs<'_, T>) {
         if let Some(replay) = &self.replay {
-            return replay.run(rule, had, parameter, state);
+            return replay.replay(rule, had, parameter, state);
         }
         let missed = self.linear.len() - had;
         let fade = rule.fade().unwrap_or(1.0).powf(missed as f64);
