@@ -7,20 +7,13 @@ use crate::number::Number;
 use crate::reduce::dot_lanes;
 use crate::{Kernel, PartKernel, dispatch, for_each_part};
 
-/// `out[b] = Σ scale[t] values[t]` over the entries t of bag b.
+/// `out[b] = Σ values[t]` over the entries t of bag b.
 #[compiled]
-pub fn segment_sum<T: Number>(
-    values: &[T],
-    dim: usize,
-    offsets: &[usize],
-    scale: Option<&[T]>,
-    out: &mut [T],
-) {
+pub fn segment_sum<T: Number>(values: &[T], dim: usize, offsets: &[usize], out: &mut [T]) {
     let work = dim * mean_length(offsets);
     let kernel = SegmentSum {
         values,
         offsets,
-        scale,
         dim,
     };
     for_each_part(out, dim, work, &kernel);
@@ -29,7 +22,6 @@ pub fn segment_sum<T: Number>(
 struct SegmentSum<'a, T> {
     values: &'a [T],
     offsets: &'a [usize],
-    scale: Option<&'a [T]>,
     dim: usize,
 }
 
@@ -39,33 +31,25 @@ impl<T: Number> PartKernel<T> for SegmentSum<'_, T> {
         let &Self {
             values,
             offsets,
-            scale,
             dim,
         } = self;
         for (bag, out) in (first..).zip(out.chunks_exact_mut(dim.max(1))) {
             out.fill(T::zero());
             for entry in offsets[bag]..offsets[bag + 1] {
                 let value = &values[entry * dim..(entry + 1) * dim];
-                add_scaled(out, value, scale.map(|scale| scale[entry]));
+                add_scaled(out, value, None);
             }
         }
     }
 }
 
-/// `out[t] = scale[t] grad[b]` for each entry t of bag b.
+/// `out[t] = grad[b]` for each entry t of bag b.
 #[compiled]
-pub fn segment_expand<T: Number>(
-    grad: &[T],
-    dim: usize,
-    offsets: &[usize],
-    scale: Option<&[T]>,
-    out: &mut [T],
-) {
+pub fn segment_expand<T: Number>(grad: &[T], dim: usize, offsets: &[usize], out: &mut [T]) {
     dispatch(SegmentExpand {
         grad,
         dim,
         offsets,
-        scale,
         out,
     });
 }
@@ -74,7 +58,6 @@ struct SegmentExpand<'a, T> {
     grad: &'a [T],
     dim: usize,
     offsets: &'a [usize],
-    scale: Option<&'a [T]>,
     out: &'a mut [T],
 }
 
@@ -87,16 +70,11 @@ impl<T: Number> Kernel for SegmentExpand<'_, T> {
             grad,
             dim,
             offsets,
-            scale,
             out,
         } = self;
         for (bag, grad) in offsets.windows(2).zip(grad.chunks_exact(dim.max(1))) {
             for entry in bag[0]..bag[1] {
-                let out = &mut out[entry * dim..(entry + 1) * dim];
-                out.copy_from_slice(grad);
-                if let Some(scale) = scale {
-                    out.iter_mut().for_each(|out| *out *= scale[entry]);
-                }
+                out[entry * dim..(entry + 1) * dim].copy_from_slice(grad);
             }
         }
     }

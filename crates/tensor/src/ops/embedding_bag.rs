@@ -10,7 +10,7 @@ use lexigrad_macros::compiled;
 
 use super::embedding::{EmbeddingOptions, check_padding, embedding, table_gradient};
 use super::rows::{check_table, gather_rows};
-use super::segments::{Segments, Winners, bag_sum, segment_expand, winners_expand};
+use super::segments::{Winners, bag_sum, segment_expand, winners_expand};
 use crate::apply::apply;
 use crate::bags::Bags;
 use crate::element::Element;
@@ -82,11 +82,7 @@ impl<T: Element> Op<T> for BagSum<T> {
     }
 
     fn vjp(&self, _saved: &Saved<'_, T>, cotangent: Tensor<T>) -> Result<Cotangents<T>> {
-        let segments = Segments {
-            bags: self.bags.clone(),
-            scale: None,
-        };
-        let values = segment_expand(&self.of_each_bag(cotangent)?, &segments)?;
+        let values = segment_expand(&self.of_each_bag(cotangent)?, &self.bags)?;
         let sparse = table_gradient(self.bags.ids(), values, self.rows, &self.options)?;
         cotangents(sparse, &self.options)
     }

@@ -7,7 +7,7 @@ use lexigrad_macros::compiled;
 use super::embedding::EmbeddingOptions;
 use super::embedding_bag::{BagMode, embedding_bag_weighted};
 use super::rows::scatter_rows;
-use super::segments::{Segments, segment_expand};
+use super::segments::segment_expand;
 use crate::apply::apply;
 use crate::bags::Bags;
 use crate::element::Element;
@@ -77,11 +77,7 @@ impl SampledMatmul {
     }
 
     fn composed_by_c<T: Element>(&self, a: &Tensor<T>, cotangent: &Tensor<T>) -> Result<Tensor<T>> {
-        let segments = Segments {
-            bags: self.places.clone(),
-            scale: None,
-        };
-        let values = segment_expand(a, &segments)?.mul(&cotangent.unsqueeze(-1)?)?;
+        let values = segment_expand(a, &self.places)?.mul(&cotangent.unsqueeze(-1)?)?;
         scatter_rows(&values, self.places.ids(), self.rows[1])
     }
 

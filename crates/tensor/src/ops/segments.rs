@@ -16,26 +16,18 @@ use crate::room;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// Which values belong to a bag, and with which factor they count.
-#[derive(Clone)]
-pub(super) struct Segments<T> {
-    pub(super) bags: Bags,
-    pub(super) scale: Option<Arc<[T]>>,
-}
+/// `y[b] = Σ x[t]` over the entries t of bag b; its adjoint is [`SegmentExpand`].
+struct SegmentSum(Bags);
 
-/// `y[b] = Σ scale[t] x[t]` over the entries t of bag b; its adjoint is [`SegmentExpand`].
-struct SegmentSum<T>(Segments<T>);
-
-impl<T: Element> Op<T> for SegmentSum<T> {
+impl<T: Element> Op<T> for SegmentSum {
     fn name(&self) -> &'static str {
         "bag_sum"
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
-        let Segments { bags, scale } = &self.0;
         let (values, dim) = (inputs[0].read()?, inputs[0].shape()[1]);
-        Tensor::build([bags.len(), dim], |out| {
-            kernels::segment_sum(&values, dim, bags.offsets(), scale.as_deref(), out);
+        Tensor::build([self.0.len(), dim], |out| {
+            kernels::segment_sum(&values, dim, self.0.offsets(), out);
         })
     }
 
@@ -44,19 +36,18 @@ impl<T: Element> Op<T> for SegmentSum<T> {
     }
 }
 
-/// `y[t] = scale[t] x[b]` for each entry t of bag b.
-struct SegmentExpand<T>(Segments<T>);
+/// `y[t] = x[b]` for each entry t of bag b.
+struct SegmentExpand(Bags);
 
-impl<T: Element> Op<T> for SegmentExpand<T> {
+impl<T: Element> Op<T> for SegmentExpand {
     fn name(&self) -> &'static str {
         "segment_expand"
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
-        let Segments { bags, scale } = &self.0;
         let (values, dim) = (inputs[0].read()?, inputs[0].shape()[1]);
-        Tensor::build([bags.ids().len(), dim], |out| {
-            kernels::segment_expand(&values, dim, bags.offsets(), scale.as_deref(), out);
+        Tensor::build([self.0.ids().len(), dim], |out| {
+            kernels::segment_expand(&values, dim, self.0.offsets(), out);
         })
     }
 
@@ -66,11 +57,8 @@ impl<T: Element> Op<T> for SegmentExpand<T> {
     }
 }
 
-pub(super) fn segment_expand<T: Element>(
-    values: &Tensor<T>,
-    segments: &Segments<T>,
-) -> Result<Tensor<T>> {
-    apply(SegmentExpand(segments.clone()), &[values])
+pub(super) fn segment_expand<T: Element>(values: &Tensor<T>, bags: &Bags) -> Result<Tensor<T>> {
+    apply(SegmentExpand(bags.clone()), &[values])
 }
 
 /// `y[b] = Σ values[t]` over the entries t of bag b, `values: [N, D]`, `y: [B, D]`; the ids of the bags play no part.
@@ -86,11 +74,7 @@ pub fn bag_sum<T: Element>(values: &Tensor<T>, bags: &Bags) -> Result<Tensor<T>>
         );
         return Err(Error::shape("bag_sum", "the values", values.shape(), rule));
     }
-    let segments = Segments {
-        bags: bags.clone(),
-        scale: None,
-    };
-    apply(SegmentSum(segments), &[values])
+    apply(SegmentSum(bags.clone()), &[values])
 }
 
 /// The entry that gave each element of a maximum over bags: `[B, D]`, `u32::MAX` where the bag is empty.
