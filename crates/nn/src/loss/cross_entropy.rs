@@ -5,7 +5,7 @@ use lexigrad_tensor::{
     CrossEntropyOptions, Element, Error, Ids, Result, Tensor, cross_entropy_with,
 };
 
-use super::{check_same_shape, reduce};
+use super::{check_class_weight, check_same_shape, class_count, reduce};
 
 /// `mean of Σ -w[c] p[c] (x[c] - ln Σ e^x)` over the rows, `x` and `p: [.., C]`, `w: [C]`; smoothing s makes p `(1 - s) p + s / C`.
 ///
@@ -31,14 +31,7 @@ pub fn cross_entropy_probabilities<T: Element>(
 ) -> Result<Tensor<T>> {
     const NAME: &str = "cross_entropy";
     check_same_shape(NAME, x, p)?;
-    let Some(&classes) = x.shape().last() else {
-        return Err(Error::shape(
-            NAME,
-            "the input",
-            x.shape(),
-            "it must be [.., classes]",
-        ));
-    };
+    let classes = class_count(NAME, x)?;
     let smoothing = options.label_smoothing;
     if !(0.0..=1.0).contains(&smoothing) {
         return Err(Error::value(
@@ -59,11 +52,8 @@ pub fn cross_entropy_probabilities<T: Element>(
             .mul_scalar(T::from_f64(kept))
             .add_scalar(T::from_f64(spread));
     }
+    check_class_weight(NAME, options.weight.as_ref(), classes)?;
     if let Some(weight) = &options.weight {
-        if *weight.shape() != [classes] {
-            let rule = format!("it must be [{classes}], one for each class");
-            return Err(Error::shape(NAME, "the weight", weight.shape(), rule));
-        }
         p = p.mul(weight)?;
     }
     let logs = x.log_softmax(-1)?;

@@ -3,7 +3,9 @@
 use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Error, Ids, Reduction, Result, Tensor};
 
-use super::{check_numbers, check_same_shape, check_shape_of, mean_over_classes, reduce};
+use super::{
+    check_class_weight, check_numbers, check_same_shape, check_shape_of, mean_over_classes, reduce,
+};
 
 /// `mean of x where y = 1, max(0, margin - x) where y = -1`, x a distance, x and y of one shape.
 ///
@@ -76,11 +78,8 @@ pub fn multi_margin<T: Element>(
     if options.p == 2 {
         parts = parts.square();
     }
+    check_class_weight(NAME, options.weight.as_ref(), classes)?;
     if let Some(weight) = &options.weight {
-        if *weight.shape() != [classes] {
-            let rule = format!("it must be [{classes}], one for each class");
-            return Err(Error::shape(NAME, "the weight", weight.shape(), rule));
-        }
         parts = parts.mul(&weight.index_select(0, targets)?.unsqueeze(-1)?)?;
     }
     let itself = targets.one_hot::<T>(classes)?.mask(|hot| hot > T::zero());

@@ -31,6 +31,28 @@ fn mean_over_classes<T: Element>(losses: &Tensor<T>, classes: usize) -> Result<T
     Ok(losses.sum_axes(&[-1])?.mul_scalar(factor))
 }
 
+/// How many classes there are, along the last axis.
+fn class_count<T: Element>(name: &'static str, x: &Tensor<T>) -> Result<usize> {
+    let rule = "it must be [.., classes]";
+    let classes = x.shape().last().copied();
+    classes.ok_or_else(|| Error::shape(name, "the input", x.shape(), rule))
+}
+
+/// Checks that a weight, if there is one, holds one number for each class.
+fn check_class_weight<T: Element>(
+    name: &'static str,
+    weight: Option<&Tensor<T>>,
+    classes: usize,
+) -> Result<()> {
+    match weight {
+        Some(weight) if *weight.shape() != [classes] => {
+            let rule = format!("it must be [{classes}], one for each class");
+            Err(Error::shape(name, "the weight", weight.shape(), rule))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn check_same_shape<T: Element>(name: &'static str, x: &Tensor<T>, y: &Tensor<T>) -> Result<()> {
     check_shape_of(name, ("the input", x), ("the target", y))
 }

@@ -1,9 +1,9 @@
 //! A loss for examples with any number of labels.
 
 use lexigrad_macros::compiled;
-use lexigrad_tensor::{Element, Error, Reduction, Result, Tensor};
+use lexigrad_tensor::{Element, Reduction, Result, Tensor};
 
-use super::{check_same_shape, mean_over_classes, reduce};
+use super::{check_class_weight, check_same_shape, class_count, mean_over_classes, reduce};
 
 const NAME: &str = "multi_label_soft_margin";
 
@@ -29,22 +29,12 @@ pub fn multi_label_soft_margin<T: Element>(
     reduction: Reduction,
 ) -> Result<Tensor<T>> {
     check_same_shape(NAME, x, y)?;
-    let Some(&classes) = x.shape().last() else {
-        return Err(Error::shape(
-            NAME,
-            "the input",
-            x.shape(),
-            "it must be [.., classes]",
-        ));
-    };
+    let classes = class_count(NAME, x)?;
     let present = y.mul(&x.log_sigmoid())?;
     let absent = y.neg().add_scalar(T::one()).mul(&x.neg().log_sigmoid())?;
     let mut losses = present.add(&absent)?.neg();
+    check_class_weight(NAME, weight, classes)?;
     if let Some(weight) = weight {
-        if *weight.shape() != [classes] {
-            let rule = format!("it must be [{classes}], one for each class");
-            return Err(Error::shape(NAME, "the weight", weight.shape(), rule));
-        }
         losses = losses.mul(weight)?;
     }
     Ok(reduce(mean_over_classes(&losses, classes)?, reduction))

@@ -3,7 +3,7 @@
 use lexigrad_macros::compiled;
 use lexigrad_tensor::{Element, Error, Ids, Mask, Reduction, Result, Tensor};
 
-use super::reduce;
+use super::{check_class_weight, class_count, reduce};
 
 const NAME: &str = "nll";
 
@@ -36,15 +36,8 @@ pub struct NllOptions<T: Element = f32> {
 /// by default; if no target counts the mean is 0 with zero gradients, not NaN.
 #[compiled]
 pub fn nll<T: Element>(x: &Tensor<T>, targets: &Ids, options: &NllOptions<T>) -> Result<Tensor<T>> {
-    let Some((&classes, outer)) = x.shape().split_last() else {
-        return Err(Error::shape(
-            NAME,
-            "the input",
-            x.shape(),
-            "it must be [.., classes]",
-        ));
-    };
-    if targets.shape()[..] != *outer {
+    let classes = class_count(NAME, x)?;
+    if targets.shape()[..] != x.shape()[..x.rank() - 1] {
         let rule = format!(
             "they must have that of the input {} without its classes",
             x.shape()
@@ -64,11 +57,8 @@ pub fn nll<T: Element>(x: &Tensor<T>, targets: &Ids, options: &NllOptions<T>) ->
     let counted = Ids::from_vec(counted.collect(), targets.shape())?;
     counted.check_targets(NAME, classes)?;
     let ignored = Mask::new(ignored, targets.shape())?;
+    check_class_weight(NAME, options.weight.as_ref(), classes)?;
     let mut weights = match &options.weight {
-        Some(weight) if *weight.shape() != [classes] => {
-            let rule = format!("it must be [{classes}], one for each class");
-            return Err(Error::shape(NAME, "the weight", weight.shape(), rule));
-        }
         Some(weight) => {
             let flat = counted.reshape([counted.len()])?;
             weight.index_select(0, &flat)?.reshape(targets.shape())?
