@@ -5,11 +5,10 @@ use std::collections::BinaryHeap;
 
 use lexigrad_macros::compiled;
 use lexigrad_tensor::{
-    Element, EmbeddingOptions, Error, Ids, Param, Reduction, Result, Tensor, embedding,
-    gather_rows, segment_sum,
+    Element, Error, Ids, Param, Reduction, Result, Tensor, gather_rows, segment_sum,
 };
 
-use super::check_batch;
+use super::{check_batch, look_up};
 use crate::loss::reduce;
 use crate::start;
 
@@ -137,11 +136,7 @@ impl<T: Element> HierarchicalSoftmax<T> {
             Ids::from_vec(nodes, [count])?,
             Ids::from_vec(owners, [count])?,
         );
-        let rows = embedding(
-            &self.weight.rows(NAME, &nodes)?,
-            &nodes,
-            &EmbeddingOptions::default(),
-        )?;
+        let rows = look_up(NAME, &self.weight, &nodes)?;
         let scores = rows.mul(&gather_rows(hidden, &owners)?)?.sum_axes(&[-1])?;
         segment_sum(
             &scores.mul(&Tensor::from(signs))?.log_sigmoid(),

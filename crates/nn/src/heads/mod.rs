@@ -14,7 +14,9 @@ pub use negative_sampling::{NegativeSampling, NegativeSamplingConfig};
 pub use sampled_softmax::{SampledSoftmax, SampledSoftmaxConfig};
 pub use shared_negatives::{SharedNegatives, SharedNegativesConfig};
 
-use lexigrad_tensor::{Element, Error, Ids, Result, Tensor, dropout_seed};
+use lexigrad_tensor::{
+    Element, EmbeddingOptions, Error, Ids, Param, Result, Tensor, dropout_seed, embedding,
+};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -34,6 +36,19 @@ fn noise_table(counts: &[u64], power: f64) -> Result<AliasTable> {
     };
     let weights: Vec<f64> = counts.iter().map(weigh).collect();
     AliasTable::new(&weights)
+}
+
+/// V and D of a table.
+fn table_sizes<T: Element>(operation: &'static str, table: &Param<T>) -> Result<[usize; 2]> {
+    let (shape, rule) = (table.shape(), "it must be [V, D]");
+    let sizes = shape[..].try_into();
+    sizes.map_err(|_| Error::shape(operation, "the table", &shape, rule))
+}
+
+/// The rows of a table for these ids, `[.., D]`.
+fn look_up<T: Element>(operation: &'static str, table: &Param<T>, ids: &Ids) -> Result<Tensor<T>> {
+    let read = table.rows(operation, ids)?;
+    embedding(&read, ids, &EmbeddingOptions::default())
 }
 
 /// Checks `hidden: [B, D]` with `targets: [B]`, and gives B.

@@ -1,11 +1,9 @@
 //! Negative sampling (Mikolov et al. 2013).
 
 use lexigrad_macros::compiled;
-use lexigrad_tensor::{
-    Element, EmbeddingOptions, Error, Ids, Mask, Param, Reduction, Result, Tensor, embedding,
-};
+use lexigrad_tensor::{Element, Error, Ids, Mask, Param, Reduction, Result, Tensor};
 
-use super::{AliasTable, check_batch, noise_table, step_rng};
+use super::{AliasTable, check_batch, look_up, noise_table, step_rng, table_sizes};
 use crate::loss::reduce;
 use crate::start;
 
@@ -96,14 +94,7 @@ impl<T: Element> NegativeSampling<T> {
     /// # Errors
     /// If the shapes do not fit or a target is not below V.
     pub fn forward(&self, hidden: &Tensor<T>, targets: &Ids) -> Result<Tensor<T>> {
-        let [classes, dim] = self.weight.shape()[..] else {
-            return Err(Error::shape(
-                NAME,
-                "the table",
-                &self.weight.shape(),
-                "it must be [V, D]",
-            ));
-        };
+        let [classes, dim] = table_sizes(NAME, &self.weight)?;
         let batch = check_batch(NAME, hidden, targets, dim, classes)?;
         let mut rng = step_rng();
         let width = self.samples.saturating_add(1);
@@ -128,11 +119,7 @@ impl<T: Element> NegativeSampling<T> {
         let sign = |place: usize| if place == 0 { -T::one() } else { T::one() };
         let signs = Tensor::from((0..width).map(sign).collect::<Vec<T>>());
         let words = Ids::from_vec(words, [batch, width])?;
-        let rows = embedding(
-            &self.weight.rows(NAME, &words)?,
-            &words,
-            &EmbeddingOptions::default(),
-        )?;
+        let rows = look_up(NAME, &self.weight, &words)?;
         let scores = rows.matmul(&hidden.unsqueeze(-1)?)?.squeeze(-1)?;
         let losses = scores
             .mul(&signs)?

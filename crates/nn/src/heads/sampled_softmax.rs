@@ -1,14 +1,11 @@
 //! Sampled softmax with the log-uniform correction (Jean et al. 2015).
 
 use lexigrad_macros::compiled;
-use lexigrad_tensor::{
-    Element, EmbeddingOptions, Error, Ids, Mask, Param, Result, Tensor, cat, cross_entropy,
-    embedding, linear,
-};
+use lexigrad_tensor::{Element, Ids, Mask, Param, Result, Tensor, cat, cross_entropy, linear};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 
-use super::{check_batch, step_rng};
+use super::{check_batch, look_up, step_rng, table_sizes};
 use crate::start;
 
 const NAME: &str = "sampled_softmax";
@@ -90,14 +87,7 @@ impl<T: Element> SampledSoftmax<T> {
     /// # Errors
     /// If the shapes do not fit or a target is not below V.
     pub fn forward(&self, hidden: &Tensor<T>, targets: &Ids) -> Result<Tensor<T>> {
-        let [classes, dim] = self.weight.shape()[..] else {
-            return Err(Error::shape(
-                NAME,
-                "the table",
-                &self.weight.shape(),
-                "it must be [V, D]",
-            ));
-        };
+        let [classes, dim] = table_sizes(NAME, &self.weight)?;
         let batch = check_batch(NAME, hidden, targets, dim, classes)?;
         let mut rng = step_rng();
         let drawn: Vec<u32> = (0..self.samples)
@@ -108,9 +98,8 @@ impl<T: Element> SampledSoftmax<T> {
             [targets.as_slice(), &drawn].concat(),
             [batch + self.samples],
         )?;
-        let options = EmbeddingOptions::default();
-        let rows = embedding(&self.weight.rows(NAME, &words)?, &words, &options)?;
-        let biases = embedding(&self.bias.rows(NAME, &words)?, &words, &options)?;
+        let rows = look_up(NAME, &self.weight, &words)?;
+        let biases = look_up(NAME, &self.bias, &words)?;
         let counts = drawn
             .iter()
             .map(|&word| self.expected_count(word, classes).ln());

@@ -1,12 +1,9 @@
 //! Negative sampling whose draws a whole stretch of text shares (Ji et al. 2016).
 
 use lexigrad_macros::compiled;
-use lexigrad_tensor::{
-    Bags, Element, EmbeddingOptions, Error, Ids, Param, Result, Tensor, embedding, linear,
-    sampled_matmul,
-};
+use lexigrad_tensor::{Bags, Element, Error, Ids, Param, Result, Tensor, linear, sampled_matmul};
 
-use super::{AliasTable, noise_table, step_rng};
+use super::{AliasTable, look_up, noise_table, step_rng};
 use crate::start;
 
 const NAME: &str = "shared_negatives";
@@ -107,9 +104,10 @@ impl<T: Element> SharedNegatives<T> {
         }
         let mut rng = step_rng();
         let drawn = (0..self.samples).map(|_| self.noise.draw(&mut rng));
-        let noise = self.rows(&Ids::from_vec(drawn.collect(), [self.samples])?)?;
+        let noise = Ids::from_vec(drawn.collect(), [self.samples])?;
+        let noise = look_up(NAME, &self.weight, &noise)?;
         // The loss is ln(1 + e^-x) for what goes together and ln(1 + e^x) for the rest.
-        let told = sampled_matmul(hidden, &self.rows(words)?, pairs)?
+        let told = sampled_matmul(hidden, &look_up(NAME, &self.weight, words)?, pairs)?
             .neg()
             .softplus()
             .sum();
@@ -123,13 +121,5 @@ impl<T: Element> SharedNegatives<T> {
             .mul(&Tensor::from(factors))?
             .sum();
         told.add(&apart)
-    }
-
-    fn rows(&self, words: &Ids) -> Result<Tensor<T>> {
-        embedding(
-            &self.weight.rows(NAME, words)?,
-            words,
-            &EmbeddingOptions::default(),
-        )
     }
 }
