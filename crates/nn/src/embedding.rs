@@ -5,7 +5,7 @@ use lexigrad_tensor::{Element, Ids, Param, Result, Tensor, embedding};
 use rand::Rng;
 
 use crate::start;
-use crate::table::{TableConfig, TableOptions};
+use crate::table::TableOptions;
 
 /// `y[i..] = W[ids[i..]]`, `W: [V, D]`, `ids: [..]`, `y: [.., D]`.
 ///
@@ -87,8 +87,7 @@ impl EmbeddingConfig {
     /// # Errors
     /// If an option is out of its range, or there is no memory for W.
     pub fn build<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Result<Embedding<T>> {
-        let options = self.table(self.num_embeddings).check()?;
-        let weight = options.draw([self.num_embeddings, self.embedding_dim], rng)?;
+        let (options, weight) = self.draw("embedding", rng)?;
         Ok(Embedding { weight, options })
     }
 
@@ -99,23 +98,8 @@ impl EmbeddingConfig {
     /// # Errors
     /// If the table is not a matrix or an option is out of its range.
     pub fn from_pretrained<T: Element>(&self, table: &Tensor<T>) -> Result<Embedding<T>> {
-        let rows = table.shape().first().copied().unwrap_or(0);
-        let options = self.table(rows).check()?;
-        let weight = options.adopt(table)?;
-        weight.set_requires_grad(false);
+        let (options, weight) = self.adopt("embedding", table)?;
         Ok(Embedding { weight, options })
-    }
-
-    fn table(&self, rows: usize) -> TableConfig {
-        TableConfig {
-            operation: "embedding",
-            rows,
-            padding_idx: self.padding_idx,
-            max_norm: self.max_norm,
-            norm_type: self.norm_type,
-            scale_grad_by_freq: self.scale_grad_by_freq,
-            sparse: self.sparse,
-        }
     }
 }
 

@@ -6,8 +6,9 @@ use lexigrad_tensor::{
 };
 use rand::Rng;
 
+use crate::embedding::EmbeddingConfig;
 use crate::start;
-use crate::table::{TableConfig, TableOptions};
+use crate::table::TableOptions;
 
 /// `y[b] = mean of W[ids[t]]` over bag b (or sum, or maximum), `W: [V, D]`, `y: [B, D]`; zeros for an empty bag.
 ///
@@ -79,8 +80,7 @@ impl EmbeddingBagConfig {
     /// # Errors
     /// If an option is out of its range, or there is no memory for W.
     pub fn build<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Result<EmbeddingBag<T>> {
-        let options = self.table(self.num_embeddings).check()?;
-        let weight = options.draw([self.num_embeddings, self.embedding_dim], rng)?;
+        let (options, weight) = self.table().draw("embedding_bag", rng)?;
         let mode = self.mode;
         Ok(EmbeddingBag {
             weight,
@@ -94,10 +94,7 @@ impl EmbeddingBagConfig {
     /// # Errors
     /// If the table is not a matrix or an option is out of its range.
     pub fn from_pretrained<T: Element>(&self, table: &Tensor<T>) -> Result<EmbeddingBag<T>> {
-        let rows = table.shape().first().copied().unwrap_or(0);
-        let options = self.table(rows).check()?;
-        let weight = options.adopt(table)?;
-        weight.set_requires_grad(false);
+        let (options, weight) = self.table().adopt("embedding_bag", table)?;
         let mode = self.mode;
         Ok(EmbeddingBag {
             weight,
@@ -106,10 +103,11 @@ impl EmbeddingBagConfig {
         })
     }
 
-    fn table(&self, rows: usize) -> TableConfig {
-        TableConfig {
-            operation: "embedding_bag",
-            rows,
+    /// All but the mode.
+    fn table(&self) -> EmbeddingConfig {
+        EmbeddingConfig {
+            num_embeddings: self.num_embeddings,
+            embedding_dim: self.embedding_dim,
             padding_idx: self.padding_idx,
             max_norm: self.max_norm,
             norm_type: self.norm_type,

@@ -8,6 +8,7 @@ use lexigrad_tensor::{
 };
 use rand::Rng;
 
+use crate::embedding::EmbeddingConfig;
 use crate::start;
 
 /// The conventions of a table, checked.
@@ -19,33 +20,53 @@ pub(crate) struct TableOptions {
     pub(crate) lookup: EmbeddingOptions,
 }
 
-/// The conventions as a user gives them.
-pub(crate) struct TableConfig {
-    pub(crate) operation: &'static str,
-    pub(crate) rows: usize,
-    pub(crate) padding_idx: Option<i64>,
-    pub(crate) max_norm: Option<f64>,
-    pub(crate) norm_type: f64,
-    pub(crate) scale_grad_by_freq: bool,
-    pub(crate) sparse: bool,
-}
+impl EmbeddingConfig {
+    /// The conventions of a layer, checked, and a table drawn from N(0, 1), its padding row zero.
+    pub(crate) fn draw<T: Element>(
+        &self,
+        layer: &'static str,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Result<(TableOptions, Param<T>)> {
+        let options = self.check(layer, self.num_embeddings)?;
+        let shape = [self.num_embeddings, self.embedding_dim];
+        let table = start::normal(layer, shape, 1.0, rng)?;
+        if let Some(padding) = options.lookup.padding {
+            table.update_rows(&Ids::new([padding])?, |_, row| row.fill(T::zero()))?;
+        }
+        let table = options.fix_padding(table)?;
+        Ok((options, table))
+    }
 
-impl TableConfig {
-    pub(crate) fn check(&self) -> Result<TableOptions> {
-        let operation = self.operation;
+    /// The conventions of a layer, checked, and a frozen table with given rows, which are left as they are, the padding too.
+    pub(crate) fn adopt<T: Element>(
+        &self,
+        layer: &'static str,
+        rows: &Tensor<T>,
+    ) -> Result<(TableOptions, Param<T>)> {
+        let options = self.check(layer, rows.shape().first().copied().unwrap_or(0))?;
+        if rows.rank() != 2 {
+            let rule = "it must be [rows, dim]";
+            return Err(Error::shape(layer, "the table", rows.shape(), rule));
+        }
+        let table = options.fix_padding(Param::new(rows.clone()))?;
+        table.set_requires_grad(false);
+        Ok((options, table))
+    }
+
+    fn check(&self, layer: &'static str, rows: usize) -> Result<TableOptions> {
         if let Some(max_norm) = self.max_norm.filter(|&norm| norm.is_nan() || norm <= 0.0) {
-            return Err(Error::value(operation, "max_norm", max_norm, "positive"));
+            return Err(Error::value(layer, "max_norm", max_norm, "positive"));
         }
         if self.norm_type.is_nan() || self.norm_type <= 0.0 {
             let rule = "positive, or infinity";
-            return Err(Error::value(operation, "norm_type", self.norm_type, rule));
+            return Err(Error::value(layer, "norm_type", self.norm_type, rule));
         }
         Ok(TableOptions {
-            operation,
+            operation: layer,
             max_norm: self.max_norm,
             norm_type: self.norm_type,
             lookup: EmbeddingOptions {
-                padding: self.padding()?,
+                padding: self.padding(layer, rows as i64)?,
                 scale_grad_by_freq: self.scale_grad_by_freq,
                 dense_grad: !self.sparse,
             },
@@ -53,11 +74,10 @@ impl TableConfig {
     }
 
     /// The padding row, where -1 is the last row of the table.
-    fn padding(&self) -> Result<Option<u32>> {
+    fn padding(&self, layer: &'static str, rows: i64) -> Result<Option<u32>> {
         let Some(index) = self.padding_idx else {
             return Ok(None);
         };
-        let rows = self.rows as i64;
         let row = if index < 0 { index + rows } else { index };
         match u32::try_from(row).ok().filter(|_| row < rows) {
             Some(row) => Ok(Some(row)),
@@ -66,7 +86,7 @@ impl TableConfig {
                     "padding_idx is {index}; it must be from -{rows} to {} for a table of {rows} rows",
                     rows - 1
                 );
-                Err(Error::other(self.operation, message))
+                Err(Error::other(layer, message))
             }
         }
     }
@@ -99,33 +119,6 @@ impl TableOptions {
             norm_type: 2.0,
             lookup: EmbeddingOptions::default(),
         }
-    }
-
-    /// A table drawn from N(0, 1), its padding row zero.
-    pub(crate) fn draw<T: Element>(
-        &self,
-        shape: [usize; 2],
-        rng: &mut (impl Rng + ?Sized),
-    ) -> Result<Param<T>> {
-        let table = start::normal(self.operation, shape, 1.0, rng)?;
-        if let Some(padding) = self.lookup.padding {
-            table.update_rows(&Ids::new([padding])?, |_, row| row.fill(T::zero()))?;
-        }
-        self.fix_padding(table)
-    }
-
-    /// A table with given rows, which are left as they are, the padding too.
-    pub(crate) fn adopt<T: Element>(&self, rows: &Tensor<T>) -> Result<Param<T>> {
-        if rows.rank() != 2 {
-            let rule = "it must be [rows, dim]";
-            return Err(Error::shape(
-                self.operation,
-                "the table",
-                rows.shape(),
-                rule,
-            ));
-        }
-        self.fix_padding(Param::new(rows.clone()))
     }
 
     fn fix_padding<T: Element>(&self, table: Param<T>) -> Result<Param<T>> {
