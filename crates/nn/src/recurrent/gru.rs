@@ -6,9 +6,9 @@ use lexigrad_tensor::{
 };
 use rand::Rng;
 
-use super::RecurrentConfig;
 use super::parameters::{CellConfig, CellParameters};
 use super::stack::{Recurrence, Stack};
+use super::{RecurrentConfig, recurrent};
 use crate::start;
 
 /// The recurrence of a [`Gru`].
@@ -19,6 +19,7 @@ const GATES: usize = 3;
 
 impl<T: Element> Recurrence<T, 1> for Gates {
     const NAME: &'static str = "gru";
+    type State = Tensor<T>;
 
     fn run(
         &self,
@@ -62,7 +63,6 @@ impl RecurrentConfig {
     /// # Errors
     /// If there is no layer, `dropout` is not between 0 and 1, or there is no memory for the parameters.
     pub fn gru<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Result<Gru<T>> {
-        self.check("gru")?;
         let stack = Stack::new("gru", self, GATES, rng)?;
         Ok(Gru { stack })
     }
@@ -82,46 +82,10 @@ impl Gru {
 
 #[compiled]
 impl<T: Element> Gru<T> {
-    /// The hidden states of the last layer and the last states `[layers directions, B, H]`, from a state of zeros.
-    ///
-    /// # Errors
-    /// If x does not fit.
-    pub fn forward(&self, x: &Tensor<T>) -> Result<(Tensor<T>, Tensor<T>)> {
-        self.forward_with(x, None, None)
-    }
-
-    /// [`forward`](Self::forward) of sequences of these lengths `[B]`, from this state `[layers directions, B, H]`.
-    ///
-    /// A state of an ended tape is a constant: handing on the last state from tape to tape truncates back-propagation.
-    ///
-    /// # Errors
-    /// If x or the state does not fit, the lengths are not one for each sequence, or one is beyond x.
-    pub fn forward_with(
-        &self,
-        x: &Tensor<T>,
-        lengths: Option<&[usize]>,
-        state: Option<&Tensor<T>>,
-    ) -> Result<(Tensor<T>, Tensor<T>)> {
-        let state = state.map(|state| [state]);
-        let (output, [last]) = self.stack.forward(&Gates, x, lengths, state)?;
-        Ok((output, last))
-    }
-
-    /// The layer's sizes and options.
-    pub fn config(&self) -> &RecurrentConfig {
-        self.stack.config()
-    }
-
     /// The cell of a layer in a direction (0 forward, 1 backward), sharing its parameters; `None` if there is no such one.
     pub fn cell(&self, layer: usize, direction: usize) -> Option<GruCell<T>> {
         let parameters = self.stack.cell(layer, direction)?.clone();
         Some(GruCell { parameters })
-    }
-}
-
-impl<T: Element> Module<T> for Gru<T> {
-    fn visit(&self, visitor: &mut Visitor<'_, T>) {
-        self.stack.visit(visitor);
     }
 }
 
@@ -155,21 +119,4 @@ impl CellConfig {
     }
 }
 
-#[compiled]
-impl<T: Element> GruCell<T> {
-    /// The next hidden state `[B, H]`, from zeros if none is given.
-    ///
-    /// # Errors
-    /// If x or the state does not fit.
-    pub fn forward(&self, x: &Tensor<T>, hidden: Option<&Tensor<T>>) -> Result<Tensor<T>> {
-        let state = hidden.map(|hidden| [hidden]);
-        let [next] = Gates.first_step(x, state, &self.parameters)?;
-        Ok(next)
-    }
-}
-
-impl<T: Element> Module<T> for GruCell<T> {
-    fn visit(&self, visitor: &mut Visitor<'_, T>) {
-        self.parameters.visit(visitor);
-    }
-}
+recurrent!(Gru, GruCell, Tensor<T>, |_| Gates);

@@ -6,9 +6,9 @@ use lexigrad_tensor::{
 };
 use rand::Rng;
 
-use super::RecurrentConfig;
 use super::parameters::{CellConfig, CellParameters};
-use super::stack::{Recurrence, Stack};
+use super::stack::{Recurrence, Stack, State};
+use super::{RecurrentConfig, recurrent};
 use crate::start;
 
 /// The recurrence of an [`Lstm`].
@@ -19,6 +19,7 @@ const GATES: usize = 4;
 
 impl<T: Element> Recurrence<T, 2> for Gates {
     const NAME: &'static str = "lstm";
+    type State = LstmState<T>;
 
     fn run(
         &self,
@@ -38,6 +39,16 @@ pub struct LstmState<T: Element = f32> {
     pub hidden: Tensor<T>,
     /// c, what it remembers.
     pub cell: Tensor<T>,
+}
+
+impl<T: Element> State<T, 2> for LstmState<T> {
+    fn parts(&self) -> [&Tensor<T>; 2] {
+        [&self.hidden, &self.cell]
+    }
+
+    fn of([hidden, cell]: [Tensor<T>; 2]) -> Self {
+        Self { hidden, cell }
+    }
 }
 
 /// `c_t = f c_{t-1} + i g`, `h_t = o tanh(c_t)` with `i, f, g, o = σ, σ, tanh, σ of W_ih x_t + b_ih + W_hh h_{t-1} + b_hh`,
@@ -90,7 +101,6 @@ impl RecurrentConfig {
     /// # Errors
     /// If there is no layer, `dropout` is not between 0 and 1, or there is no memory for the parameters.
     pub fn lstm<T: Element>(&self, rng: &mut (impl Rng + ?Sized)) -> Result<Lstm<T>> {
-        self.check("lstm")?;
         let stack = Stack::new("lstm", self, GATES, rng)?;
         Ok(Lstm { stack })
     }
@@ -110,44 +120,10 @@ impl Lstm {
 
 #[compiled]
 impl<T: Element> Lstm<T> {
-    /// The hidden states of the last layer and the last state, from a state of zeros.
-    ///
-    /// # Errors
-    /// If x does not fit.
-    pub fn forward(&self, x: &Tensor<T>) -> Result<(Tensor<T>, LstmState<T>)> {
-        self.forward_with(x, None, None)
-    }
-
-    /// [`forward`](Self::forward) of sequences of these lengths `[B]`, from this state.
-    ///
-    /// # Errors
-    /// If x or the state does not fit, the lengths are not one for each sequence, or one is beyond x.
-    pub fn forward_with(
-        &self,
-        x: &Tensor<T>,
-        lengths: Option<&[usize]>,
-        state: Option<&LstmState<T>>,
-    ) -> Result<(Tensor<T>, LstmState<T>)> {
-        let state = state.map(|state| [&state.hidden, &state.cell]);
-        let (output, [hidden, cell]) = self.stack.forward(&Gates, x, lengths, state)?;
-        Ok((output, LstmState { hidden, cell }))
-    }
-
-    /// The layer's sizes and options.
-    pub fn config(&self) -> &RecurrentConfig {
-        self.stack.config()
-    }
-
     /// The cell of a layer in a direction (0 forward, 1 backward), sharing its parameters; `None` if there is no such one.
     pub fn cell(&self, layer: usize, direction: usize) -> Option<LstmCell<T>> {
         let parameters = self.stack.cell(layer, direction)?.clone();
         Some(LstmCell { parameters })
-    }
-}
-
-impl<T: Element> Module<T> for Lstm<T> {
-    fn visit(&self, visitor: &mut Visitor<'_, T>) {
-        self.stack.visit(visitor);
     }
 }
 
@@ -181,21 +157,4 @@ impl CellConfig {
     }
 }
 
-#[compiled]
-impl<T: Element> LstmCell<T> {
-    /// The next state, `[B, H]` each, from zeros if none is given.
-    ///
-    /// # Errors
-    /// If x or the state does not fit.
-    pub fn forward(&self, x: &Tensor<T>, state: Option<&LstmState<T>>) -> Result<LstmState<T>> {
-        let state = state.map(|state| [&state.hidden, &state.cell]);
-        let [hidden, cell] = Gates.first_step(x, state, &self.parameters)?;
-        Ok(LstmState { hidden, cell })
-    }
-}
-
-impl<T: Element> Module<T> for LstmCell<T> {
-    fn visit(&self, visitor: &mut Visitor<'_, T>) {
-        self.parameters.visit(visitor);
-    }
-}
+recurrent!(Lstm, LstmCell, LstmState<T>, |_| Gates);

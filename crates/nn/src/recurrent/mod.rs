@@ -1,7 +1,8 @@
 //! Recurrent layers: `rnn.rs`, `lstm.rs` and `gru.rs` name the recurrences, which are operations of the tensor crate; `stack.rs`
-//! makes layers and directions of them.
+//! makes layers and directions of them, and `layer.rs` gives them their methods.
 
 mod gru;
+mod layer;
 mod lstm;
 mod parameters;
 mod rnn;
@@ -12,6 +13,8 @@ pub use lexigrad_tensor::Nonlinearity;
 pub use lstm::{Lstm, LstmCell, LstmState};
 pub use parameters::{CellConfig, CellParameters};
 pub use rnn::{Rnn, RnnCell};
+
+use layer::recurrent;
 
 use lexigrad_tensor::{Error, Result};
 

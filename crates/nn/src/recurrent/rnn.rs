@@ -6,13 +6,14 @@ use lexigrad_tensor::{
 };
 use rand::Rng;
 
-use super::RecurrentConfig;
 use super::parameters::{CellConfig, CellParameters};
 use super::stack::{Recurrence, Stack};
+use super::{RecurrentConfig, recurrent};
 use crate::start;
 
 impl<T: Element> Recurrence<T, 1> for Nonlinearity {
     const NAME: &'static str = "rnn";
+    type State = Tensor<T>;
 
     fn run(
         &self,
@@ -61,7 +62,6 @@ impl RecurrentConfig {
         nonlinearity: Nonlinearity,
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<Rnn<T>> {
-        self.check("rnn")?;
         let stack = Stack::new("rnn", self, 1, rng)?;
         Ok(Rnn {
             stack,
@@ -84,36 +84,6 @@ impl Rnn {
 
 #[compiled]
 impl<T: Element> Rnn<T> {
-    /// The hidden states of the last layer and the last states `[layers directions, B, H]`, from a state of zeros.
-    ///
-    /// # Errors
-    /// If x does not fit.
-    pub fn forward(&self, x: &Tensor<T>) -> Result<(Tensor<T>, Tensor<T>)> {
-        self.forward_with(x, None, None)
-    }
-
-    /// [`forward`](Self::forward) of sequences of these lengths `[B]`, from this state `[layers directions, B, H]`.
-    ///
-    /// A state of an ended tape is a constant: handing on the last state from tape to tape truncates back-propagation.
-    ///
-    /// # Errors
-    /// If x or the state does not fit, the lengths are not one for each sequence, or one is beyond x.
-    pub fn forward_with(
-        &self,
-        x: &Tensor<T>,
-        lengths: Option<&[usize]>,
-        state: Option<&Tensor<T>>,
-    ) -> Result<(Tensor<T>, Tensor<T>)> {
-        let state = state.map(|state| [state]);
-        let (output, [last]) = self.stack.forward(&self.nonlinearity, x, lengths, state)?;
-        Ok((output, last))
-    }
-
-    /// The layer's sizes and options.
-    pub fn config(&self) -> &RecurrentConfig {
-        self.stack.config()
-    }
-
     /// The cell of a layer in a direction (0 forward, 1 backward), sharing its parameters; `None` if there is no such one.
     pub fn cell(&self, layer: usize, direction: usize) -> Option<RnnCell<T>> {
         let parameters = self.stack.cell(layer, direction)?.clone();
@@ -121,12 +91,6 @@ impl<T: Element> Rnn<T> {
             parameters,
             nonlinearity: self.nonlinearity,
         })
-    }
-}
-
-impl<T: Element> Module<T> for Rnn<T> {
-    fn visit(&self, visitor: &mut Visitor<'_, T>) {
-        self.stack.visit(visitor);
     }
 }
 
@@ -168,21 +132,4 @@ impl CellConfig {
     }
 }
 
-#[compiled]
-impl<T: Element> RnnCell<T> {
-    /// The next hidden state `[B, H]`, from zeros if none is given.
-    ///
-    /// # Errors
-    /// If x or the state does not fit.
-    pub fn forward(&self, x: &Tensor<T>, hidden: Option<&Tensor<T>>) -> Result<Tensor<T>> {
-        let state = hidden.map(|hidden| [hidden]);
-        let [next] = self.nonlinearity.first_step(x, state, &self.parameters)?;
-        Ok(next)
-    }
-}
-
-impl<T: Element> Module<T> for RnnCell<T> {
-    fn visit(&self, visitor: &mut Visitor<'_, T>) {
-        self.parameters.visit(visitor);
-    }
-}
+recurrent!(Rnn, RnnCell, Tensor<T>, |of| of.nonlinearity);

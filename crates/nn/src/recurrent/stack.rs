@@ -11,10 +11,30 @@ use super::{CellConfig, RecurrentConfig};
 use crate::sequence::{axes, check_input_lengths, without_padding};
 use crate::start;
 
+/// N tensors that users know as one state, the hidden state first.
+pub(super) trait State<T: Element, const N: usize> {
+    fn parts(&self) -> [&Tensor<T>; N];
+
+    fn of(parts: [Tensor<T>; N]) -> Self;
+}
+
+impl<T: Element> State<T, 1> for Tensor<T> {
+    fn parts(&self) -> [&Tensor<T>; 1] {
+        [self]
+    }
+
+    fn of([state]: [Tensor<T>; 1]) -> Self {
+        state
+    }
+}
+
 /// A recurrence whose state is N tensors `[B, H]`, the hidden state first.
 pub(super) trait Recurrence<T: Element, const N: usize> {
     /// What errors call it.
     const NAME: &'static str;
+
+    /// The state as users know it.
+    type State: State<T, N>;
 
     /// The hidden states `[L, B, H]` and the last state from a first one, `x: [L, B, I]`.
     fn run(
@@ -29,23 +49,18 @@ pub(super) trait Recurrence<T: Element, const N: usize> {
     fn first_step(
         &self,
         x: &Tensor<T>,
-        state: Option<[&Tensor<T>; N]>,
+        state: Option<&Self::State>,
         parameters: &CellParameters<T>,
-    ) -> Result<[Tensor<T>; N]> {
+    ) -> Result<Self::State> {
         let [batch, _] = x.shape()[..] else {
             let rule = "it must be [batch, inputs]";
             return Err(Error::shape(Self::NAME, "the input", x.shape(), rule));
         };
         let shape = Shape::from([batch, parameters.hidden_size()]);
-        let state = initial(Self::NAME, state, &shape)?;
-        let state = state.each_ref();
-        let (_, next) = self.run(
-            &x.unsqueeze(0)?,
-            state,
-            &parameters.read(),
-            &Walk::default(),
-        )?;
-        Ok(next)
+        let state = initial(Self::NAME, state.map(State::parts), &shape)?;
+        let (state, weights) = (state.each_ref(), parameters.read());
+        let (_, next) = self.run(&x.unsqueeze(0)?, state, &weights, &Walk::default())?;
+        Ok(State::of(next))
     }
 }
 
@@ -93,6 +108,7 @@ impl<T: Element> Stack<T> {
         gates: usize,
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<Self> {
+        config.check(layer)?;
         let directions = config.directions();
         let count = config.num_layers.saturating_mul(directions);
         let cells = start::repeat(layer, count, |index| {
@@ -132,12 +148,12 @@ impl<T: Element> Stack<T> {
         rule: &R,
         x: &Tensor<T>,
         lengths: Option<&[usize]>,
-        state: Option<[&Tensor<T>; N]>,
-    ) -> Result<(Tensor<T>, [Tensor<T>; N])> {
+        state: Option<&R::State>,
+    ) -> Result<(Tensor<T>, R::State)> {
         let config = &self.config;
         let batch = self.check(R::NAME, x, lengths)?;
         let states = Shape::from([self.cells.len(), batch, config.hidden_size]);
-        let initial = initial(R::NAME, state, &states)?;
+        let initial = initial(R::NAME, state.map(State::parts), &states)?;
         let time_first = |x: &Tensor<T>| {
             if config.batch_first {
                 x.transpose(0, 1)
@@ -171,7 +187,7 @@ impl<T: Element> Stack<T> {
                 x = dropout(&x, config.dropout)?;
             }
         }
-        Ok((time_first(&x)?, stack_states(&last)?))
+        Ok((time_first(&x)?, State::of(stack_states(&last)?)))
     }
 
     /// Checks the input and gives the batch size.
