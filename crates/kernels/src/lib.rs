@@ -1,4 +1,7 @@
-//! Numeric kernels: slices in, slices out; no tensors, no tape, no errors.
+//! Numeric kernels: slices in, slices out; no tensors, no tape, no errors but for memory.
+//!
+//! The lengths of the slices must fit each other as the formula of each kernel says. Where they do not, a kernel panics or leaves a part of
+//! its output as it was.
 //!
 //! Loops are plain and vectorised by the compiler inside [`dispatch`], which picks the widest vectors that the machine has when the
 //! program runs. Results never depend on the number of threads: sums have a fixed order, and only independent outputs are split by anything other than size.
@@ -93,13 +96,22 @@ fn best_instruction_set() -> pulp::Arch {
 }
 
 /// The one that `LEXIGRAD_INSTRUCTIONS` asks for, `avx2` or `baseline`, so that every path can be tested on a machine that has more.
+///
+/// # Panics
+/// If it is another, or the machine does not have it: a test of a path would else test a different one.
 fn wished_instruction_set() -> Option<pulp::Arch> {
-    match std::env::var("LEXIGRAD_INSTRUCTIONS").ok()?.as_str() {
+    let wish = std::env::var("LEXIGRAD_INSTRUCTIONS").ok()?;
+    let set = match wish.as_str() {
         "baseline" => Some(pulp::Arch::Scalar),
         #[cfg(target_arch = "x86_64")]
         "avx2" => pulp::x86::V3::try_new().map(pulp::Arch::V3),
         _ => None,
-    }
+    };
+    assert!(
+        set.is_some(),
+        "LEXIGRAD_INSTRUCTIONS is {wish:?}; it must be \"avx2\" or \"baseline\", and this machine must have it"
+    );
+    set
 }
 
 struct Vectorised<K>(K);

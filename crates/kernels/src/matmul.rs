@@ -27,7 +27,7 @@ const PAGE: usize = 1 << 10;
 
 /// `out (+)= a b`, `a: [m, k]`, `b: [k, n]`, `out: [m, n]`; adds if `accumulate`.
 ///
-/// The rows of the result begin as far apart as is said beside it; what is between them stays.
+/// The result comes with the distance between its rows, at least n: row i begins at `i * distance`, and what is between the rows stays.
 ///
 /// Threads share the rows and columns of the result, never the sum over k, so that their number does not change the bits.
 #[compiled]

@@ -1,7 +1,5 @@
 //! Views: the numbers of a buffer by strides.
 
-use std::ops::Deref;
-
 /// Numbers `[i, j, ..]` that stand at `i strides[0] + j strides[1] + ..` of a buffer. A stride of 0 repeats them along its axis.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a, T, S> {
@@ -17,13 +15,13 @@ pub type Matrix<'a, T> = View<'a, T, [usize; 2]>;
 /// A view of any number of axes.
 pub type Strided<'a, T> = View<'a, T, &'a [usize]>;
 
-impl<'a, T, S: Deref<Target = [usize]>> View<'a, T, S> {
+impl<'a, T, S: AsRef<[usize]>> View<'a, T, S> {
     /// The same view, of any number of axes.
     #[inline]
     pub fn strided<'b>(&'b self) -> Strided<'b, T> {
         View {
             values: self.values,
-            strides: &self.strides,
+            strides: self.strides.as_ref(),
         }
     }
 }

@@ -195,6 +195,12 @@ impl Shape {
     }
 }
 
+impl AsRef<[usize]> for Shape {
+    fn as_ref(&self) -> &[usize] {
+        self
+    }
+}
+
 impl Deref for Shape {
     type Target = [usize];
 

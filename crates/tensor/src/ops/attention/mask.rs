@@ -15,12 +15,27 @@ use crate::tensor::Tensor;
 
 /// Which keys each query of an attention sees, and what is added to its scores. A key is seen where every part allows it.
 ///
-/// It is made once a batch, and the layers only read it; a clone copies no numbers. Where there are several biases, each attention
-/// adds them up: add them before, if there are many layers.
+/// It is made once a batch, under the tape if a bias is trained, and the layers only read it; a clone copies no numbers. Where there are
+/// several biases, each attention adds them up: add them before, if there are many layers. Drop a mask with a bias before the
+/// optimizer's step, which else copies the bias.
 ///
 /// ```
 /// use lexigrad_tensor::AttentionMask;
 /// let mask: AttentionMask = AttentionMask::lengths([3, 1]).and(AttentionMask::causal());
+/// ```
+///
+/// A bias that is trained, one number for each head and distance to the left:
+///
+/// ```
+/// use lexigrad_tensor::{AttentionMask, AttentionOptions, Param, Tape, Tensor, attention};
+/// let bias: Param = Param::new(Tensor::zeros([1, 2, 3, 3]));
+/// let (q, k, v) = (Tensor::ones([4, 2, 3, 5]), Tensor::ones([4, 2, 3, 5]), Tensor::ones([4, 2, 3, 5]));
+/// let tape = Tape::new();
+/// let mask = AttentionMask::bias(&bias.value()).and(AttentionMask::causal());
+/// let options = AttentionOptions { mask, ..AttentionOptions::default() };
+/// let gradients = tape.backward(&attention(&q, &k, &v, &options)?.sum())?;
+/// assert!(gradients.get(&bias).is_some());
+/// # Ok::<(), lexigrad_tensor::Error>(())
 /// ```
 ///
 /// B is the batch, all axes before the heads together.
@@ -62,7 +77,8 @@ impl<T: Element> AttentionMask<T> {
         }
     }
 
-    /// A query sees the keys up to its own place: query i the keys 0 to i.
+    /// A query sees the keys up to its own place: query i the keys 0 to `first + i`, [`first`](super::AttentionOptions::first) that of the
+    /// attention.
     pub fn causal() -> Self {
         Self::within(Window {
             after: Some(0),
@@ -70,7 +86,7 @@ impl<T: Element> AttentionMask<T> {
         })
     }
 
-    /// A query sees the keys from `before` places before its own to `after` places after it.
+    /// A query sees the keys from `before` places before its own to `after` places after it; with `after` 0 it is causal.
     ///
     /// Keys that a window leaves out are not computed: the work grows with its width.
     ///
@@ -93,6 +109,8 @@ impl<T: Element> AttentionMask<T> {
     }
 
     /// True where a query may see a key: `[Lk]`, `[Lq, Lk]`, `[B, Lq, Lk]` or `[B, H, Lq, Lk]`, where each size may be 1.
+    ///
+    /// What differs by head and not by sequence is `[1, H, Lq, Lk]`.
     pub fn pairs(visible: &Mask) -> Self {
         Self::of(Part::Pairs(visible.clone()))
     }
@@ -104,7 +122,7 @@ impl<T: Element> AttentionMask<T> {
         Self::of(Part::Bias(bias.clone()))
     }
 
-    /// Both together: a key is seen where both allow it, and biases add up.
+    /// Both together: a key is seen where both allow it, so the narrower of two windows and the shorter of two lengths count. Biases add up.
     pub fn and(mut self, other: Self) -> Self {
         self.parts.extend(other.parts);
         let nearer = |one: Option<usize>, other: Option<usize>| match (one, other) {
