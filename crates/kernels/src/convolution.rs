@@ -3,8 +3,8 @@
 
 use lexigrad_macros::compiled;
 
-use crate::matmul::product;
 use crate::number::Number;
+use crate::product::{Packed, product};
 use crate::view::Matrix;
 use crate::{Kernel, PARALLEL_PRODUCTS, dispatch, equal_parts, repetitions, threads};
 
@@ -95,14 +95,18 @@ impl Sizes {
 pub fn convolution<T: Number>(x: &[T], w: &[T], bias: Option<&[T]>, sizes: &Sizes, out: &mut [T]) {
     let Sizes { outputs, count, .. } = *sizes;
     let (runs, run) = sizes.runs();
+    let weights = (0..runs).map(|index| {
+        let w = Matrix::rows(&w[index * run * outputs..], outputs);
+        Packed::new([run, outputs], w)
+    });
+    let weights: Vec<_> = weights.collect();
     sizes.for_each_text(x, out, |x, out| {
         if let Some(bias) = bias {
             let rows = out.chunks_exact_mut(outputs.max(1));
             rows.for_each(|row| row.copy_from_slice(bias));
         }
-        for index in 0..runs {
+        for (index, w) in weights.iter().enumerate() {
             let windows = Matrix::rows(&x[sizes.start(index)..], sizes.stride());
-            let w = Matrix::rows(&w[index * run * outputs..], outputs);
             let adds = index > 0 || bias.is_some();
             product([count, run, outputs], windows, w, (out, outputs), adds);
         }

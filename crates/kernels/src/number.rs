@@ -6,6 +6,7 @@ use std::iter::Sum;
 use num_traits::{Float, NumAssign};
 
 use crate::math::Transcendental;
+use crate::product::Vectors;
 
 /// A number that a kernel computes with: `f32` (the default everywhere) or `f64` (for gradient checks).
 ///
@@ -18,6 +19,7 @@ use crate::math::Transcendental;
 pub trait Number:
     sealed::Sealed
     + Transcendental
+    + Vectors
     + Float
     + NumAssign
     + Default

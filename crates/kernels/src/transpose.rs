@@ -3,7 +3,7 @@
 use crate::{Kernel, dispatch, is_worth_sharing, threads};
 
 /// Square tiles of this size are turned at once: a cache line of `f32` wide, so that no line is fetched twice.
-const TILE: usize = 16;
+pub const TILE: usize = 16;
 
 /// `out[j, i] = x[i, j]`, `x: [rows, columns]` with its rows `stride` apart, `out: [columns, rows]`.
 pub fn transpose<T: Copy + Send + Sync>(
@@ -55,20 +55,31 @@ impl<T: Copy> Kernel for Band<'_, T> {
             0
         };
         for first in (0..whole).step_by(TILE) {
-            let mut tile = [[x[0]; TILE]; TILE];
-            for (i, row) in tile.iter_mut().enumerate() {
-                row.copy_from_slice(&x[(first + i) * stride..][..TILE]);
-            }
-            for j in 0..TILE {
-                let column: [T; TILE] = std::array::from_fn(|i| tile[i][j]);
-                out[j * rows + first..][..TILE].copy_from_slice(&column);
-            }
+            turn_tile::<_, TILE, TILE>(&x[first * stride..], stride, &mut out[first..], rows);
         }
         for (j, out) in out.chunks_exact_mut(rows).enumerate() {
             for (i, out) in out.iter_mut().enumerate().skip(whole) {
                 *out = x[i * stride + j];
             }
         }
+    }
+}
+
+/// `out[j, i] = x[i, j]` for so many rows and columns, the rows of x and of `out` so far apart.
+#[inline(always)]
+pub fn turn_tile<T: Copy, const ROWS: usize, const COLUMNS: usize>(
+    x: &[T],
+    stride: usize,
+    out: &mut [T],
+    out_stride: usize,
+) {
+    let mut tile = [[x[0]; COLUMNS]; ROWS];
+    for (i, row) in tile.iter_mut().enumerate() {
+        row.copy_from_slice(&x[i * stride..][..COLUMNS]);
+    }
+    for j in 0..COLUMNS {
+        let column: [T; ROWS] = std::array::from_fn(|i| tile[i][j]);
+        out[j * out_stride..][..ROWS].copy_from_slice(&column);
     }
 }
 

@@ -4,8 +4,8 @@ use lexigrad_macros::compiled;
 
 use super::forward::weigh;
 use super::{Block, Dropped, Heads, Scoring, Sizes, keep_or_drop, parts_of};
-use crate::matmul::product;
 use crate::number::Number;
+use crate::product::product;
 use crate::softmax::row_backward;
 use crate::storage::{OutOfMemory, Storage};
 use crate::view::Matrix;

@@ -3,8 +3,8 @@
 use lexigrad_macros::compiled;
 
 use super::{Block, Dropped, Heads, Scoring, Sizes, parts_of};
-use crate::matmul::product;
 use crate::number::Number;
+use crate::product::product;
 use crate::softmax::softmax_row;
 use crate::storage::OutOfMemory;
 use crate::view::Matrix;

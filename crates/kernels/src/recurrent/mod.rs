@@ -10,10 +10,13 @@ use std::ops::Range;
 pub use cells::{Cell, Gru, Lstm, Nonlinearity, Step};
 use lexigrad_macros::compiled;
 
-use crate::matmul::product;
 use crate::number::Number;
+use crate::product::{Packed, Right, product};
 use crate::view::Matrix;
 use crate::{Kernel, PARALLEL_PRODUCTS, dispatch, threads};
+
+/// From so many steps on the recurrent weights are packed: all of them read the same.
+const PACKED_STEPS: usize = 4;
 
 /// How many sequences a part has at most.
 ///
@@ -90,6 +93,31 @@ pub fn recurrent_runs<T: Number, C: Cell<T>>(
     })
 }
 
+/// The recurrent weights of one run of gates: the columns of the run, and the right operand of its products.
+struct Run<'a, T: Number> {
+    columns: Range<usize>,
+    weight: Matrix<'a, T>,
+    packed: Option<Packed<T>>,
+}
+
+impl<'a, T: Number> Run<'a, T> {
+    fn new(columns: Range<usize>, sizes: [usize; 2], weight: Matrix<'a, T>, steps: usize) -> Self {
+        let packed = (steps >= PACKED_STEPS).then(|| Packed::new(sizes, weight));
+        Self {
+            columns,
+            weight,
+            packed,
+        }
+    }
+
+    fn right(&self) -> Right<'_, T> {
+        match &self.packed {
+            Some(packed) => packed.into(),
+            None => self.weight.into(),
+        }
+    }
+}
+
 /// Slabs of the same shape, `[slabs, B, width]`, cut into parts of `rows` of the B rows: for each part its piece of each slab.
 fn pieces<T>(buffer: &mut [T], batch: usize, rows: usize, width: usize) -> Vec<Vec<&mut [T]>> {
     let mut parts: Vec<Vec<&mut [T]>> = Vec::new();
@@ -105,8 +133,8 @@ fn pieces<T>(buffer: &mut [T], batch: usize, rows: usize, width: usize) -> Vec<V
 /// The weights of the way forward.
 #[derive(Clone, Copy)]
 pub struct Weights<'a, T> {
-    /// `W_hh: [G H, H]`
-    pub recurrent: Matrix<'a, T>,
+    /// `W_hh: [G H, H]` in row-major order.
+    pub recurrent: &'a [T],
     /// What is added to the W runs of the gates; empty if nothing is.
     pub bias: &'a [T],
 }
@@ -129,6 +157,12 @@ pub fn forward<T: Number, C: Cell<T>>(
     if batch * hidden == 0 {
         return;
     }
+    let runs = recurrent_runs::<T, C>(hidden).map(|(columns, rows)| {
+        let weight = Matrix::rows(weights.recurrent, hidden).from_row(rows.start);
+        let sizes = [hidden, columns.len()];
+        Run::new(columns, sizes, weight.transposed(), sequences.steps)
+    });
+    let runs: Vec<_> = runs.collect();
     let rows = sequences.rows();
     let gates = pieces(gates, batch, rows, C::WIDTH * hidden);
     let states = pieces(states, batch, rows, hidden);
@@ -138,16 +172,18 @@ pub fn forward<T: Number, C: Cell<T>>(
         let part = ForwardPart {
             cell,
             sequences: sequences.part(index),
-            weights,
+            runs: &runs,
+            bias: weights.bias,
         };
         part.run(gates, states, output);
     });
 }
 
-struct ForwardPart<'a, T, C> {
+struct ForwardPart<'a, T: Number, C> {
     cell: C,
     sequences: Sequences<'a>,
-    weights: Weights<'a, T>,
+    runs: &'a [Run<'a, T>],
+    bias: &'a [T],
 }
 
 impl<T: Number, C: Cell<T>> ForwardPart<'_, T, C> {
@@ -164,7 +200,7 @@ impl<T: Number, C: Cell<T>> ForwardPart<'_, T, C> {
                 cell: self.cell,
                 sequences: &self.sequences,
                 time,
-                bias: self.weights.bias,
+                bias: self.bias,
                 gates: &mut *gates[time],
                 hidden: &mut *hidden[0],
                 memory: memory.first_mut().map_or(&mut [], |memory| &mut **memory),
@@ -176,14 +212,14 @@ impl<T: Number, C: Cell<T>> ForwardPart<'_, T, C> {
     /// Adds `W_hh h`.
     fn add_recurrent(&self, hidden: &[T], gates: &mut [T]) {
         let (rows, size) = (self.sequences.batch, self.sequences.hidden);
-        let (hidden, weight) = (Matrix::rows(hidden, size), self.weights.recurrent);
-        for (columns, weight_rows) in recurrent_runs::<T, C>(size) {
+        for run in self.runs {
+            let first = run.columns.start;
             product(
-                [rows, size, columns.len()],
-                hidden,
-                weight.from_row(weight_rows.start).transposed(),
-                (&mut gates[columns.start..], C::WIDTH * size),
-                columns.start < C::GATES * size,
+                [rows, size, run.columns.len()],
+                Matrix::rows(hidden, size),
+                run.right(),
+                (&mut gates[first..], C::WIDTH * size),
+                first < C::GATES * size,
             );
         }
     }
@@ -253,6 +289,12 @@ pub fn backward<T: Number, C: Cell<T>>(
     if batch * hidden == 0 {
         return;
     }
+    let runs = recurrent_runs::<T, C>(hidden).map(|(columns, rows)| {
+        let weight = Matrix::rows(weight, hidden).from_row(rows.start);
+        let sizes = [columns.len(), hidden];
+        Run::new(columns, sizes, weight, sequences.steps)
+    });
+    let runs: Vec<_> = runs.collect();
     let rows = sequences.rows();
     let dgates = pieces(dgates, batch, rows, C::WIDTH * hidden);
     let dstate = pieces(dstate, batch, rows, hidden);
@@ -263,20 +305,20 @@ pub fn backward<T: Number, C: Cell<T>>(
             sequences: sequences.part(index),
             batch,
             first: index * rows,
-            weight,
+            runs: &runs,
             trace,
         };
         part.run(dgates, dstate);
     });
 }
 
-struct BackwardPart<'a, T, C> {
+struct BackwardPart<'a, T: Number, C> {
     cell: C,
     sequences: Sequences<'a>,
     /// How many sequences all parts have together, and which is the first of this one.
     batch: usize,
     first: usize,
-    weight: &'a [T],
+    runs: &'a [Run<'a, T>],
     trace: &'a Trace<'a, T>,
 }
 
@@ -319,11 +361,11 @@ impl<T: Number, C: Cell<T>> BackwardPart<'_, T, C> {
     /// Adds what flows through the gates to the gradient of the state before the step.
     fn add_recurrent(&self, dgates: &[T], dhidden: &mut [T]) {
         let (rows, size) = (self.sequences.batch, self.sequences.hidden);
-        for (columns, weight_rows) in recurrent_runs::<T, C>(size) {
+        for run in self.runs {
             product(
-                [rows, columns.len(), size],
-                Matrix::rows(&dgates[columns.start..], C::WIDTH * size),
-                Matrix::rows(self.weight, size).from_row(weight_rows.start),
+                [rows, run.columns.len(), size],
+                Matrix::rows(&dgates[run.columns.start..], C::WIDTH * size),
+                run.right(),
                 (&mut *dhidden, size),
                 true,
             );
@@ -397,7 +439,7 @@ mod tests {
         let mut output: Vec<f32> = numbers((5 + C::STATES) * state);
         let mut states = vec![0.0; C::STATES * 5 * state];
         let weights = Weights {
-            recurrent: Matrix::rows(&weight, 48),
+            recurrent: &weight,
             bias: &bias,
         };
         forward(

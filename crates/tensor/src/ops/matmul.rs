@@ -1,6 +1,6 @@
 //! Matrix products, and the product with a bias that a linear layer is.
 
-use lexigrad_kernels::matmul::product;
+use lexigrad_kernels::product::product;
 use lexigrad_kernels::reduce;
 use lexigrad_kernels::view::{Matrix, View};
 use lexigrad_macros::compiled;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use lexigrad_kernels::matmul::product;
+use lexigrad_kernels::product::product;
 use lexigrad_kernels::recurrent::{self as kernels, Sequences};
 use lexigrad_kernels::reduce::sum_axis;
 use lexigrad_kernels::view::Matrix;
@@ -15,9 +15,6 @@ use crate::error::Result;
 use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::tensor::Tensor;
 use crate::transforms::vjp;
-
-/// From so many steps on a transposed copy of W_hh pays.
-const TRANSPOSE: usize = 4;
 
 /// A recurrence; inputs x, W_ih, W_hh, b_ih and b_hh if `has_biases`, and the first state; output `[L + N, B, H]`: the hidden
 /// states and the last state.
@@ -72,14 +69,8 @@ impl<T: Element, C: Steps<T>> Op<T> for Sequence<T, C> {
         let bias = self.bias(&sizes, inputs)?;
         let first = inputs[self.first_state()..].iter();
         let first: Vec<_> = first.map(|state| state.read()).collect::<Result<_>>()?;
-        let (weight, is_turned) = for_many_steps(inputs[2], steps)?;
-        let weight = weight.read()?;
-        let recurrent = match is_turned {
-            true => Matrix::rows(&weight, sizes.rows).transposed(),
-            false => Matrix::rows(&weight, hidden),
-        };
         let weights = kernels::Weights {
-            recurrent,
+            recurrent: &inputs[2].read()?,
             bias: &bias,
         };
         let kept_steps = if needs.any() { steps } else { 0 };
@@ -151,15 +142,6 @@ impl Sizes {
             rows: weight_hh.shape()[0],
         }
     }
-}
-
-/// W_hh as it stands, or for many steps a transposed copy, and whether it is that: the columns of a product are best read one after
-/// another.
-fn for_many_steps<T: Element>(weight: &Tensor<T>, steps: usize) -> Result<(Tensor<T>, bool)> {
-    if steps < TRANSPOSE {
-        return Ok((weight.dense()?, false));
-    }
-    Ok((weight.constant().transpose(0, 1)?.dense()?, true))
 }
 
 impl<T: Element, C: Steps<T>> Sequence<T, C> {

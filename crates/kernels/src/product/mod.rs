@@ -1,0 +1,291 @@
+//! Matrix products, shaped by training: blocked as in BLIS (Van Zee and van de Geijn 2015; Goto and van de Geijn 2008).
+
+#![allow(unsafe_code)]
+
+mod blocked;
+mod dots;
+mod panels;
+mod place;
+mod tile;
+mod vector;
+
+pub use blocked::Right;
+pub use panels::Packed;
+pub use vector::Vectors;
+
+use lexigrad_macros::compiled;
+use pulp::{Simd, WithSimd};
+
+use crate::number::Number;
+use crate::storage::Storage;
+use crate::view::Matrix;
+use crate::{Kernel, PARALLEL_PRODUCTS, dispatch, repetitions, threads};
+use blocked::{Part, Product};
+use dots::{Dots, DotsPart};
+use panels::Cut;
+
+/// Up to so many multiplications a plain loop is faster.
+const SMALL: usize = 128;
+
+/// Up to so many rows or columns a product is a matter of dot products, if both operands stand right for them.
+const FEW_ROWS: usize = 8;
+const FEW_COLUMNS: usize = 4;
+
+/// How many parts each thread gets: the machine may give one of them less time.
+const PARTS: usize = 2;
+
+/// How many multiplications a part has at least: 1 MFLOP, some 10 µs.
+const PART: usize = 1 << 19;
+
+/// `out (+)= a b`, `a: [m, k]`, `b: [k, n]`, `out: [m, n]`; adds if `accumulate`.
+///
+/// The right operand is a [`Matrix`], or [`Packed`] if many products read it. The result comes with the distance between its rows, at least
+/// n: row i begins at `i * distance`, and what is between the rows stays.
+///
+/// Threads share the rows and columns of the result, never the sum over k, so that their number does not change the bits. A number of the
+/// result is the same whatever row and column it stands in.
+///
+/// # Panics
+/// If a matrix reaches beyond its data.
+#[inline]
+pub fn product<'a, T: Number>(
+    sizes: [usize; 3],
+    a: Matrix<'_, T>,
+    b: impl Into<Right<'a, T>>,
+    (out, row): (&mut [T], usize),
+    accumulate: bool,
+) {
+    multiply(sizes, a, b.into(), (out, row), accumulate);
+}
+
+#[compiled]
+fn multiply<T: Number>(
+    [m, k, n]: [usize; 3],
+    a: Matrix<'_, T>,
+    b: Right<'_, T>,
+    (out, row): (&mut [T], usize),
+    accumulate: bool,
+) {
+    if is_empty([m, k, n], (&mut *out, row), accumulate) {
+        return;
+    }
+    match b {
+        Right::View(b) => of_views([m, k, n], a, b, (out, row), accumulate),
+        Right::Packed(packed) => {
+            assert!(
+                packed.sizes == [k, n],
+                "an operand was packed for another product"
+            );
+            blocked([m, k, n], a, b, (out, [row, 1]), accumulate);
+        }
+    }
+}
+
+/// [`product`] of operands as they stand, by the path that suits how they do.
+fn of_views<T: Number>(
+    [m, k, n]: [usize; 3],
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    (out, row): (&mut [T], usize),
+    accumulate: bool,
+) {
+    if repetitions(&[m, k, n]) <= SMALL {
+        return dispatch(Small {
+            sizes: [m, k, n],
+            a,
+            b,
+            out,
+            row,
+            accumulate,
+        });
+    }
+    let in_rows = |matrix: &Matrix<'_, T>| matrix.strides[1] == 1;
+    let in_columns = |matrix: &Matrix<'_, T>| matrix.strides[0] == 1 && matrix.strides[1] != 1;
+    if m <= FEW_ROWS && in_rows(&a) && in_columns(&b) {
+        return dots([n, m, k], b.transposed(), a, (out, [1, row]), accumulate);
+    }
+    if n <= FEW_COLUMNS && in_rows(&a) {
+        return narrow([m, k, n], a, b, (out, row), accumulate);
+    }
+    // As outᵀ = bᵀ aᵀ the right operand is read where it stands, and the left one is packed in its place.
+    let packs_less = repetitions(&[m, k + n]) < repetitions(&[k, n]);
+    if in_columns(&b) && in_rows(&a) && packs_less || n <= FEW_COLUMNS && in_columns(&a) {
+        let (left, right) = (b.transposed(), Right::View(a.transposed()));
+        return blocked([n, k, m], left, right, (out, [1, row]), accumulate);
+    }
+    blocked([m, k, n], a, Right::View(b), (out, [row, 1]), accumulate);
+}
+
+/// Whether there is nothing to multiply; then the result is zeros, or stays.
+fn is_empty<T: Number>(
+    [m, k, n]: [usize; 3],
+    (out, row): (&mut [T], usize),
+    accumulate: bool,
+) -> bool {
+    if m == 0 || n == 0 {
+        return true;
+    }
+    assert!(n <= row, "the rows of the result overlap");
+    if k == 0 && !accumulate {
+        let rows = out.chunks_mut(row).take(m);
+        rows.for_each(|row| row[..n].fill(T::zero()));
+    }
+    k == 0
+}
+
+/// [`product`] of few columns: each is a vector that all rows of the left operand are multiplied with.
+fn narrow<T: Number>(
+    [m, k, n]: [usize; 3],
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    (out, row): (&mut [T], usize),
+    accumulate: bool,
+) {
+    if b.strides[0] == 1 {
+        return dots([m, n, k], a, b.transposed(), (out, [row, 1]), accumulate);
+    }
+    let mut columns = Storage::scratch(k * n);
+    for (j, column) in columns.make_mut().chunks_exact_mut(k).enumerate() {
+        for (p, out) in column.iter_mut().enumerate() {
+            *out = b.at(p, j);
+        }
+    }
+    let short = Matrix::rows(columns.as_slice(), k);
+    dots([m, n, k], a, short, (out, [row, 1]), accumulate);
+}
+
+/// `out[i, j] (+)= Σ long[i, p] short[j, p]`, the rows of the long operand shared by threads.
+fn dots<T: Number>(
+    sizes: [usize; 3],
+    long: Matrix<'_, T>,
+    short: Matrix<'_, T>,
+    (out, out_strides): (&mut [T], [usize; 2]),
+    accumulate: bool,
+) {
+    let [rows, columns, _] = sizes;
+    check_bounds([rows, columns], &view(out, out_strides));
+    let out = out.as_mut_ptr();
+    let dots = Dots {
+        sizes,
+        long,
+        short,
+        out,
+        out_strides,
+        accumulate,
+    };
+    let count = parts_of(&sizes).min(rows.div_ceil(dots::ROWS));
+    let parts = (0..count).map(|index| rows * index / count..rows * (index + 1) / count);
+    threads::for_each_alone(parts, count > 1, |_, rows| {
+        on_this_machine(DotsPart { dots: &dots, rows })
+    });
+}
+
+/// [`product`] in blocks, shared by threads.
+fn blocked<T: Number>(
+    sizes: [usize; 3],
+    left: Matrix<'_, T>,
+    right: Right<'_, T>,
+    (out, out_strides): (&mut [T], [usize; 2]),
+    accumulate: bool,
+) {
+    let [m, k, n] = sizes;
+    check_bounds([m, k], &left);
+    if let Right::View(right) = &right {
+        check_bounds([k, n], right);
+    }
+    check_bounds([m, n], &view(out, out_strides));
+    let panels = on_this_machine(Cut::<T>::columns(n));
+    let product = Product {
+        sizes,
+        left,
+        right,
+        out: out.as_mut_ptr(),
+        out_strides,
+        accumulate,
+    };
+    let strips = m.div_ceil(tile::MOST_ROWS);
+    let (rows, columns) = grid(parts_of(&sizes), [m, n], [strips, panels.count]);
+    let parts = (0..rows * columns).map(|index| {
+        let (i, j) = (index / columns, index % columns);
+        let row = |i: usize| (strips * i / rows * tile::MOST_ROWS).min(m);
+        let panel = |j: usize| panels.count * j / columns;
+        (row(i)..row(i + 1), panel(j)..panel(j + 1))
+    });
+    threads::for_each_alone(parts, rows * columns > 1, |_, (rows, panels)| {
+        on_this_machine(Part {
+            product: &product,
+            rows,
+            panels,
+        });
+    });
+}
+
+/// Into how many parts a product is cut: one, unless threads are there and it is large enough.
+fn parts_of(sizes: &[usize; 3]) -> usize {
+    let work = repetitions(sizes);
+    if work < PARALLEL_PRODUCTS || !threads::has_company() {
+        return 1;
+    }
+    (threads::count() * PARTS).min(work / PART)
+}
+
+/// Into how many parts rows and columns are cut, so that `count` parts read the least: each row of parts reads all of the right operand, each
+/// column of parts all of the left one.
+fn grid(count: usize, [m, n]: [usize; 2], [most_rows, most_columns]: [usize; 2]) -> (usize, usize) {
+    let cuts = (1..=count).filter(|rows| count.is_multiple_of(*rows));
+    let cuts = cuts.map(|rows| (rows.min(most_rows), (count / rows).min(most_columns)));
+    let cost = |&(rows, columns): &(usize, usize)| (count - rows * columns, rows * n + columns * m);
+    cuts.min_by_key(cost).unwrap_or((1, 1))
+}
+
+fn view<T>(values: &[T], strides: [usize; 2]) -> Matrix<'_, T> {
+    Matrix { values, strides }
+}
+
+/// Runs work with the vectors that [`dispatch`] has; the baseline's are written out as four numbers, which the compiler puts together.
+fn on_this_machine<W: WithSimd>(work: W) -> W::Output {
+    match crate::best_instruction_set() {
+        pulp::Arch::Scalar => pulp::Scalar128b.vectorize(work),
+        set => set.dispatch(work),
+    }
+}
+
+struct Small<'a, T> {
+    sizes: [usize; 3],
+    a: Matrix<'a, T>,
+    b: Matrix<'a, T>,
+    out: &'a mut [T],
+    row: usize,
+    accumulate: bool,
+}
+
+impl<T: Number> Kernel for Small<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let [m, k, n] = self.sizes;
+        for (i, row) in self.out.chunks_mut(self.row).take(m).enumerate() {
+            for (j, out) in row[..n].iter_mut().enumerate() {
+                let mut sum = if self.accumulate { *out } else { T::zero() };
+                for p in 0..k {
+                    sum = self.a.at(i, p).mul_add(self.b.at(p, j), sum);
+                }
+                *out = sum;
+            }
+        }
+    }
+}
+
+/// Asserts that the last number of a matrix lies in its buffer.
+fn check_bounds<T>([rows, columns]: [usize; 2], matrix: &Matrix<'_, T>) {
+    let row = (rows - 1).checked_mul(matrix.strides[0]);
+    let column = (columns - 1).checked_mul(matrix.strides[1]);
+    let last = row
+        .zip(column)
+        .and_then(|(row, column)| row.checked_add(column));
+    assert!(
+        last.is_some_and(|last| last < matrix.values.len()),
+        "a matrix reaches beyond its data"
+    );
+}

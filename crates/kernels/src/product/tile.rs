@@ -1,0 +1,143 @@
+//! The microkernel: a tile of the result, whose numbers stay in registers while the inner axis goes by.
+
+use pulp::{Simd, WithSimd};
+
+use super::vector::lanes;
+use crate::number::Number;
+use crate::prefetch;
+
+/// The most rows that a tile has on any instruction set.
+pub const MOST_ROWS: usize = 8;
+
+/// The most numbers that a tile has: 8 rows of 3 vectors of 64 bytes.
+pub const MOST_NUMBERS: usize = 8 * 3 * 16;
+
+/// How many rows a tile has at most (MR).
+///
+/// With [`vectors`] it leaves registers for the right operand and for what is broadcast of the left one: 24 of 32, or 12 of 16, hold
+/// the result. 8 rows of 3 vectors were faster than 14 of 2 on every shape tried, and than 6 of 4.
+pub const fn rows<S: Simd>() -> usize {
+    if S::REGISTER_COUNT >= 32 { 8 } else { 6 }
+}
+
+/// How many vectors wide a tile is at most (NR).
+pub const fn vectors<S: Simd>() -> usize {
+    if S::REGISTER_COUNT >= 32 { 3 } else { 2 }
+}
+
+/// A panel of the left operand, a panel of the right one, and the tile of the result that they give.
+#[derive(Clone, Copy)]
+pub struct Operands<T> {
+    /// How long the inner axis is here.
+    pub depth: usize,
+    /// The left operand's first number, and the distance between its rows and between its columns.
+    pub left: *const T,
+    pub left_strides: [usize; 2],
+    /// The right operand's first number, and the distance between its rows. Its columns stand side by side.
+    pub right: *const T,
+    pub right_row: usize,
+    /// The result's first number, and the distance between its rows.
+    pub out: *mut T,
+    pub out_row: usize,
+    pub accumulate: bool,
+}
+
+/// Computes a tile of so many rows and vectors.
+///
+/// Each number of the result is a sum in the order of the inner axis, whatever the tile that it stands in.
+///
+/// # Safety
+/// The tile has at most [`rows`] rows and [`vectors`] vectors, every number of it lies in its buffer, as do those of `depth` columns of the
+/// left operand and `depth` rows of the right one, and nobody else reads or writes the tile meanwhile.
+#[inline(always)]
+pub unsafe fn compute<S: Simd, T: Number>(
+    simd: S,
+    [rows, vectors]: [usize; 2],
+    operands: Operands<T>,
+) {
+    macro_rules! tiles {
+        ($($rows:literal)*; $vectors:literal) => {
+            match rows {
+                $($rows => simd.vectorize(Tile::<T, $rows, $vectors>(operands)),)*
+                // SAFETY: the caller names no other.
+                _ => unsafe { std::hint::unreachable_unchecked() },
+            }
+        };
+    }
+    if S::REGISTER_COUNT >= 32 {
+        match vectors {
+            1 => tiles!(1 2 3 4 5 6 7 8; 1),
+            2 => tiles!(1 2 3 4 5 6 7 8; 2),
+            _ => tiles!(1 2 3 4 5 6 7 8; 3),
+        }
+    } else {
+        match vectors {
+            1 => tiles!(1 2 3 4 5 6; 1),
+            _ => tiles!(1 2 3 4 5 6; 2),
+        }
+    }
+}
+
+/// From so long an inner axis on the tile's place in the result is asked for before the sums: a shorter one ends before it comes.
+const DEEP: usize = 64;
+
+/// A tile as a function of its own: inlined into the loops around it, some of its registers would be kept in memory.
+struct Tile<T, const ROWS: usize, const VECTORS: usize>(Operands<T>);
+
+impl<T: Number, const ROWS: usize, const VECTORS: usize> WithSimd for Tile<T, ROWS, VECTORS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Operands {
+            depth,
+            mut left,
+            left_strides: [row, column],
+            mut right,
+            right_row,
+            out,
+            out_row,
+            accumulate,
+        } = self.0;
+        let lanes = const { lanes::<T, S>() };
+        let place = |i: usize, v: usize| {
+            out.wrapping_add(i * out_row + v * lanes)
+                .cast::<T::Vector<S>>()
+        };
+        let mut sums = [[T::splat(simd, T::zero()); VECTORS]; ROWS];
+        for (i, sums) in sums.iter_mut().enumerate() {
+            if accumulate {
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    // SAFETY: see `compute`, as for the loops below.
+                    *sum = unsafe { place(i, v).read_unaligned() };
+                }
+            } else if depth >= DEEP {
+                let row = out.wrapping_add(i * out_row);
+                // SAFETY: as above.
+                prefetch(unsafe { std::slice::from_raw_parts(row, VECTORS * lanes) });
+            }
+        }
+        for _ in 0..depth {
+            let b: [T::Vector<S>; VECTORS] = std::array::from_fn(|v| {
+                let right = right.wrapping_add(v * lanes).cast::<T::Vector<S>>();
+                // SAFETY: see `compute`.
+                unsafe { right.read_unaligned() }
+            });
+            for (i, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: see `compute`.
+                let a = T::splat(simd, unsafe { *left.wrapping_add(i * row) });
+                for (sum, &b) in sums.iter_mut().zip(&b) {
+                    *sum = T::multiply_add(simd, a, b, *sum);
+                }
+            }
+            left = left.wrapping_add(column);
+            right = right.wrapping_add(right_row);
+        }
+        for (i, sums) in sums.iter().enumerate() {
+            for (v, sum) in sums.iter().enumerate() {
+                // SAFETY: see `compute`.
+                unsafe { place(i, v).write_unaligned(*sum) };
+            }
+        }
+    }
+}

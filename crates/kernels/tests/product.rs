@@ -1,0 +1,235 @@
+//! The matrix product on all of its paths: layouts, packed or not, sizes at the edges of tiles and blocks. `LEXIGRAD_INSTRUCTIONS` chooses the
+//! instruction set.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use lexigrad_kernels::Number;
+use lexigrad_kernels::product::{Packed, product};
+use lexigrad_kernels::view::Matrix;
+use proptest::prelude::*;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+/// How an operand of `rows` times `columns` numbers stands in its buffer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Layout {
+    Rows,
+    Columns,
+    /// Rows with numbers between them.
+    Apart,
+    /// Rows of which each begins one number after the one before.
+    Windows,
+    /// Neither rows nor columns stand in one piece.
+    Scattered,
+}
+
+impl Layout {
+    fn strides(self, [rows, columns]: [usize; 2]) -> [usize; 2] {
+        match self {
+            Self::Rows => [columns, 1],
+            Self::Columns => [1, rows],
+            Self::Apart => [columns + 3, 1],
+            Self::Windows => [1, 1],
+            Self::Scattered => [2 * columns + 1, 2],
+        }
+    }
+}
+
+fn layout() -> impl Strategy<Value = Layout> {
+    use Layout::{Apart, Columns, Rows, Scattered, Windows};
+    prop_oneof![
+        3 => Just(Rows),
+        3 => Just(Columns),
+        1 => Just(Apart),
+        1 => Just(Windows),
+        1 => Just(Scattered),
+    ]
+}
+
+/// Sizes that are small, or stand at an edge of a tile or a block on some instruction set.
+fn size() -> impl Strategy<Value = usize> {
+    prop_oneof![
+        4 => 0..=20usize,
+        1 => prop_oneof![Just(31usize), Just(32), Just(33), Just(47), Just(48), Just(49)],
+        1 => prop_oneof![Just(63usize), Just(64), Just(65), Just(96), Just(97), Just(130)],
+    ]
+}
+
+fn depth() -> impl Strategy<Value = usize> {
+    prop_oneof![
+        4 => 0..=40usize,
+        1 => prop_oneof![Just(255usize), Just(256), Just(257), Just(300), Just(513), Just(2049)],
+    ]
+}
+
+#[derive(Clone, Debug)]
+struct Case {
+    sizes: [usize; 3],
+    layouts: [Layout; 2],
+    /// How many numbers stand between the rows of the result.
+    gap: usize,
+    accumulate: bool,
+    packed: bool,
+    seed: u64,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let sizes = (size(), depth(), size());
+    let rest = (
+        layout(),
+        layout(),
+        0..=3usize,
+        any::<bool>(),
+        any::<bool>(),
+        any::<u64>(),
+    );
+    (sizes, rest).prop_map(|((m, k, n), (a, b, gap, accumulate, packed, seed))| Case {
+        sizes: [m, k, n],
+        layouts: [a, b],
+        gap,
+        accumulate,
+        packed,
+        seed,
+    })
+}
+
+/// Buffers of both operands and of the result.
+fn draw<T: Number>(case: &Case) -> [Vec<T>; 3] {
+    let mut rng = StdRng::seed_from_u64(case.seed);
+    let [m, k, n] = case.sizes;
+    let mut buffer = |rows: usize, columns: usize, strides: [usize; 2]| {
+        let last = rows.saturating_sub(1) * strides[0] + columns.saturating_sub(1) * strides[1];
+        let numbers = (0..=last).map(|_| T::from_f64(rng.random_range(-1.0..1.0)));
+        numbers.collect::<Vec<T>>()
+    };
+    [
+        buffer(m, k, case.layouts[0].strides([m, k])),
+        buffer(k, n, case.layouts[1].strides([k, n])),
+        buffer(m, n + case.gap, [n + case.gap, 1]),
+    ]
+}
+
+fn operands<'a, T>(case: &Case, a: &'a [T], b: &'a [T]) -> [Matrix<'a, T>; 2] {
+    let [m, k, n] = case.sizes;
+    let [left, right] = case.layouts;
+    let view = |values, strides| Matrix { values, strides };
+    [
+        view(a, left.strides([m, k])),
+        view(b, right.strides([k, n])),
+    ]
+}
+
+fn run<T: Number>(case: &Case, [a, b, out]: &[Vec<T>; 3]) -> Vec<T> {
+    let [_, k, n] = case.sizes;
+    let mut out = out.clone();
+    let [left, right] = operands(case, a, b);
+    let to = (&mut out[..], n + case.gap);
+    if case.packed {
+        let packed = Packed::new([k, n], right);
+        product(case.sizes, left, &packed, to, case.accumulate);
+    } else {
+        product(case.sizes, left, right, to, case.accumulate);
+    }
+    out
+}
+
+/// Each number of the result is the sum in f64, but for `k + 2` roundings; what stands between its rows is as before.
+fn check_sums<T: Number>(case: &Case) -> Result<(), TestCaseError> {
+    let drawn = draw::<T>(case);
+    let [m, k, n] = case.sizes;
+    let [left, right] = operands(case, &drawn[0], &drawn[1]);
+    let found = run(case, &drawn);
+    let row = n + case.gap;
+    for (place, (&found, &before)) in found.iter().zip(&drawn[2]).enumerate() {
+        let (i, j) = (place / row.max(1), place % row.max(1));
+        if m == 0 || j >= n {
+            prop_assert_eq!(found, before);
+            continue;
+        }
+        let start = if case.accumulate {
+            before.as_f64()
+        } else {
+            0.0
+        };
+        let terms = (0..k).map(|p| left.at(i, p).as_f64() * right.at(p, j).as_f64());
+        let (sum, size) = terms.fold((start, start.abs()), |(sum, size), term| {
+            (sum + term, size + term.abs())
+        });
+        let error = (found.as_f64() - sum).abs();
+        let bound = (k + 2) as f64 * T::epsilon().as_f64() * size;
+        prop_assert!(error <= bound, "[{i}, {j}] is {found}, not {sum}: {case:?}");
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_path_gives_the_sums(case in case()) {
+        check_sums::<f32>(&case)?;
+        check_sums::<f64>(&case)?;
+    }
+
+    /// A number depends on its row and its column, and not on where they stand.
+    #[test]
+    fn rows_that_change_places_keep_their_bits(case in case()) {
+        let case = Case { layouts: [Layout::Rows, case.layouts[1]], ..case };
+        let [m, k, n] = case.sizes;
+        let [a, b, out] = draw::<f32>(&case);
+        let row = n + case.gap;
+        let turned = |values: &[f32], row: usize| -> Vec<f32> {
+            let rows = (0..m).rev().flat_map(|i| values[i * row..].iter().take(row));
+            rows.copied().collect()
+        };
+        let plain = run(&case, &[a.clone(), b.clone(), out.clone()]);
+        let mixed = run(&case, &[turned(&a, k), b, turned(&out, row)]);
+        let plain = turned(&plain, row);
+        for (plain, mixed) in plain.iter().zip(&mixed) {
+            prop_assert_eq!(plain.to_bits(), mixed.to_bits());
+        }
+    }
+}
+
+#[test]
+fn threads_never_change_the_bits() {
+    let pool = |threads| {
+        let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        builder.build().unwrap()
+    };
+    let pools = [1, 2, 3, 8].map(pool);
+    for sizes in [
+        [128, 128, 128],
+        [300, 1000, 70],
+        [33, 4000, 65],
+        [49, 50, 430],
+        [2048, 512, 1],
+        [3, 600, 1024],
+        [1000, 128, 512],
+        [2048, 600, 40],
+    ] {
+        for layouts in [
+            [Layout::Rows, Layout::Rows],
+            [Layout::Rows, Layout::Columns],
+            [Layout::Columns, Layout::Rows],
+        ] {
+            for (packed, accumulate) in [(false, false), (true, true)] {
+                let case = Case {
+                    sizes,
+                    layouts,
+                    gap: 0,
+                    accumulate,
+                    packed,
+                    seed: 1,
+                };
+                let drawn = draw::<f32>(&case);
+                let results = pools
+                    .each_ref()
+                    .map(|pool| pool.install(|| run(&case, &drawn)));
+                let bits =
+                    results.map(|result| result.into_iter().map(f32::to_bits).collect::<Vec<_>>());
+                assert!(bits.windows(2).all(|pair| pair[0] == pair[1]), "{case:?}");
+            }
+        }
+    }
+}
