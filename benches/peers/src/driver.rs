@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::case::{Case, Workload};
 use crate::data;
+use crate::limits::Peak;
 use crate::protocol::{Answer, Request};
 
 /// Losses of so many first steps are compared.
@@ -53,6 +54,8 @@ pub struct Row {
     pub name: String,
     pub threads: usize,
     pub case: Case,
+    /// Floating-point operations a second that the machine reached between the turns, the median.
+    pub operations: f64,
     /// lexigrad first.
     pub measured: Vec<Measured>,
     /// Who could not run it, and why.
@@ -71,9 +74,10 @@ impl Driver {
         let mut processes = able
             .map(|peer| self.start(peer, threads))
             .collect::<Result<Vec<_>, _>>()?;
+        let peak = Peak::new(threads)?;
         let mut rows = Vec::new();
         for case in &workload.cases {
-            rows.push(self.case(case, threads, &mut processes)?);
+            rows.push(self.case(case, threads, &peak, &mut processes)?);
             done(&rows[rows.len() - 1]);
         }
         Ok(rows)
@@ -112,6 +116,7 @@ impl Driver {
         &self,
         case: &Case,
         threads: usize,
+        peak: &Peak,
         processes: &mut [Process],
     ) -> Result<Row, Box<dyn Error>> {
         let file = self.folder.join("case.safetensors");
@@ -119,6 +124,7 @@ impl Driver {
             name: case.to_string(),
             threads,
             case: case.clone(),
+            operations: f64::NAN,
             measured: Vec::new(),
             failed: Vec::new(),
         };
@@ -131,7 +137,9 @@ impl Driver {
             }
         }
         let turns = if case.is_whole() { WHOLE_TURNS } else { TURNS };
+        let mut peaks = Vec::new();
         for _ in 0..turns {
+            peaks.push(peak.measure());
             for (process, run) in &mut runs {
                 let request = Request::Run {
                     samples: run.samples,
@@ -140,6 +148,7 @@ impl Driver {
                 run.seconds.extend(process.ask(&request)?.seconds);
             }
         }
+        row.operations = median(&peaks);
         for (process, run) in runs {
             let peak_bytes = process.peak_bytes();
             row.measured

@@ -36,22 +36,42 @@ impl Limits {
             .build()?;
         Ok(pool.install(|| Self {
             threads,
-            operations: operations(threads),
+            operations: operations(threads, LONG),
             copy: copy(threads),
             triad: triad(threads),
             gather: gather(threads),
         }))
     }
 
-    /// The least time a step can take, and what bounds it.
-    pub fn floor(&self, case: &Case) -> Option<(f64, &'static str)> {
+    /// The least time a step can take at so many operations a second, and what bounds it.
+    pub fn floor(&self, case: &Case, operations: f64) -> Option<(f64, &'static str)> {
         let bounds = [
-            (case.operations() / self.operations, "arithmetic"),
+            (case.operations() / operations, "arithmetic"),
             (case.bytes() / self.triad, "memory"),
             (case.random_rows() * self.gather, "random rows"),
         ];
         let worst = bounds.into_iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
         (worst.0 > 0.0).then_some(worst)
+    }
+}
+
+/// Measures the arithmetic alone, in some milliseconds, so that it can be done between the steps: the speed of a machine moves within a minute.
+pub struct Peak {
+    pool: rayon::ThreadPool,
+}
+
+impl Peak {
+    /// On so many threads.
+    pub fn new(threads: usize) -> Result<Self, rayon::ThreadPoolBuildError> {
+        let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        let pool = builder.build()?;
+        Ok(Self { pool })
+    }
+
+    /// Floating-point operations a second, now.
+    pub fn measure(&self) -> f64 {
+        let threads = self.pool.current_num_threads();
+        self.pool.install(|| operations(threads, SHORT))
     }
 }
 
@@ -65,15 +85,18 @@ fn best<T: Send>(parts: &mut [T], work: impl Fn(&mut T) + Sync) -> f64 {
     times.fold(f64::INFINITY, f64::min)
 }
 
-fn operations(threads: usize) -> f64 {
-    const STEPS: usize = 20_000_000;
+/// How many multiply-adds of each chain are timed at once.
+const LONG: usize = 20_000_000;
+const SHORT: usize = 500_000;
+
+fn operations(threads: usize, steps: usize) -> f64 {
     let mut parts = vec![0.0; threads];
     let seconds = best(&mut parts, |lanes| {
-        *lanes = Arch::new().dispatch(MultiplyAdd(STEPS))
+        *lanes = Arch::new().dispatch(MultiplyAdd(steps))
     });
     parts
         .iter()
-        .map(|lanes| lanes * (STEPS * CHAINS * 2) as f64)
+        .map(|lanes| lanes * (steps * CHAINS * 2) as f64)
         .sum::<f64>()
         / seconds
 }

@@ -26,10 +26,13 @@ pub fn line(row: &Row, peers: &[String], limits: Option<&Limits>) -> String {
     let others = peers[1..].iter().filter_map(cell);
     let best = others.min_by(|a, b| a.seconds.total_cmp(&b.seconds));
     cells.push(match (ours, best) {
-        (Some(ours), Some(best)) => format!("{:.2}", best.seconds / ours.seconds),
+        (Some(ours), Some(best)) => {
+            let lower = best.quartiles[0] / ours.quartiles[0];
+            format!("{:.2} ({lower:.2})", best.seconds / ours.seconds)
+        }
         _ => "-".into(),
     });
-    let floor = limits.and_then(|limits| limits.floor(&row.case));
+    let floor = limits.and_then(|limits| limits.floor(&row.case, row.operations));
     cells.push(match (ours, floor) {
         (Some(ours), Some((seconds, bound))) => {
             format!("{:.0} % of {bound}", 100.0 * seconds / ours.seconds)
@@ -45,7 +48,7 @@ pub fn line(row: &Row, peers: &[String], limits: Option<&Limits>) -> String {
     format!("| {} |", cells.join(" | "))
 }
 
-/// `1.23 ms`, with a mark where the losses differ from ours.
+/// `1.23 (1.20) ms`, the median and the lower quartile, with a mark where the losses differ from ours.
 fn time(measured: Option<&Measured>, ours: Option<&Measured>) -> String {
     let Some(measured) = measured else {
         return "-".into();
@@ -57,11 +60,11 @@ fn time(measured: Option<&Measured>, ours: Option<&Measured>) -> String {
             .zip(&ours.values)
             .all(|(theirs, ours)| (theirs - ours).abs() <= SAME * ours.abs().max(1.0))
     });
-    let seconds = measured.seconds;
-    let text = match seconds {
-        s if s >= 1.0 => format!("{s:.2} s"),
-        s if s >= 1e-3 => format!("{:.3} ms", 1e3 * s),
-        s => format!("{:.2} µs", 1e6 * s),
+    let (middle, lower) = (measured.seconds, measured.quartiles[0]);
+    let text = match middle {
+        s if s >= 1.0 => format!("{s:.2} ({lower:.2}) s"),
+        s if s >= 1e-3 => format!("{:.3} ({:.3}) ms", 1e3 * s, 1e3 * lower),
+        s => format!("{:.2} ({:.2}) µs", 1e6 * s, 1e6 * lower),
     };
     if same {
         text
