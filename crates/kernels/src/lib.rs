@@ -32,6 +32,7 @@ mod stream;
 pub mod strided;
 pub mod threads;
 pub mod transpose;
+mod vector;
 pub mod view;
 pub mod windows;
 

@@ -6,7 +6,7 @@ use std::iter::Sum;
 use num_traits::{Float, NumAssign};
 
 use crate::math::Transcendental;
-use crate::product::Vectors;
+use crate::vector::Vectors;
 
 /// A number that a kernel computes with: `f32` (the default everywhere) or `f64` (for gradient checks).
 ///

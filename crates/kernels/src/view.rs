@@ -56,6 +56,21 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
+impl<T> Matrix<'_, T> {
+    /// Asserts that a matrix of so many rows and columns, both of them some, lies in its buffer.
+    pub(crate) fn check_bounds(&self, [rows, columns]: [usize; 2]) {
+        let row = (rows - 1).checked_mul(self.strides[0]);
+        let column = (columns - 1).checked_mul(self.strides[1]);
+        let last = row
+            .zip(column)
+            .and_then(|(row, column)| row.checked_add(column));
+        assert!(
+            last.is_some_and(|last| last < self.values.len()),
+            "a matrix reaches beyond its data"
+        );
+    }
+}
+
 impl<'a, T: Copy> Matrix<'a, T> {
     /// The number in this row and column.
     #[inline(always)]

@@ -21,6 +21,12 @@ enum Layout {
     Windows,
     /// Neither rows nor columns stand in one piece.
     Scattered,
+    /// Columns that begin 4 KiB of f32, or 8 of f64, apart.
+    Pages,
+    /// One row again and again, one column, and one number.
+    SameRow,
+    SameColumn,
+    Same,
 }
 
 impl Layout {
@@ -31,18 +37,24 @@ impl Layout {
             Self::Apart => [columns + 3, 1],
             Self::Windows => [1, 1],
             Self::Scattered => [2 * columns + 1, 2],
+            Self::Pages => [1, 1024],
+            Self::SameRow => [0, 1],
+            Self::SameColumn => [1, 0],
+            Self::Same => [0, 0],
         }
     }
 }
 
 fn layout() -> impl Strategy<Value = Layout> {
-    use Layout::{Apart, Columns, Rows, Scattered, Windows};
+    use Layout::{Apart, Columns, Pages, Rows, Same, SameColumn, SameRow, Scattered, Windows};
     prop_oneof![
         3 => Just(Rows),
         3 => Just(Columns),
         1 => Just(Apart),
         1 => Just(Windows),
         1 => Just(Scattered),
+        1 => Just(Pages),
+        1 => prop_oneof![Just(SameRow), Just(SameColumn), Just(Same)],
     ]
 }
 
@@ -207,6 +219,8 @@ fn threads_never_change_the_bits() {
         [3, 600, 1024],
         [1000, 128, 512],
         [2048, 600, 40],
+        [70, 300, 900],
+        [1024, 300, 200],
     ] {
         for layouts in [
             [Layout::Rows, Layout::Rows],
@@ -222,6 +236,7 @@ fn threads_never_change_the_bits() {
                     packed,
                     seed: 1,
                 };
+                check_sums::<f32>(&case).unwrap();
                 let drawn = draw::<f32>(&case);
                 let results = pools
                     .each_ref()
@@ -229,6 +244,36 @@ fn threads_never_change_the_bits() {
                 let bits =
                     results.map(|result| result.into_iter().map(f32::to_bits).collect::<Vec<_>>());
                 assert!(bits.windows(2).all(|pair| pair[0] == pair[1]), "{case:?}");
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "a copy of")]
+fn an_operand_that_no_memory_holds_is_refused() {
+    let (values, strides) = (&[0.0_f32; 16][..], [0, 1]);
+    let matrix = Matrix { values, strides };
+    Packed::new([1 << 60, 16], matrix);
+}
+
+#[test]
+fn a_matrix_that_is_a_number_short_is_refused() {
+    for [m, k, n] in [[2, 3, 4], [2, 300, 40], [90, 300, 2], [90, 30, 40]] {
+        for short in 0..3 {
+            for turned in [false, true] {
+                let length = |matrix: usize, size: usize| size - usize::from(matrix == short);
+                let a = vec![0.0_f32; length(0, m * k)];
+                let b = vec![0.0_f32; length(1, k * n)];
+                let mut out = vec![0.0_f32; length(2, m * n)];
+                let b = if turned {
+                    Matrix::rows(&b, k).transposed()
+                } else {
+                    Matrix::rows(&b, n)
+                };
+                let run = || product([m, k, n], Matrix::rows(&a, k), b, (&mut out, n), false);
+                let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+                assert!(outcome.is_err(), "{m} {k} {n}, {short}");
             }
         }
     }

@@ -7,10 +7,10 @@ use pulp::{Simd, WithSimd};
 use super::panels::{Packed, Panel, Panels, Strips, pack, pack_left};
 use super::place::compute;
 use super::tile::{self, Operands};
-use super::vector::lanes;
 use crate::number::Number;
 use crate::prefetch;
 use crate::storage::Storage;
+use crate::vector::lanes;
 use crate::view::Matrix;
 
 /// How long the inner axis of a block is at most (KC).
@@ -18,7 +18,7 @@ use crate::view::Matrix;
 /// A strip of the left operand then takes 8 KiB of the first cache, and a panel of the right one 48 KiB of the second.
 const DEPTH: usize = 256;
 
-/// How many rows a block of the left operand has at most (MC): it takes 64 KiB of the second cache, as does its result.
+/// How many rows a block of the left operand has at most (MC): it takes 64 KiB of the second cache, and its result up to 96.
 const ROWS: usize = 64;
 
 /// How many bytes a block of the right operand takes at most (KC times NC): three quarters of a small second cache.
@@ -127,9 +127,9 @@ impl<T: Number> Part<'_, T> {
         let [row, column] = product.left.strides;
         let left = &product.left.values[rows.start * row + inner.start * column..];
         let strips = Strips::new::<S>(rows.len());
-        // Written without a closure: it might not be inlined, and would be compiled for the baseline.
+        // No closure: one that is not inlined would be compiled for the baseline.
         let mut packed = None;
-        if row == 1 && columns.len() > 1 && (column * size_of::<T>()).is_multiple_of(PAGE) {
+        if row == 1 && columns.len() > 1 && column.is_multiple_of(PAGE / size_of::<T>()) {
             let packed = packed.insert(Storage::scratch(rows.len() * inner.len()));
             pack_left::<S, T>(left, column, strips, packed.make_mut());
         }
@@ -198,7 +198,7 @@ impl<T: Number> Part<'_, T> {
         let end = last.first + last.vectors * lanes;
         let in_lines = lanes * size_of::<T>() == LINE
             && matrix.values.as_ptr().addr().is_multiple_of(LINE)
-            && (matrix.strides[0] * size_of::<T>()).is_multiple_of(LINE);
+            && matrix.strides[0].is_multiple_of(LINE / size_of::<T>());
         let most = IN_PLACE[usize::from(!in_lines)];
         let stands = matrix.strides[1] == 1 && self.rows.len() <= most;
         let first = match stands {

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::vector::lanes;
 use crate::number::Number;
+use crate::vector::lanes;
 use crate::view::Matrix;
 
 /// How many rows of each operand are multiplied at a time: 16 sums keep the units busy.

@@ -7,17 +7,15 @@ mod dots;
 mod panels;
 mod place;
 mod tile;
-mod vector;
 
 pub use blocked::Right;
 pub use panels::Packed;
-pub use vector::Vectors;
 
 use lexigrad_macros::compiled;
-use pulp::{Simd, WithSimd};
 
 use crate::number::Number;
 use crate::storage::Storage;
+use crate::vector::on_this_machine;
 use crate::view::Matrix;
 use crate::{Kernel, PARALLEL_PRODUCTS, dispatch, repetitions, threads};
 use blocked::{Part, Product};
@@ -42,11 +40,12 @@ const PART: usize = 1 << 19;
 /// The right operand is a [`Matrix`], or [`Packed`] if many products read it. The result comes with the distance between its rows, at least
 /// n: row i begins at `i * distance`, and what is between the rows stays.
 ///
-/// Threads share the rows and columns of the result, never the sum over k, so that their number does not change the bits. A number of the
-/// result is the same whatever row and column it stands in.
+/// Threads share the rows and columns of the result, never the sum over k, so that their number does not change the bits. Within one product a
+/// number is the same whatever row and column it stands in.
 ///
 /// # Panics
-/// If a matrix reaches beyond its data.
+/// If a matrix reaches beyond its data, the rows of the result overlap, an operand was packed for other sizes, or the memory does not hold a
+/// copy of it.
 #[inline]
 pub fn product<'a, T: Number>(
     sizes: [usize; 3],
@@ -66,8 +65,22 @@ fn multiply<T: Number>(
     (out, row): (&mut [T], usize),
     accumulate: bool,
 ) {
-    if is_empty([m, k, n], (&mut *out, row), accumulate) {
+    if m == 0 || n == 0 {
         return;
+    }
+    assert!(n <= row, "the rows of the result overlap");
+    Matrix::rows(&*out, row).check_bounds([m, n]);
+    if k == 0 {
+        if !accumulate {
+            let rows = out.chunks_mut(row).take(m);
+            rows.for_each(|row| row[..n].fill(T::zero()));
+        }
+        return;
+    }
+    // What every path relies on that reads or writes by pointer.
+    a.check_bounds([m, k]);
+    if let Right::View(b) = &b {
+        b.check_bounds([k, n]);
     }
     match b {
         Right::View(b) => of_views([m, k, n], a, b, (out, row), accumulate),
@@ -107,30 +120,13 @@ fn of_views<T: Number>(
     if n <= FEW_COLUMNS && in_rows(&a) {
         return narrow([m, k, n], a, b, (out, row), accumulate);
     }
-    // As outᵀ = bᵀ aᵀ the right operand is read where it stands, and the left one is packed in its place.
+    // As outᵀ = bᵀ aᵀ: bᵀ, now on the left, is read where it stands, and aᵀ, now on the right, is packed.
     let packs_less = repetitions(&[m, k + n]) < repetitions(&[k, n]);
     if in_columns(&b) && in_rows(&a) && packs_less || n <= FEW_COLUMNS && in_columns(&a) {
         let (left, right) = (b.transposed(), Right::View(a.transposed()));
         return blocked([n, k, m], left, right, (out, [1, row]), accumulate);
     }
     blocked([m, k, n], a, Right::View(b), (out, [row, 1]), accumulate);
-}
-
-/// Whether there is nothing to multiply; then the result is zeros, or stays.
-fn is_empty<T: Number>(
-    [m, k, n]: [usize; 3],
-    (out, row): (&mut [T], usize),
-    accumulate: bool,
-) -> bool {
-    if m == 0 || n == 0 {
-        return true;
-    }
-    assert!(n <= row, "the rows of the result overlap");
-    if k == 0 && !accumulate {
-        let rows = out.chunks_mut(row).take(m);
-        rows.for_each(|row| row[..n].fill(T::zero()));
-    }
-    k == 0
 }
 
 /// [`product`] of few columns: each is a vector that all rows of the left operand are multiplied with.
@@ -162,8 +158,7 @@ fn dots<T: Number>(
     (out, out_strides): (&mut [T], [usize; 2]),
     accumulate: bool,
 ) {
-    let [rows, columns, _] = sizes;
-    check_bounds([rows, columns], &view(out, out_strides));
+    let rows = sizes[0];
     let out = out.as_mut_ptr();
     let dots = Dots {
         sizes,
@@ -188,12 +183,7 @@ fn blocked<T: Number>(
     (out, out_strides): (&mut [T], [usize; 2]),
     accumulate: bool,
 ) {
-    let [m, k, n] = sizes;
-    check_bounds([m, k], &left);
-    if let Right::View(right) = &right {
-        check_bounds([k, n], right);
-    }
-    check_bounds([m, n], &view(out, out_strides));
+    let [m, _, n] = sizes;
     let panels = on_this_machine(Cut::<T>::columns(n));
     let product = Product {
         sizes,
@@ -238,18 +228,6 @@ fn grid(count: usize, [m, n]: [usize; 2], [most_rows, most_columns]: [usize; 2])
     cuts.min_by_key(cost).unwrap_or((1, 1))
 }
 
-fn view<T>(values: &[T], strides: [usize; 2]) -> Matrix<'_, T> {
-    Matrix { values, strides }
-}
-
-/// Runs work with the vectors that [`dispatch`] has; the baseline's are written out as four numbers, which the compiler puts together.
-fn on_this_machine<W: WithSimd>(work: W) -> W::Output {
-    match crate::best_instruction_set() {
-        pulp::Arch::Scalar => pulp::Scalar128b.vectorize(work),
-        set => set.dispatch(work),
-    }
-}
-
 struct Small<'a, T> {
     sizes: [usize; 3],
     a: Matrix<'a, T>,
@@ -275,17 +253,4 @@ impl<T: Number> Kernel for Small<'_, T> {
             }
         }
     }
-}
-
-/// Asserts that the last number of a matrix lies in its buffer.
-fn check_bounds<T>([rows, columns]: [usize; 2], matrix: &Matrix<'_, T>) {
-    let row = (rows - 1).checked_mul(matrix.strides[0]);
-    let column = (columns - 1).checked_mul(matrix.strides[1]);
-    let last = row
-        .zip(column)
-        .and_then(|(row, column)| row.checked_add(column));
-    assert!(
-        last.is_some_and(|last| last < matrix.values.len()),
-        "a matrix reaches beyond its data"
-    );
 }

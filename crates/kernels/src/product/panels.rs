@@ -6,10 +6,10 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::tile;
-use super::vector::lanes;
 use crate::number::Number;
 use crate::storage::Storage;
 use crate::transpose::{TILE, turn_tile};
+use crate::vector::{lanes, on_this_machine};
 use crate::view::Matrix;
 
 /// The panels of n columns: three vectors wide, or two, and narrower at the end.
@@ -108,11 +108,14 @@ pub struct Packed<T: Number> {
 
 impl<T: Number> Packed<T> {
     /// `b: [k, n]`, packed.
+    ///
+    /// # Panics
+    /// If the matrix reaches beyond its data, or the system does not give the memory for the copy.
     pub fn new([k, n]: [usize; 2], b: Matrix<'_, T>) -> Self {
         if k > 0 && n > 0 {
-            super::check_bounds([k, n], &b);
+            b.check_bounds([k, n]);
         }
-        let values = super::on_this_machine(Pack { sizes: [k, n], b });
+        let values = on_this_machine(Pack { sizes: [k, n], b });
         Self {
             values,
             sizes: [k, n],
@@ -136,7 +139,8 @@ impl<T: Number> WithSimd for Pack<'_, T> {
     fn with_simd<S: Simd>(self, _simd: S) -> Storage<T> {
         let [k, n] = self.sizes;
         let panels = Panels::new::<T, S>(n);
-        let mut values = Storage::scratch(k * panels.padded());
+        let size = k.checked_mul(panels.padded());
+        let mut values = Storage::scratch(size.unwrap_or(usize::MAX));
         if k == 0 {
             return values;
         }

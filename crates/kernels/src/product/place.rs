@@ -4,9 +4,9 @@ use pulp::Simd;
 
 use super::panels::Panel;
 use super::tile::{self, MOST_NUMBERS, MOST_ROWS, Operands};
-use super::vector::lanes;
 use crate::number::Number;
 use crate::transpose::turn_tile;
+use crate::vector::lanes;
 
 /// How many columns of a tile are turned at a time.
 const TURNED: usize = 8;

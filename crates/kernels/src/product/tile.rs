@@ -2,9 +2,9 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::vector::lanes;
 use crate::number::Number;
 use crate::prefetch;
+use crate::vector::lanes;
 
 /// The most rows that a tile has on any instruction set.
 pub const MOST_ROWS: usize = 8;

@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 
-use pulp::{Scalar128b, Simd};
+use pulp::{Arch, Scalar128b, Simd, WithSimd};
 
 /// A number type whose vectors can be multiplied and added.
 pub trait Vectors: Copy {
@@ -93,4 +93,12 @@ vectors!(
 /// Whether these are the vectors of a machine without a fused multiply-add, where it would be a call.
 fn is_baseline<S: Simd>() -> bool {
     TypeId::of::<S>() == TypeId::of::<Scalar128b>()
+}
+
+/// Runs work with the vectors that [`dispatch`](crate::dispatch) has; the baseline's are written out as four numbers, which the compiler puts together.
+pub fn on_this_machine<W: WithSimd>(work: W) -> W::Output {
+    match crate::best_instruction_set() {
+        Arch::Scalar => Scalar128b.vectorize(work),
+        set => set.dispatch(work),
+    }
 }
