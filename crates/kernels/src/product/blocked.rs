@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::panels::{Packed, Panel, Panels, Strips, pack, pack_left};
-use super::place::compute;
+use super::panels::{Packed, Panel, Panels, Strips, pack_left, pack_panels};
+use super::place::{Shared, compute};
 use super::tile::{self, Operands};
 use crate::number::Number;
 use crate::prefetch;
@@ -30,8 +30,9 @@ const DEEP: usize = 8;
 /// How far apart the columns of a left operand fall on the same few places of the cache. Then they are packed, in bytes.
 const PAGE: usize = 1 << 12;
 
-/// Up to how many rows a right operand that stands in rows is read where it stands: with vectors of a whole cache line, and otherwise.
-const IN_PLACE: [usize; 2] = [4 * ROWS, ROWS / 2];
+/// Up to so many rows a right operand that stands in rows is read where it stands; more if each vector of it is a whole line of the cache.
+const IN_PLACE: usize = ROWS / 2;
+const IN_PLACE_IN_LINES: usize = 4 * ROWS;
 
 /// How many bytes a line of the cache has.
 const LINE: usize = 64;
@@ -62,13 +63,10 @@ pub struct Product<'a, T: Number> {
     pub sizes: [usize; 3],
     pub left: Matrix<'a, T>,
     pub right: Right<'a, T>,
-    pub out: *mut T,
+    pub out: Shared<T>,
     pub out_strides: [usize; 2],
     pub accumulate: bool,
 }
-
-// SAFETY: the parts that threads compute are rows and panels that no other part has.
-unsafe impl<T: Number> Sync for Product<'_, T> {}
 
 /// Rows and panels of the result.
 pub struct Part<'a, T: Number> {
@@ -164,7 +162,7 @@ impl<T: Number> Part<'_, T> {
                     left_strides,
                     right,
                     right_row,
-                    out: product.out.wrapping_add(place),
+                    out: product.out.0.wrapping_add(place),
                     out_row,
                     accumulate: product.accumulate || inner.start > 0,
                 };
@@ -199,7 +197,11 @@ impl<T: Number> Part<'_, T> {
         let in_lines = lanes * size_of::<T>() == LINE
             && matrix.values.as_ptr().addr().is_multiple_of(LINE)
             && matrix.strides[0].is_multiple_of(LINE / size_of::<T>());
-        let most = IN_PLACE[usize::from(!in_lines)];
+        let most = if in_lines {
+            IN_PLACE_IN_LINES
+        } else {
+            IN_PLACE
+        };
         let stands = matrix.strides[1] == 1 && self.rows.len() <= most;
         let first = match stands {
             false => block.start,
@@ -211,25 +213,18 @@ impl<T: Number> Part<'_, T> {
         } else {
             end
         };
-        let mut copy = Storage::scratch((end - column) * inner.len());
-        let mut rest = copy.make_mut();
-        for panel in (first..block.end).map(|index| panels.get(index)) {
-            let width = panel.vectors * lanes;
-            let (own, others) = std::mem::take(&mut rest).split_at_mut(width * inner.len());
-            rest = others;
-            pack::<S, T>(
-                matrix,
-                [inner.start, panel.first],
-                panel.columns,
-                width,
-                own,
-            );
+        let (mut copy, mut packed) = (None, std::ptr::null());
+        if first < block.end {
+            let copy = copy.insert(Storage::scratch((end - column) * inner.len()));
+            let out = copy.make_mut();
+            pack_panels::<S, T>(matrix, panels, first..block.end, inner.clone(), out);
+            packed = copy.as_slice().as_ptr();
         }
         Block {
             place: matrix.values.as_ptr(),
             row: matrix.strides[0],
-            packed: copy.as_slice().as_ptr(),
-            copy: Some(copy),
+            packed,
+            copy,
             first,
             column,
             start: inner.start,

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
+use super::place::Shared;
 use crate::number::Number;
 use crate::vector::lanes;
 use crate::view::Matrix;
@@ -18,13 +19,10 @@ pub struct Dots<'a, T> {
     pub long: Matrix<'a, T>,
     pub short: Matrix<'a, T>,
     /// The result's first number, and the distance between neighbours along i and along j.
-    pub out: *mut T,
+    pub out: Shared<T>,
     pub out_strides: [usize; 2],
     pub accumulate: bool,
 }
-
-// SAFETY: the parts that threads compute are rows that no other part has.
-unsafe impl<T: Number> Sync for Dots<'_, T> {}
 
 /// Some rows of the long operand, with all of the short one.
 pub struct DotsPart<'a, T> {
@@ -82,7 +80,7 @@ impl<T: Number> Dots<'_, T> {
                 let place = (row + i) * self.out_strides[0] + (column + j) * self.out_strides[1];
                 // SAFETY: as the caller says.
                 unsafe {
-                    let out = self.out.add(place);
+                    let out = self.out.0.add(place);
                     *out = if self.accumulate { *out + sum } else { sum };
                 }
             }

@@ -21,6 +21,7 @@ use crate::{Kernel, PARALLEL_PRODUCTS, dispatch, repetitions, threads};
 use blocked::{Part, Product};
 use dots::{Dots, DotsPart};
 use panels::Cut;
+use place::Shared;
 
 /// Up to so many multiplications a plain loop is faster.
 const SMALL: usize = 128;
@@ -159,7 +160,7 @@ fn dots<T: Number>(
     accumulate: bool,
 ) {
     let rows = sizes[0];
-    let out = out.as_mut_ptr();
+    let out = Shared(out.as_mut_ptr());
     let dots = Dots {
         sizes,
         long,
@@ -189,7 +190,7 @@ fn blocked<T: Number>(
         sizes,
         left,
         right,
-        out: out.as_mut_ptr(),
+        out: Shared(out.as_mut_ptr()),
         out_strides,
         accumulate,
     };

@@ -144,20 +144,32 @@ impl<T: Number> WithSimd for Pack<'_, T> {
         if k == 0 {
             return values;
         }
-        let mut rest = values.make_mut();
-        for panel in (0..panels.count).map(|index| panels.get(index)) {
-            let width = panel.vectors * lanes::<T, S>();
-            let (own, others) = std::mem::take(&mut rest).split_at_mut(k * width);
-            rest = others;
-            pack::<S, T>(self.b, [0, panel.first], panel.columns, width, own);
-        }
+        pack_panels::<S, T>(self.b, panels, 0..panels.count, 0..k, values.make_mut());
         values
+    }
+}
+
+/// Some rows of some panels of a right operand, panel after panel.
+#[inline(always)]
+pub fn pack_panels<S: Simd, T: Number>(
+    b: Matrix<'_, T>,
+    panels: Panels,
+    block: Range<usize>,
+    rows: Range<usize>,
+    out: &mut [T],
+) {
+    let mut rest = out;
+    for panel in block.map(|index| panels.get(index)) {
+        let width = panel.vectors * lanes::<T, S>();
+        let (own, others) = std::mem::take(&mut rest).split_at_mut(rows.len() * width);
+        rest = others;
+        pack::<S, T>(b, [rows.start, panel.first], panel.columns, width, own);
     }
 }
 
 /// `out[p, j] = b[first_row + p, first_column + j]` for the columns that exist, zeros for the others, `out: [.., width]`.
 #[inline(always)]
-pub fn pack<S: Simd, T: Number>(
+fn pack<S: Simd, T: Number>(
     b: Matrix<'_, T>,
     [first_row, first_column]: [usize; 2],
     columns: usize,

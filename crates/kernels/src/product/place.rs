@@ -11,6 +11,13 @@ use crate::vector::lanes;
 /// How many columns of a tile are turned at a time.
 const TURNED: usize = 8;
 
+/// The first number of a result of which threads compute parts.
+#[derive(Clone, Copy)]
+pub struct Shared<T>(pub *mut T);
+
+// SAFETY: each part is rows and columns that no other part has.
+unsafe impl<T: Send> Sync for Shared<T> {}
+
 /// Computes a tile, by way of a copy if the result's columns do not stand side by side, or its vectors reach beyond them.
 ///
 /// # Safety

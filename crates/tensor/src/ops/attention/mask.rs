@@ -24,7 +24,7 @@ use crate::tensor::Tensor;
 /// let mask: AttentionMask = AttentionMask::lengths([3, 1]).and(AttentionMask::causal());
 /// ```
 ///
-/// A bias that is trained, one number for each head and distance to the left:
+/// A bias that is trained, one number for each head, query and key:
 ///
 /// ```
 /// use lexigrad_tensor::{AttentionMask, AttentionOptions, Param, Tape, Tensor, attention};
