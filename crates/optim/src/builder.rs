@@ -165,7 +165,9 @@ impl<R: Rule<T>, T: Element> Builder<R, T> {
         let rules = rules.map(|rule| rule.unwrap_or(&self.rule));
         let groups = std::iter::once(&self.rule).chain(rules);
         let groups: Vec<_> = groups.map(|rule| Group::new(rule.clone())).collect();
-        groups.iter().try_for_each(Group::check)?;
+        for group in &groups {
+            group.checked_rate()?;
+        }
         if self.mode == SparseMode::Exact {
             groups.iter().try_for_each(Group::check_exact)?;
         }

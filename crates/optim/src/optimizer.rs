@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use lexigrad_tensor::{Element, Gradients, Module, Result, Visitor};
+use lexigrad_tensor::{Element, Grad, Gradients, Module, Result, Visitor};
 
 use crate::register::Register;
 use crate::rule::{Rule, check_not_negative};
@@ -74,9 +74,12 @@ impl<R: Rule<T>, T: Element> Group<R, T> {
         f64::from_bits(self.learning_rate.get())
     }
 
-    pub(crate) fn check(&self) -> Result<()> {
+    /// The learning rate, if it and the rule's options are in their ranges.
+    pub(crate) fn checked_rate(&self) -> Result<f64> {
         self.rule.check()?;
-        check_not_negative(R::NAME, "the learning rate", self.learning_rate())
+        let rate = self.learning_rate();
+        check_not_negative(R::NAME, "the learning rate", rate)?;
+        Ok(rate)
     }
 
     pub(crate) fn check_exact(&self) -> Result<()> {
@@ -151,25 +154,17 @@ impl<R: Rule<T>, T: Element> Optimizer<R, T> {
     /// If an option is out of its range, a gradient does not have its parameter's shape, the rule does not take it, or it is not
     /// finite and the builder was told to [refuse](crate::Builder::check_finite) such. Then nothing has moved.
     pub fn step(&mut self, gradients: &Gradients<T>) -> Result<()> {
-        self.groups.iter().try_for_each(Group::check)?;
+        let rates = self.groups.iter().map(Group::checked_rate);
+        let rates: Vec<f64> = rates.collect::<Result<_>>()?;
         self.grow();
-        let moved: Vec<_> = self
-            .slots
-            .iter()
-            .filter_map(|slot| Some((slot, gradients.get(&slot.param)?)))
-            .map(|(slot, gradient)| {
-                let group = &self.groups[slot.group];
-                (slot, &group.rule, group.learning_rate(), gradient)
-            })
-            .collect();
-        for (slot, rule, rate, gradient) in &moved {
-            slot.check(rule, *rate, gradient)?;
+        for (slot, gradient) in self.moved_by(gradients) {
+            slot.check(self.rule_of(slot), rates[slot.group], gradient)?;
         }
         if self.refuses_not_finite {
             self.check_finite(gradients)?;
         }
-        for (slot, rule, rate, gradient) in moved {
-            slot.step(rule, rate, gradient);
+        for (slot, gradient) in self.moved_by(gradients) {
+            slot.step(self.rule_of(slot), rates[slot.group], gradient);
         }
         self.steps.increment();
         Ok(())
@@ -186,11 +181,21 @@ impl<R: Rule<T>, T: Element> Optimizer<R, T> {
         if gradients.are_known_to_be_finite() {
             return Ok(());
         }
-        let mut moved = self
-            .slots
-            .iter()
-            .filter_map(|slot| Some((slot, gradients.get(&slot.param)?)));
+        let mut moved = self.moved_by(gradients);
         moved.try_for_each(|(slot, gradient)| slot.check_finite(gradient))
+    }
+
+    /// The parameters that have a gradient, each with its own.
+    fn moved_by<'a>(
+        &'a self,
+        gradients: &'a Gradients<T>,
+    ) -> impl Iterator<Item = (&'a Slot<R, T>, &'a Grad<T>)> {
+        let slots = self.slots.iter();
+        slots.filter_map(|slot| Some((slot, gradients.get(&slot.param)?)))
+    }
+
+    fn rule_of(&self, slot: &Slot<R, T>) -> &R {
+        &self.groups[slot.group].rule
     }
 }
 

@@ -62,7 +62,7 @@ impl<T: Element> Register<T> {
     }
 
     pub(crate) fn get(&self) -> u64 {
-        read(&self.0.value().values())
+        self.0.read(read)
     }
 
     pub(crate) fn set(&self, number: u64) {

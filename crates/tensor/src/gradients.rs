@@ -32,7 +32,8 @@ use crate::tensor::Tensor;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Gradients<T: Element = f32> {
-    by_leaf: BTreeMap<Leaf, Grad<T>>,
+    /// Each leaf once, in ascending order.
+    by_leaf: Vec<(Leaf, Grad<T>)>,
     /// Known if the tape recorded cuts.
     paths: Option<Arc<Paths>>,
     /// Whether all were seen to be finite, and none has changed since.
@@ -41,9 +42,13 @@ pub struct Gradients<T: Element = f32> {
 
 #[compiled]
 impl<T: Element> Gradients<T> {
-    #[inline]
-    pub(crate) fn insert(&mut self, leaf: Leaf, gradient: Grad<T>) {
-        self.by_leaf.insert(leaf, gradient);
+    /// The gradients of leaves, each of which stands there once.
+    pub(crate) fn of_leaves(mut by_leaf: Vec<(Leaf, Grad<T>)>) -> Self {
+        by_leaf.sort_unstable_by_key(|&(leaf, _)| leaf);
+        Self {
+            by_leaf,
+            ..Self::default()
+        }
     }
 
     #[inline]
@@ -65,17 +70,18 @@ impl<T: Element> Gradients<T> {
 
     #[inline]
     pub(crate) fn leaf(&self, leaf: Leaf) -> Option<&Grad<T>> {
-        self.by_leaf.get(&leaf)
+        let place = self.by_leaf.binary_search_by_key(&leaf, |&(leaf, _)| leaf);
+        Some(&self.by_leaf[place.ok()?].1)
     }
 
     /// The gradient of a parameter; `None` if the loss does not depend on it, or it is frozen.
     pub fn get(&self, param: &Param<T>) -> Option<&Grad<T>> {
-        self.by_leaf.get(&Leaf::Param(param.id()))
+        self.leaf(Leaf::Param(param.id()))
     }
 
     /// The gradient of a tensor that [`Tape::watch`](crate::Tape::watch) returned.
     pub fn of(&self, watched: &Tensor<T>) -> Option<&Grad<T>> {
-        self.by_leaf.get(&Leaf::Watched(watched.node()?))
+        self.leaf(Leaf::Watched(watched.node()?))
     }
 
     /// The gradient of a parameter with every entry; `None` as for [`get`](Self::get).
@@ -100,7 +106,7 @@ impl<T: Element> Gradients<T> {
 
     /// The gradients, parameters first, in the order the parameters were made.
     pub fn iter(&self) -> impl Iterator<Item = &Grad<T>> {
-        self.by_leaf.values()
+        self.by_leaf.iter().map(|(_, gradient)| gradient)
     }
 
     /// Adds the gradients of another pass: what both have is added up, the rest is taken over.
@@ -115,22 +121,19 @@ impl<T: Element> Gradients<T> {
 
     /// [`merge`](Self::merge) of many, in their order; each row-sparse entry is copied once, however many there are.
     pub(crate) fn merge_all(&mut self, others: Vec<Self>) -> Result<()> {
+        let own = std::iter::once(&*self);
         let mut shapes: BTreeMap<Leaf, Shape> = BTreeMap::new();
-        for (&leaf, gradient) in others.iter().flat_map(|other| &other.by_leaf) {
-            let own = || self.by_leaf.get(&leaf).unwrap_or(gradient).shape();
-            let first = shapes.entry(leaf).or_insert_with(own);
+        for (leaf, gradient) in own.chain(&others).flat_map(|one| &one.by_leaf) {
+            let first = shapes.entry(*leaf).or_insert_with(|| gradient.shape());
             if *first != gradient.shape() {
                 let rule = format!("the other gradient has shape {}", gradient.shape());
                 return Err(Error::shape("merge", "a gradient", first, rule));
             }
         }
+        let own = std::mem::take(&mut self.by_leaf);
+        let others = others.into_iter().flat_map(|other| other.by_leaf);
         let mut sums: BTreeMap<Leaf, Accumulator<T>> = BTreeMap::new();
-        for leaf in shapes.into_keys() {
-            if let Some(own) = self.by_leaf.remove(&leaf) {
-                sums.insert(leaf, own.into());
-            }
-        }
-        for (leaf, gradient) in others.into_iter().flat_map(|other| other.by_leaf) {
+        for (leaf, gradient) in own.into_iter().chain(others) {
             match sums.entry(leaf) {
                 Entry::Vacant(place) => {
                     place.insert(gradient.into());
@@ -140,7 +143,7 @@ impl<T: Element> Gradients<T> {
         }
         self.are_finite = false;
         let finished = sums.into_iter().map(|(leaf, sum)| (leaf, sum.finish()));
-        self.by_leaf.extend(finished);
+        self.by_leaf = finished.collect();
         Ok(())
     }
 
@@ -154,7 +157,7 @@ impl<T: Element> Gradients<T> {
     /// On a row-sparse gradient that is not coalesced these are parts of a sum: unless `change` is linear, coalesce first.
     pub fn map_in_place(&mut self, change: impl Fn(T) -> T + Sync + Copy) {
         self.are_finite = false;
-        for gradient in self.by_leaf.values_mut() {
+        for (_, gradient) in &mut self.by_leaf {
             let stored = match gradient {
                 Grad::Dense(tensor) => tensor,
                 Grad::RowSparse(sparse) => sparse.values_tensor_mut(),
@@ -165,7 +168,7 @@ impl<T: Element> Gradients<T> {
 
     /// Coalesces every row-sparse gradient.
     pub fn coalesce(&mut self) {
-        for gradient in self.by_leaf.values_mut() {
+        for (_, gradient) in &mut self.by_leaf {
             *gradient = gradient.coalesce();
         }
     }
@@ -199,7 +202,7 @@ impl<T: Element> Gradients<T> {
 impl<T: Element> Default for Gradients<T> {
     fn default() -> Self {
         Self {
-            by_leaf: BTreeMap::new(),
+            by_leaf: Vec::new(),
             paths: None,
             are_finite: false,
         }
@@ -219,7 +222,7 @@ impl<'a, T: Element> FromIterator<(&'a Param<T>, Grad<T>)> for Gradients<T> {
         let pairs = pairs.into_iter();
         let by_leaf = pairs.map(|(param, gradient)| (Leaf::Param(param.id()), gradient));
         Self {
-            by_leaf: by_leaf.collect(),
+            by_leaf: by_leaf.collect::<BTreeMap<_, _>>().into_iter().collect(),
             ..Self::default()
         }
     }

@@ -185,6 +185,12 @@ impl<T: Element> Buffer<T> {
         value.clone()
     }
 
+    /// What `read` makes of the value's elements, where they stand; of a buffer that is still empty, of none.
+    pub fn read<R>(&self, read: impl FnOnce(&[T]) -> R) -> R {
+        let value = self.0.value.read().unwrap_or_else(PoisonError::into_inner);
+        read(&value.values())
+    }
+
     /// The shape; of a buffer that is still empty, the one that it will have.
     pub fn shape(&self) -> Shape {
         match &self.0.reserved {

@@ -132,6 +132,7 @@ impl<T: Element> Tensor<T> {
     /// # Panics
     /// If they are copied and there is no memory for the copy.
     #[track_caller]
+    #[inline]
     pub fn values(&self) -> Values<'_, T> {
         match self.read() {
             Ok(values) => values,
@@ -151,14 +152,20 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Errors
     /// If the elements are copied and there is no memory for the copy.
+    #[inline]
     pub(crate) fn read(&self) -> Result<Values<'_, T>> {
-        if let Some(values) = self.in_order() {
-            return Ok(Values::Borrowed(values));
+        match self.in_order() {
+            Some(values) => Ok(Values::Borrowed(values)),
+            None => self.copied().map(Values::Copied),
         }
+    }
+
+    /// The elements of a view, copied in row-major order.
+    fn copied(&self) -> Result<Storage<T>> {
         let mut copy = room::uninitialised(self.shape())?;
         let view = self.layout.view(self.buffer());
         strided::copy_strided(self.shape(), view.strided(), copy.make_mut());
-        Ok(Values::Copied(copy))
+        Ok(copy)
     }
 
     /// [`detach`](Self::detach), of which [`Tape::record_cuts`](crate::Tape::record_cuts) takes no note.

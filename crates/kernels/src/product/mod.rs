@@ -78,11 +78,6 @@ fn multiply<T: Number>(
         }
         return;
     }
-    // What every path relies on that reads or writes by pointer.
-    a.check_bounds([m, k]);
-    if let Right::View(b) = &b {
-        b.check_bounds([k, n]);
-    }
     match b {
         Right::View(b) => of_views([m, k, n], a, b, (out, row), accumulate),
         Right::Packed(packed) => {
@@ -90,6 +85,7 @@ fn multiply<T: Number>(
                 packed.sizes == [k, n],
                 "an operand was packed for another product"
             );
+            a.check_bounds([m, k]);
             blocked([m, k, n], a, b, (out, [row, 1]), accumulate);
         }
     }
@@ -113,6 +109,9 @@ fn of_views<T: Number>(
             accumulate,
         });
     }
+    // What every path relies on from here on, since it reads by pointer.
+    a.check_bounds([m, k]);
+    b.check_bounds([k, n]);
     let in_rows = |matrix: &Matrix<'_, T>| matrix.strides[1] == 1;
     let in_columns = |matrix: &Matrix<'_, T>| matrix.strides[0] == 1 && matrix.strides[1] != 1;
     if m <= FEW_ROWS && in_rows(&a) && in_columns(&b) {

@@ -12,7 +12,7 @@ use crate::element::Element;
 use crate::error::Result;
 use crate::grad::Grad;
 use crate::gradients::Gradients;
-use crate::leaf::TapeId;
+use crate::leaf::{Leaf, TapeId};
 use crate::op::{Cotangents, Saved};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -114,7 +114,7 @@ fn pull_back<T: Element>(
 struct Ending<T: Element> {
     tape: TapeId,
     records: Vec<Record<T>>,
-    gradients: Gradients<T>,
+    gradients: Vec<(Leaf, Grad<T>)>,
     /// Whether the tape checks its numbers.
     checks: bool,
     /// Whether all gradients of leaves were seen to be finite.
@@ -133,7 +133,7 @@ impl<T: Element> Records<T> for Ending<T> {
             Source::Leaf(leaf) => {
                 let gradient = sum.finish();
                 self.are_finite = self.are_finite && gradient.first_not_finite().is_none();
-                self.gradients.insert(leaf, gradient);
+                self.gradients.push((leaf, gradient));
                 Ok(None)
             }
             Source::Computed(_) => sum.into_dense(recorded).map(Some),
@@ -192,15 +192,16 @@ pub(super) fn consume<T: Element>(
     let mut ending = Ending {
         tape,
         records,
-        gradients: Gradients::default(),
+        gradients: Vec::new(),
         checks: finite::is_on(tape),
         are_finite: inspects.unwrap_or(false),
     };
     start(&mut sums, output, cotangent);
     pass(&mut ending, &mut sums, false)?;
-    ending.gradients.set_finite(ending.are_finite);
     recording::give_back(tape, ending.records, sums);
-    Ok(ending.gradients)
+    let mut gradients = Gradients::of_leaves(ending.gradients);
+    gradients.set_finite(ending.are_finite);
+    Ok(gradients)
 }
 
 /// How far a pass back goes.
