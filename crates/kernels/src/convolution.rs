@@ -4,7 +4,7 @@
 use lexigrad_macros::compiled;
 
 use crate::number::Number;
-use crate::product::{Packed, product};
+use crate::product::{Packed, Start, product};
 use crate::view::Matrix;
 use crate::{Kernel, PARALLEL_PRODUCTS, dispatch, equal_parts, repetitions, threads};
 
@@ -101,14 +101,14 @@ pub fn convolution<T: Number>(x: &[T], w: &[T], bias: Option<&[T]>, sizes: &Size
     });
     let weights: Vec<_> = weights.collect();
     sizes.for_each_text(x, out, |x, out| {
-        if let Some(bias) = bias {
-            let rows = out.chunks_exact_mut(outputs.max(1));
-            rows.for_each(|row| row.copy_from_slice(bias));
-        }
         for (index, w) in weights.iter().enumerate() {
             let windows = Matrix::rows(&x[sizes.start(index)..], sizes.stride());
-            let adds = index > 0 || bias.is_some();
-            product([count, run, outputs], windows, w, (out, outputs), adds);
+            let start = match bias {
+                _ if index > 0 => Start::Out,
+                Some(bias) => Start::Row(bias),
+                None => Start::Zero,
+            };
+            product([count, run, outputs], windows, w, (out, outputs), start);
         }
     });
 }
@@ -168,7 +168,8 @@ fn windows_of_gradient<T: Number>(w: &[T], grad: &[T], sizes: &Sizes, dx: &mut [
     for index in 0..runs {
         let grad = Matrix::rows(grad, outputs);
         let w = Matrix::rows(&w[index * outputs * run..], run);
-        product([count, outputs, run], grad, w, (&mut windows, run), false);
+        let target = (&mut windows[..], run);
+        product([count, outputs, run], grad, w, target, Start::Zero);
         let dx = &mut dx[sizes.start(index)..];
         dispatch(AddWindows {
             windows: &windows,
@@ -186,7 +187,7 @@ fn weights_of_gradient<T: Number>(x: &[T], grad: &[T], sizes: &Sizes, dw: &mut [
     for (index, dw) in dw.chunks_exact_mut((outputs * run).max(1)).enumerate() {
         let grad = Matrix::rows(grad, outputs).transposed();
         let windows = Matrix::rows(&x[sizes.start(index)..], sizes.stride());
-        product([outputs, count, run], grad, windows, (dw, run), true);
+        product([outputs, count, run], grad, windows, (dw, run), Start::Out);
     }
 }
 

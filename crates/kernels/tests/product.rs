@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use lexigrad_kernels::Number;
-use lexigrad_kernels::product::{Packed, product};
+use lexigrad_kernels::product::{Packed, Start, product};
 use lexigrad_kernels::view::Matrix;
 use proptest::prelude::*;
 use rand::rngs::StdRng;
@@ -74,13 +74,21 @@ fn depth() -> impl Strategy<Value = usize> {
     ]
 }
 
+/// What the sums start from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Origin {
+    Zero,
+    Out,
+    Row,
+}
+
 #[derive(Clone, Debug)]
 struct Case {
     sizes: [usize; 3],
     layouts: [Layout; 2],
     /// How many numbers stand between the rows of the result.
     gap: usize,
-    accumulate: bool,
+    origin: Origin,
     packed: bool,
     seed: u64,
 }
@@ -91,22 +99,22 @@ fn case() -> impl Strategy<Value = Case> {
         layout(),
         layout(),
         0..=3usize,
-        any::<bool>(),
+        prop_oneof![Just(Origin::Zero), Just(Origin::Out), Just(Origin::Row)],
         any::<bool>(),
         any::<u64>(),
     );
-    (sizes, rest).prop_map(|((m, k, n), (a, b, gap, accumulate, packed, seed))| Case {
+    (sizes, rest).prop_map(|((m, k, n), (a, b, gap, origin, packed, seed))| Case {
         sizes: [m, k, n],
         layouts: [a, b],
         gap,
-        accumulate,
+        origin,
         packed,
         seed,
     })
 }
 
-/// Buffers of both operands and of the result.
-fn draw<T: Number>(case: &Case) -> [Vec<T>; 3] {
+/// Buffers of both operands, of the result, and of a row that its sums may start from.
+fn draw<T: Number>(case: &Case) -> [Vec<T>; 4] {
     let mut rng = StdRng::seed_from_u64(case.seed);
     let [m, k, n] = case.sizes;
     let mut buffer = |rows: usize, columns: usize, strides: [usize; 2]| {
@@ -118,6 +126,7 @@ fn draw<T: Number>(case: &Case) -> [Vec<T>; 3] {
         buffer(m, k, case.layouts[0].strides([m, k])),
         buffer(k, n, case.layouts[1].strides([k, n])),
         buffer(m, n + case.gap, [n + case.gap, 1]),
+        buffer(1, n + 1, [n + 1, 1]),
     ]
 }
 
@@ -131,16 +140,21 @@ fn operands<'a, T>(case: &Case, a: &'a [T], b: &'a [T]) -> [Matrix<'a, T>; 2] {
     ]
 }
 
-fn run<T: Number>(case: &Case, [a, b, out]: &[Vec<T>; 3]) -> Vec<T> {
+fn run<T: Number>(case: &Case, [a, b, out, row]: &[Vec<T>; 4]) -> Vec<T> {
     let [_, k, n] = case.sizes;
+    let start = match case.origin {
+        Origin::Zero => Start::Zero,
+        Origin::Out => Start::Out,
+        Origin::Row => Start::Row(&row[..n]),
+    };
     let mut out = out.clone();
     let [left, right] = operands(case, a, b);
     let to = (&mut out[..], n + case.gap);
     if case.packed {
         let packed = Packed::new([k, n], right);
-        product(case.sizes, left, &packed, to, case.accumulate);
+        product(case.sizes, left, &packed, to, start);
     } else {
-        product(case.sizes, left, right, to, case.accumulate);
+        product(case.sizes, left, right, to, start);
     }
     out
 }
@@ -158,10 +172,10 @@ fn check_sums<T: Number>(case: &Case) -> Result<(), TestCaseError> {
             prop_assert_eq!(found, before);
             continue;
         }
-        let start = if case.accumulate {
-            before.as_f64()
-        } else {
-            0.0
+        let start = match case.origin {
+            Origin::Zero => 0.0,
+            Origin::Out => before.as_f64(),
+            Origin::Row => drawn[3][j].as_f64(),
         };
         let terms = (0..k).map(|p| left.at(i, p).as_f64() * right.at(p, j).as_f64());
         let (sum, size) = terms.fold((start, start.abs()), |(sum, size), term| {
@@ -188,14 +202,14 @@ proptest! {
     fn rows_that_change_places_keep_their_bits(case in case()) {
         let case = Case { layouts: [Layout::Rows, case.layouts[1]], ..case };
         let [m, k, n] = case.sizes;
-        let [a, b, out] = draw::<f32>(&case);
+        let [a, b, out, start] = draw::<f32>(&case);
         let row = n + case.gap;
         let turned = |values: &[f32], row: usize| -> Vec<f32> {
             let rows = (0..m).rev().flat_map(|i| values[i * row..].iter().take(row));
             rows.copied().collect()
         };
-        let plain = run(&case, &[a.clone(), b.clone(), out.clone()]);
-        let mixed = run(&case, &[turned(&a, k), b, turned(&out, row)]);
+        let plain = run(&case, &[a.clone(), b.clone(), out.clone(), start.clone()]);
+        let mixed = run(&case, &[turned(&a, k), b, turned(&out, row), start]);
         let plain = turned(&plain, row);
         for (plain, mixed) in plain.iter().zip(&mixed) {
             prop_assert_eq!(plain.to_bits(), mixed.to_bits());
@@ -227,12 +241,16 @@ fn threads_never_change_the_bits() {
             [Layout::Rows, Layout::Columns],
             [Layout::Columns, Layout::Rows],
         ] {
-            for (packed, accumulate) in [(false, false), (true, true)] {
+            for (packed, origin) in [
+                (false, Origin::Zero),
+                (true, Origin::Out),
+                (false, Origin::Row),
+            ] {
                 let case = Case {
                     sizes,
                     layouts,
                     gap: 0,
-                    accumulate,
+                    origin,
                     packed,
                     seed: 1,
                 };
@@ -271,7 +289,8 @@ fn a_matrix_that_is_a_number_short_is_refused() {
                 } else {
                     Matrix::rows(&b, n)
                 };
-                let run = || product([m, k, n], Matrix::rows(&a, k), b, (&mut out, n), false);
+                let to = (&mut out[..], n);
+                let run = || product([m, k, n], Matrix::rows(&a, k), b, to, Start::Zero);
                 let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
                 assert!(outcome.is_err(), "{m} {k} {n}, {short}");
             }

@@ -5,7 +5,7 @@ use lexigrad_macros::compiled;
 use super::forward::weigh;
 use super::{Block, Dropped, Heads, Scoring, Sizes, keep_or_drop, parts_of};
 use crate::number::Number;
-use crate::product::product;
+use crate::product::{Start, product};
 use crate::softmax::row_backward;
 use crate::storage::{OutOfMemory, Storage};
 use crate::view::Matrix;
@@ -188,8 +188,8 @@ impl<'a, T: Number> Pass<'a, T> {
         let (scoring, trace, sizes) = (self.scoring, self.trace, self.scoring.sizes);
         let (count, columns) = (block.queries.len(), block.keys.len());
         let ([head, source], first) = ([block.place[1], block.source[1]], block.keys.start);
-        let start = (block.place[0] * sizes.heads + head) * sizes.queries + block.queries.start;
-        let rows = start * sizes.keys..(start + count) * sizes.keys;
+        let row = (block.place[0] * sizes.heads + head) * sizes.queries + block.queries.start;
+        let rows = row * sizes.keys..(row + count) * sizes.keys;
         let weights = match (trace.kept, &mut self.room) {
             (Some(kept), _) => &kept[rows.clone()],
             (None, Some(room)) => {
@@ -214,9 +214,10 @@ impl<'a, T: Number> Pass<'a, T> {
             .matrix(block.place)
             .from_row(block.queries.start);
 
+        let start = if adds { Start::Out } else { Start::Zero };
         let dv = self.targets.part(&sizes, 2, source, first);
         let by_key = Matrix::rows(&used[first..], sizes.keys).transposed();
-        product([columns, count, sizes.value_size], by_key, taken, dv, adds);
+        product([columns, count, sizes.value_size], by_key, taken, dv, start);
 
         let gradient = &mut self.gradient.make_mut()[..rows.len()];
         let target = (&mut gradient[first..], sizes.keys);
@@ -225,7 +226,7 @@ impl<'a, T: Number> Pass<'a, T> {
             taken,
             v.transposed(),
             target,
-            false,
+            Start::Zero,
         );
         dispatch(SoftmaxBackward {
             block,
@@ -240,14 +241,14 @@ impl<'a, T: Number> Pass<'a, T> {
 
         let gradient = Matrix::rows(&gradient[first..], sizes.keys);
         let dq = self.targets.part(&sizes, 0, head, block.queries.start);
-        product([count, columns, sizes.size], gradient, k, dq, false);
+        product([count, columns, sizes.size], gradient, k, dq, Start::Zero);
         let dk = self.targets.part(&sizes, 1, source, first);
         product(
             [columns, count, sizes.size],
             gradient.transposed(),
             q,
             dk,
-            adds,
+            start,
         );
     }
 }

@@ -4,7 +4,7 @@ use lexigrad_macros::compiled;
 
 use super::{Block, Dropped, Heads, Scoring, Sizes, parts_of};
 use crate::number::Number;
-use crate::product::product;
+use crate::product::{Start, product};
 use crate::softmax::softmax_row;
 use crate::storage::OutOfMemory;
 use crate::view::Matrix;
@@ -95,7 +95,7 @@ pub(super) fn weigh<T: Number>(
         q.matrix(block.place).from_row(block.queries.start),
         k.transposed(),
         (&mut weights[block.keys.start..], keys),
-        false,
+        Start::Zero,
     );
     dispatch(Softmax {
         scoring,
@@ -126,7 +126,7 @@ fn take<T: Number>(
         Matrix::rows(&weights[block.keys.start..], keys),
         v.matrix(block.source).from_row(block.keys.start),
         (&mut taken[first..], row),
-        false,
+        Start::Zero,
     );
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::panels::{Packed, Panel, Panels, Strips, pack_left, pack_panels};
-use super::place::{Shared, compute};
+use super::place::{Place, compute};
 use super::tile::{self, Operands};
 use crate::number::Number;
 use crate::prefetch;
@@ -63,9 +63,9 @@ pub struct Product<'a, T: Number> {
     pub sizes: [usize; 3],
     pub left: Matrix<'a, T>,
     pub right: Right<'a, T>,
-    pub out: Shared<T>,
-    pub out_strides: [usize; 2],
-    pub accumulate: bool,
+    pub out: Place<T>,
+    /// What the sums start from; zeros if it is nothing.
+    pub start: Option<Place<T>>,
 }
 
 /// Rows and panels of the result.
@@ -131,7 +131,11 @@ impl<T: Number> Part<'_, T> {
             let packed = packed.insert(Storage::scratch(rows.len() * inner.len()));
             pack_left::<S, T>(left, column, strips, packed.make_mut());
         }
-        let [out_row, out_column] = product.out_strides;
+        let start = if inner.start > 0 {
+            Some(product.out)
+        } else {
+            product.start
+        };
         for strip in (0..strips.count).map(|index| strips.get(index)) {
             let height = strip.len();
             let (left, left_strides, next) = match &packed {
@@ -155,20 +159,18 @@ impl<T: Number> Part<'_, T> {
                 }
                 let panel = panels.get(index);
                 let (right, right_row) = right.panel::<S>(index, &panel, inner.start);
-                let place = first * out_row + panel.first * out_column;
                 let operands = Operands {
                     depth: inner.len(),
                     left: left.as_ptr(),
                     left_strides,
                     right,
                     right_row,
-                    out: product.out.0.wrapping_add(place),
-                    out_row,
-                    accumulate: product.accumulate || inner.start > 0,
+                    out: product.out.from(first, panel.first),
+                    start: start.map(|start| start.from(first, panel.first)),
                 };
-                // SAFETY: the rows and columns of this part lie in the operands and in the result, which `product` checked, and a part is
-                // given to one thread.
-                unsafe { compute(simd, height, &panel, operands, out_column) };
+                // SAFETY: the rows and columns of this part lie in the operands, in the result and in what it starts from, which `product`
+                // checked, and a part is given to one thread.
+                unsafe { compute(simd, height, &panel, operands) };
             }
         }
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::place::Shared;
+use super::place::Place;
 use crate::number::Number;
 use crate::vector::lanes;
 use crate::view::Matrix;
@@ -12,16 +12,15 @@ use crate::view::Matrix;
 /// How many rows of each operand are multiplied at a time: 16 sums keep the units busy.
 pub const ROWS: usize = 4;
 
-/// `out[i, j] (+)= Σ_p long[i, p] short[j, p]`; the rows of both stand in one piece.
+/// `out[i, j] = start[i, j] + Σ_p long[i, p] short[j, p]`; the rows of both stand in one piece.
 pub struct Dots<'a, T> {
     /// How many rows each has, and how long they are.
     pub sizes: [usize; 3],
     pub long: Matrix<'a, T>,
     pub short: Matrix<'a, T>,
-    /// The result's first number, and the distance between neighbours along i and along j.
-    pub out: Shared<T>,
-    pub out_strides: [usize; 2],
-    pub accumulate: bool,
+    pub out: Place<T>,
+    /// Zeros if it is nothing.
+    pub start: Option<Place<T>>,
 }
 
 /// Some rows of the long operand, with all of the short one.
@@ -68,7 +67,7 @@ impl<T: Number> Dots<'_, T> {
     /// Writes sums, the first of which stands in this row and column.
     ///
     /// # Safety
-    /// All of them have a place in the result, and nobody else reads or writes it meanwhile.
+    /// All of them have a place in the result and in what it starts from, and nobody else reads or writes it meanwhile.
     #[inline(always)]
     unsafe fn write<const LONG: usize, const SHORT: usize>(
         &self,
@@ -77,11 +76,13 @@ impl<T: Number> Dots<'_, T> {
     ) {
         for (i, sums) in sums.iter().enumerate() {
             for (j, &sum) in sums.iter().enumerate() {
-                let place = (row + i) * self.out_strides[0] + (column + j) * self.out_strides[1];
+                let (row, column) = (row + i, column + j);
                 // SAFETY: as the caller says.
                 unsafe {
-                    let out = self.out.0.add(place);
-                    *out = if self.accumulate { *out + sum } else { sum };
+                    *self.out.at(row, column) = match self.start {
+                        Some(start) => *start.at(row, column) + sum,
+                        None => sum,
+                    };
                 }
             }
         }

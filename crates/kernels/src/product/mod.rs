@@ -21,7 +21,7 @@ use crate::{Kernel, PARALLEL_PRODUCTS, dispatch, repetitions, threads};
 use blocked::{Part, Product};
 use dots::{Dots, DotsPart};
 use panels::Cut;
-use place::Shared;
+use place::Place;
 
 /// Up to so many multiplications a plain loop is faster.
 const SMALL: usize = 128;
@@ -36,7 +36,18 @@ const PARTS: usize = 2;
 /// How many multiplications a part has at least: 1 MFLOP, some 10 µs.
 const PART: usize = 1 << 19;
 
-/// `out (+)= a b`, `a: [m, k]`, `b: [k, n]`, `out: [m, n]`; adds if `accumulate`.
+/// What the sums of a product start from.
+#[derive(Clone, Copy)]
+pub enum Start<'a, T> {
+    /// Zeros.
+    Zero,
+    /// What stands in the result.
+    Out,
+    /// The same n numbers for each row: a bias.
+    Row(&'a [T]),
+}
+
+/// `out = start + a b`, `a: [m, k]`, `b: [k, n]`, `out: [m, n]`.
 ///
 /// The right operand is a [`Matrix`], or [`Packed`] if many products read it. The result comes with the distance between its rows, at least
 /// n: row i begins at `i * distance`, and what is between the rows stays.
@@ -53,9 +64,9 @@ pub fn product<'a, T: Number>(
     a: Matrix<'_, T>,
     b: impl Into<Right<'a, T>>,
     (out, row): (&mut [T], usize),
-    accumulate: bool,
+    start: Start<'_, T>,
 ) {
-    multiply(sizes, a, b.into(), (out, row), accumulate);
+    multiply(sizes, a, b.into(), (out, row), start);
 }
 
 #[compiled]
@@ -64,31 +75,76 @@ fn multiply<T: Number>(
     a: Matrix<'_, T>,
     b: Right<'_, T>,
     (out, row): (&mut [T], usize),
-    accumulate: bool,
+    start: Start<'_, T>,
 ) {
     if m == 0 || n == 0 {
         return;
     }
     assert!(n <= row, "the rows of the result overlap");
     Matrix::rows(&*out, row).check_bounds([m, n]);
-    if k == 0 {
-        if !accumulate {
-            let rows = out.chunks_mut(row).take(m);
-            rows.for_each(|row| row[..n].fill(T::zero()));
-        }
-        return;
+    if let Start::Row(numbers) = start {
+        assert!(numbers.len() == n, "sums start from a row of n numbers");
     }
     match b {
-        Right::View(b) => of_views([m, k, n], a, b, (out, row), accumulate),
+        _ if k == 0 => begin([m, n], (out, row), start),
+        Right::View(b) if repetitions(&[m, k, n]) <= SMALL => {
+            begin([m, n], (&mut *out, row), start);
+            dispatch(Small {
+                sizes: [m, k, n],
+                a,
+                b,
+                out,
+                row,
+            });
+        }
+        // The other paths read and write by pointer, and rely on these bounds.
+        Right::View(b) => {
+            a.check_bounds([m, k]);
+            b.check_bounds([k, n]);
+            of_views([m, k, n], a, b, places(out, row, start));
+        }
         Right::Packed(packed) => {
+            a.check_bounds([m, k]);
             assert!(
                 packed.sizes == [k, n],
                 "an operand was packed for another product"
             );
-            a.check_bounds([m, k]);
-            blocked([m, k, n], a, b, (out, [row, 1]), accumulate);
+            blocked([m, k, n], a, b, places(out, row, start));
         }
     }
+}
+
+/// Writes what the sums start from.
+fn begin<T: Number>([m, n]: [usize; 2], (out, row): (&mut [T], usize), start: Start<'_, T>) {
+    let rows = out.chunks_mut(row).take(m).map(|row| &mut row[..n]);
+    match start {
+        Start::Zero => rows.for_each(|row| row.fill(T::zero())),
+        Start::Out => (),
+        Start::Row(numbers) => rows.for_each(|row| row.copy_from_slice(numbers)),
+    }
+}
+
+/// The result, and what its sums start from: zeros if that is nothing.
+type Places<T> = (Place<T>, Option<Place<T>>);
+
+fn places<T: Copy>(out: &mut [T], row: usize, start: Start<'_, T>) -> Places<T> {
+    let out = Place {
+        first: out.as_mut_ptr(),
+        strides: [row, 1],
+    };
+    let start = match start {
+        Start::Zero => None,
+        Start::Out => Some(out),
+        Start::Row(numbers) => Some(Place {
+            first: numbers.as_ptr().cast_mut(),
+            strides: [0, 1],
+        }),
+    };
+    (out, start)
+}
+
+fn transposed<T: Copy>((out, start): Places<T>) -> Places<T> {
+    (out.transposed(), start.map(Place::transposed))
 }
 
 /// [`product`] of operands as they stand, by the path that suits how they do.
@@ -96,49 +152,29 @@ fn of_views<T: Number>(
     [m, k, n]: [usize; 3],
     a: Matrix<'_, T>,
     b: Matrix<'_, T>,
-    (out, row): (&mut [T], usize),
-    accumulate: bool,
+    places: Places<T>,
 ) {
-    if repetitions(&[m, k, n]) <= SMALL {
-        return dispatch(Small {
-            sizes: [m, k, n],
-            a,
-            b,
-            out,
-            row,
-            accumulate,
-        });
-    }
-    // What every path relies on from here on, since it reads by pointer.
-    a.check_bounds([m, k]);
-    b.check_bounds([k, n]);
     let in_rows = |matrix: &Matrix<'_, T>| matrix.strides[1] == 1;
     let in_columns = |matrix: &Matrix<'_, T>| matrix.strides[0] == 1 && matrix.strides[1] != 1;
     if m <= FEW_ROWS && in_rows(&a) && in_columns(&b) {
-        return dots([n, m, k], b.transposed(), a, (out, [1, row]), accumulate);
+        return dots([n, m, k], b.transposed(), a, transposed(places));
     }
     if n <= FEW_COLUMNS && in_rows(&a) {
-        return narrow([m, k, n], a, b, (out, row), accumulate);
+        return narrow([m, k, n], a, b, places);
     }
     // As outᵀ = bᵀ aᵀ: bᵀ, now on the left, is read where it stands, and aᵀ, now on the right, is packed.
     let packs_less = repetitions(&[m, k + n]) < repetitions(&[k, n]);
     if in_columns(&b) && in_rows(&a) && packs_less || n <= FEW_COLUMNS && in_columns(&a) {
         let (left, right) = (b.transposed(), Right::View(a.transposed()));
-        return blocked([n, k, m], left, right, (out, [1, row]), accumulate);
+        return blocked([n, k, m], left, right, transposed(places));
     }
-    blocked([m, k, n], a, Right::View(b), (out, [row, 1]), accumulate);
+    blocked([m, k, n], a, Right::View(b), places);
 }
 
 /// [`product`] of few columns: each is a vector that all rows of the left operand are multiplied with.
-fn narrow<T: Number>(
-    [m, k, n]: [usize; 3],
-    a: Matrix<'_, T>,
-    b: Matrix<'_, T>,
-    (out, row): (&mut [T], usize),
-    accumulate: bool,
-) {
+fn narrow<T: Number>([m, k, n]: [usize; 3], a: Matrix<'_, T>, b: Matrix<'_, T>, places: Places<T>) {
     if b.strides[0] == 1 {
-        return dots([m, n, k], a, b.transposed(), (out, [row, 1]), accumulate);
+        return dots([m, n, k], a, b.transposed(), places);
     }
     let mut columns = Storage::scratch(k * n);
     for (j, column) in columns.make_mut().chunks_exact_mut(k).enumerate() {
@@ -146,27 +182,23 @@ fn narrow<T: Number>(
             *out = b.at(p, j);
         }
     }
-    let short = Matrix::rows(columns.as_slice(), k);
-    dots([m, n, k], a, short, (out, [row, 1]), accumulate);
+    dots([m, n, k], a, Matrix::rows(columns.as_slice(), k), places);
 }
 
-/// `out[i, j] (+)= Σ long[i, p] short[j, p]`, the rows of the long operand shared by threads.
+/// `out[i, j] = start[i, j] + Σ long[i, p] short[j, p]`, the rows of the long operand shared by threads.
 fn dots<T: Number>(
     sizes: [usize; 3],
     long: Matrix<'_, T>,
     short: Matrix<'_, T>,
-    (out, out_strides): (&mut [T], [usize; 2]),
-    accumulate: bool,
+    (out, start): Places<T>,
 ) {
     let rows = sizes[0];
-    let out = Shared(out.as_mut_ptr());
     let dots = Dots {
         sizes,
         long,
         short,
         out,
-        out_strides,
-        accumulate,
+        start,
     };
     let count = parts_of(&sizes).min(rows.div_ceil(dots::ROWS));
     let parts = (0..count).map(|index| rows * index / count..rows * (index + 1) / count);
@@ -180,8 +212,7 @@ fn blocked<T: Number>(
     sizes: [usize; 3],
     left: Matrix<'_, T>,
     right: Right<'_, T>,
-    (out, out_strides): (&mut [T], [usize; 2]),
-    accumulate: bool,
+    (out, start): Places<T>,
 ) {
     let [m, _, n] = sizes;
     let panels = on_this_machine(Cut::<T>::columns(n));
@@ -189,9 +220,8 @@ fn blocked<T: Number>(
         sizes,
         left,
         right,
-        out: Shared(out.as_mut_ptr()),
-        out_strides,
-        accumulate,
+        out,
+        start,
     };
     let strips = m.div_ceil(tile::MOST_ROWS);
     let (rows, columns) = grid(parts_of(&sizes), [m, n], [strips, panels.count]);
@@ -228,13 +258,13 @@ fn grid(count: usize, [m, n]: [usize; 2], [most_rows, most_columns]: [usize; 2])
     cuts.min_by_key(cost).unwrap_or((1, 1))
 }
 
+/// Adds a product of few multiplications to what the result starts from.
 struct Small<'a, T> {
     sizes: [usize; 3],
     a: Matrix<'a, T>,
     b: Matrix<'a, T>,
     out: &'a mut [T],
     row: usize,
-    accumulate: bool,
 }
 
 impl<T: Number> Kernel for Small<'_, T> {
@@ -245,7 +275,7 @@ impl<T: Number> Kernel for Small<'_, T> {
         let [m, k, n] = self.sizes;
         for (i, row) in self.out.chunks_mut(self.row).take(m).enumerate() {
             for (j, out) in row[..n].iter_mut().enumerate() {
-                let mut sum = if self.accumulate { *out } else { T::zero() };
+                let mut sum = *out;
                 for p in 0..k {
                     sum = self.a.at(i, p).mul_add(self.b.at(p, j), sum);
                 }

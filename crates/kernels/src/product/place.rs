@@ -11,79 +11,91 @@ use crate::vector::lanes;
 /// How many columns of a tile are turned at a time.
 const TURNED: usize = 8;
 
-/// The first number of a result of which threads compute parts.
+/// Where numbers of a result stand, or what their sums start from: the first, and the distance between neighbours along each axis.
 #[derive(Clone, Copy)]
-pub struct Shared<T>(pub *mut T);
+pub struct Place<T> {
+    pub first: *mut T,
+    pub strides: [usize; 2],
+}
 
-// SAFETY: each part is rows and columns that no other part has.
-unsafe impl<T: Send> Sync for Shared<T> {}
+// SAFETY: threads write only to their own parts, rows and columns that no other part has, and what sums start from is theirs or nobody's.
+unsafe impl<T: Send> Sync for Place<T> {}
 
-/// Computes a tile, by way of a copy if the result's columns do not stand side by side, or its vectors reach beyond them.
+impl<T: Copy> Place<T> {
+    /// The same numbers with rows and columns in each other's place.
+    pub fn transposed(self) -> Self {
+        let [row, column] = self.strides;
+        let strides = [column, row];
+        Self { strides, ..self }
+    }
+
+    /// The numbers from this row and column on.
+    #[inline(always)]
+    pub fn from(self, row: usize, column: usize) -> Self {
+        let first = self.at(row, column);
+        Self { first, ..self }
+    }
+
+    #[inline(always)]
+    pub fn at(&self, row: usize, column: usize) -> *mut T {
+        let [rows, columns] = self.strides;
+        self.first.wrapping_add(row * rows + column * columns)
+    }
+}
+
+/// Computes a tile, by way of a copy if the columns do not stand side by side, or its vectors reach beyond them.
 ///
 /// # Safety
-/// As for [`tile::compute`], but that only the columns of the panel need a place in the result.
+/// As for [`tile::compute`], but that only the columns of the panel need a place in the result and in what the sums start from.
 #[inline(always)]
 pub unsafe fn compute<S: Simd, T: Number>(
     simd: S,
     rows: usize,
     panel: &Panel,
     operands: Operands<T>,
-    out_column: usize,
 ) {
+    let Operands { out, start, .. } = operands;
     let width = panel.vectors * lanes::<T, S>();
-    if panel.columns == width && out_column == 1 {
+    let side_by_side = out.strides[1] == 1 && start.is_none_or(|start| start.strides[1] == 1);
+    if panel.columns == width && side_by_side {
         // SAFETY: as the caller says.
         return unsafe { tile::compute(simd, [rows, panel.vectors], operands) };
     }
-    let place = Place {
-        first: operands.out,
-        strides: [operands.out_row, out_column],
-        sizes: [rows, panel.columns],
-    };
+    let sizes = [rows, panel.columns];
     let mut copy = [T::zero(); MOST_NUMBERS];
-    if operands.accumulate {
+    if let Some(start) = start {
         // SAFETY: the rows of the strip and the columns of the panel exist.
-        unsafe { place.read(&mut copy, width) };
+        unsafe { start.read(sizes, &mut copy, width) };
     }
-    let to_copy = Operands {
-        out: copy.as_mut_ptr(),
-        out_row: width,
+    let to_copy = Place {
+        first: copy.as_mut_ptr(),
+        strides: [width, 1],
+    };
+    let operands = Operands {
+        out: to_copy,
+        start: start.map(|_| to_copy),
         ..operands
     };
     // SAFETY: as the caller says; the copy has room for every tile.
-    unsafe { tile::compute(simd, [rows, panel.vectors], to_copy) };
+    unsafe { tile::compute(simd, [rows, panel.vectors], operands) };
     // SAFETY: as above.
     unsafe {
-        if out_column == 1 {
-            place.write_rows(&copy, width);
+        if out.strides[1] == 1 {
+            out.write_rows(sizes, &copy, width);
         } else {
-            place.write_columns(&copy, width);
+            out.write_columns(sizes, &copy, width);
         }
     }
-}
-
-/// Where a tile stands in the result.
-struct Place<T> {
-    first: *mut T,
-    strides: [usize; 2],
-    sizes: [usize; 2],
 }
 
 /// All three go by pointers, since what is between the rows or columns may belong to another thread.
 ///
 /// # Safety
-/// The tile lies in the result, and nobody else reads or writes it meanwhile.
+/// So many rows and columns exist, and nobody else writes there meanwhile, or reads what is written.
 impl<T: Number> Place<T> {
+    /// Copies rows and columns to rows that begin `width` apart.
     #[inline(always)]
-    fn at(&self, row: usize, column: usize) -> *mut T {
-        let [rows, columns] = self.strides;
-        self.first.wrapping_add(row * rows + column * columns)
-    }
-
-    /// Copies the tile to rows that begin `width` apart.
-    #[inline(always)]
-    unsafe fn read(&self, copy: &mut [T], width: usize) {
-        let [rows, columns] = self.sizes;
+    unsafe fn read(&self, [rows, columns]: [usize; 2], copy: &mut [T], width: usize) {
         for (i, copy) in copy.chunks_exact_mut(width).take(rows).enumerate() {
             for (j, copy) in copy.iter_mut().take(columns).enumerate() {
                 // SAFETY: as the caller says.
@@ -92,10 +104,9 @@ impl<T: Number> Place<T> {
         }
     }
 
-    /// Copies rows that begin `width` apart to the tile, whose columns stand side by side.
+    /// Writes rows that begin `width` apart, whose columns are to stand side by side.
     #[inline(always)]
-    unsafe fn write_rows(&self, copy: &[T], width: usize) {
-        let [rows, columns] = self.sizes;
+    unsafe fn write_rows(&self, [rows, columns]: [usize; 2], copy: &[T], width: usize) {
         for (i, copy) in copy.chunks_exact(width).take(rows).enumerate() {
             let copy = &copy[..columns];
             // SAFETY: as the caller says.
@@ -103,10 +114,9 @@ impl<T: Number> Place<T> {
         }
     }
 
-    /// Copies rows that begin `width` apart to the tile, column by column.
+    /// Writes rows that begin `width` apart, column by column.
     #[inline(always)]
-    unsafe fn write_columns(&self, copy: &[T], width: usize) {
-        let [rows, columns] = self.sizes;
+    unsafe fn write_columns(&self, [rows, columns]: [usize; 2], copy: &[T], width: usize) {
         let mut done = 0;
         if rows == MOST_ROWS && self.strides[0] == 1 {
             while done + TURNED <= columns {

@@ -2,6 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
+use super::place::Place;
 use crate::number::Number;
 use crate::prefetch;
 use crate::vector::lanes;
@@ -36,10 +37,9 @@ pub struct Operands<T> {
     /// The right operand's first number, and the distance between its rows. Its columns stand side by side.
     pub right: *const T,
     pub right_row: usize,
-    /// The result's first number, and the distance between its rows.
-    pub out: *mut T,
-    pub out_row: usize,
-    pub accumulate: bool,
+    /// The result's place. Its columns stand side by side, as do those of what its sums start from, zeros if that is nothing.
+    pub out: Place<T>,
+    pub start: Option<Place<T>>,
 }
 
 /// Computes a tile of so many rows and vectors.
@@ -96,25 +96,23 @@ impl<T: Number, const ROWS: usize, const VECTORS: usize> WithSimd for Tile<T, RO
             mut right,
             right_row,
             out,
-            out_row,
-            accumulate,
+            start,
         } = self.0;
         let lanes = const { lanes::<T, S>() };
-        let place = |i: usize, v: usize| {
-            out.wrapping_add(i * out_row + v * lanes)
-                .cast::<T::Vector<S>>()
-        };
+        let vector = |place: Place<T>, i, v: usize| place.at(i, v * lanes).cast::<T::Vector<S>>();
         let mut sums = [[T::splat(simd, T::zero()); VECTORS]; ROWS];
-        for (i, sums) in sums.iter_mut().enumerate() {
-            if accumulate {
+        if let Some(start) = start {
+            for (i, sums) in sums.iter_mut().enumerate() {
                 for (v, sum) in sums.iter_mut().enumerate() {
                     // SAFETY: see `compute`, as for the loops below.
-                    *sum = unsafe { place(i, v).read_unaligned() };
+                    *sum = unsafe { vector(start, i, v).read_unaligned() };
                 }
-            } else if depth >= DEEP {
-                let row = out.wrapping_add(i * out_row);
+            }
+        }
+        if depth >= DEEP && start.is_none_or(|start| start.first != out.first) {
+            for i in 0..ROWS {
                 // SAFETY: as above.
-                prefetch(unsafe { std::slice::from_raw_parts(row, VECTORS * lanes) });
+                prefetch(unsafe { std::slice::from_raw_parts(out.at(i, 0), VECTORS * lanes) });
             }
         }
         for _ in 0..depth {
@@ -136,7 +134,7 @@ impl<T: Number, const ROWS: usize, const VECTORS: usize> WithSimd for Tile<T, RO
         for (i, sums) in sums.iter().enumerate() {
             for (v, sum) in sums.iter().enumerate() {
                 // SAFETY: see `compute`.
-                unsafe { place(i, v).write_unaligned(*sum) };
+                unsafe { vector(out, i, v).write_unaligned(*sum) };
             }
         }
     }

@@ -11,7 +11,7 @@ pub use cells::{Cell, Gru, Lstm, Nonlinearity, Step};
 use lexigrad_macros::compiled;
 
 use crate::number::Number;
-use crate::product::{Packed, Right, product};
+use crate::product::{Packed, Right, Start, product};
 use crate::view::Matrix;
 use crate::{Kernel, PARALLEL_PRODUCTS, dispatch, threads};
 
@@ -135,13 +135,13 @@ fn pieces<T>(buffer: &mut [T], batch: usize, rows: usize, width: usize) -> Vec<V
 pub struct Weights<'a, T> {
     /// `W_hh: [G H, H]` in row-major order.
     pub recurrent: &'a [T],
-    /// What is added to the W runs of the gates; empty if nothing is.
+    /// What is added to the runs beyond the first G, where the state's products stand alone; empty if nothing is.
     pub bias: &'a [T],
 }
 
 /// Runs a recurrence whose state is N runs of H numbers.
 ///
-/// The first G H columns of `gates: [L, B, W H]` hold `W_ih x`. `states: [N, L, B, H]` get the states before each step, unless they
+/// The first G H columns of `gates: [L, B, W H]` hold `W_ih x + b`. `states: [N, L, B, H]` get the states before each step, unless they
 /// are empty. `output: [L + N, B, H]`, at whose end the first state stands, gets the hidden states, zeros where a sequence has
 /// ended, and the last state.
 #[compiled(Lstm, Gru, Nonlinearity)]
@@ -200,7 +200,6 @@ impl<T: Number, C: Cell<T>> ForwardPart<'_, T, C> {
                 cell: self.cell,
                 sequences: &self.sequences,
                 time,
-                bias: self.bias,
                 gates: &mut *gates[time],
                 hidden: &mut *hidden[0],
                 memory: memory.first_mut().map_or(&mut [], |memory| &mut **memory),
@@ -209,17 +208,22 @@ impl<T: Number, C: Cell<T>> ForwardPart<'_, T, C> {
         }
     }
 
-    /// Adds `W_hh h`.
+    /// Adds `W_hh h`; where it stands alone, its bias too.
     fn add_recurrent(&self, hidden: &[T], gates: &mut [T]) {
         let (rows, size) = (self.sequences.batch, self.sequences.hidden);
         for run in self.runs {
-            let first = run.columns.start;
+            let (first, alone) = (run.columns.start, C::GATES * size);
+            let start = match self.bias {
+                _ if first < alone => Start::Out,
+                [] => Start::Zero,
+                bias => Start::Row(&bias[first - alone..][..run.columns.len()]),
+            };
             product(
                 [rows, size, run.columns.len()],
                 Matrix::rows(hidden, size),
                 run.right(),
                 (&mut gates[first..], C::WIDTH * size),
-                first < C::GATES * size,
+                start,
             );
         }
     }
@@ -230,7 +234,6 @@ struct ForwardStep<'a, T, C> {
     cell: C,
     sequences: &'a Sequences<'a>,
     time: usize,
-    bias: &'a [T],
     gates: &'a mut [T],
     hidden: &'a mut [T],
     memory: &'a mut [T],
@@ -250,9 +253,6 @@ impl<T: Number, C: Cell<T>> Kernel for ForwardStep<'_, T, C> {
         for (row, ((gates, hidden), output)) in gates.zip(states).zip(outputs).enumerate() {
             let memory = memories.next().unwrap_or_default();
             if self.sequences.has(row, self.time) {
-                for (gate, &bias) in gates.iter_mut().zip(self.bias) {
-                    *gate += bias;
-                }
                 self.cell.forward(gates, hidden, memory);
                 output.copy_from_slice(hidden);
             } else {
@@ -367,7 +367,7 @@ impl<T: Number, C: Cell<T>> BackwardPart<'_, T, C> {
                 Matrix::rows(&dgates[run.columns.start..], C::WIDTH * size),
                 run.right(),
                 (&mut *dhidden, size),
-                true,
+                Start::Out,
             );
         }
     }
@@ -434,7 +434,8 @@ mod tests {
         };
         let (state, rows) = (37 * 48, C::GATES * 48);
         let numbers = |count: usize| (0..count).map(|i| (i as f32).sin() * 0.3).collect();
-        let (weight, bias): (Vec<f32>, Vec<f32>) = (numbers(rows * 48), numbers(C::WIDTH * 48));
+        let beyond = (C::WIDTH - C::GATES) * 48;
+        let (weight, bias): (Vec<f32>, Vec<f32>) = (numbers(rows * 48), numbers(beyond));
         let mut gates: Vec<f32> = numbers(5 * C::WIDTH * state);
         let mut output: Vec<f32> = numbers((5 + C::STATES) * state);
         let mut states = vec![0.0; C::STATES * 5 * state];

@@ -1,6 +1,6 @@
 //! Matrix products, and the product with a bias that a linear layer is.
 
-use lexigrad_kernels::product::product;
+use lexigrad_kernels::product::{Start, product};
 use lexigrad_kernels::reduce;
 use lexigrad_kernels::view::{Matrix, View};
 use lexigrad_macros::compiled;
@@ -45,7 +45,7 @@ impl<T: Element> Op<T> for MatMul {
             for (index, out) in results.enumerate() {
                 let place = batch.index_of(index);
                 let (a, b) = (matrix_at(&left, &place), matrix_at(&right, &place));
-                product([m, k, n], a, b, (out, n), false);
+                product([m, k, n], a, b, (out, n), Start::Zero);
             }
         })
     }
@@ -110,14 +110,8 @@ impl<T: Element> Op<T> for Linear {
         let (x, turned) = (matrix_of(x), matrix_of(weight).transposed());
         let bias = inputs.get(2).map(|bias| bias.read()).transpose()?;
         Tensor::build([rows, columns], |out| {
-            if let Some(bias) = &bias
-                && columns > 0
-            {
-                out.chunks_exact_mut(columns)
-                    .for_each(|row| row.copy_from_slice(bias));
-            }
-            let adds = bias.is_some();
-            product([rows, inner, columns], x, turned, (out, columns), adds);
+            let start = bias.as_deref().map_or(Start::Zero, Start::Row);
+            product([rows, inner, columns], x, turned, (out, columns), start);
         })
     }
 
@@ -160,7 +154,9 @@ fn constant_product<T: Element>(
     b: &Tensor<T>,
 ) -> Result<Tensor<T>> {
     let (n, b) = (b.shape()[1], matrix_of(b));
-    Tensor::build([m, n], |out| product([m, k, n], a, b, (out, n), false))
+    Tensor::build([m, n], |out| {
+        product([m, k, n], a, b, (out, n), Start::Zero)
+    })
 }
 
 /// The sum of a matrix over its rows; a constant.

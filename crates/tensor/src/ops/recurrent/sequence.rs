@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use lexigrad_kernels::product::product;
+use lexigrad_kernels::product::{Start, product};
 use lexigrad_kernels::recurrent::{self as kernels, Sequences};
 use lexigrad_kernels::reduce::sum_axis;
 use lexigrad_kernels::view::Matrix;
@@ -65,13 +65,14 @@ impl<T: Element, C: Steps<T>> Op<T> for Sequence<T, C> {
             hidden,
             ..
         } = &sizes;
-        let mut gates = self.input_gates(&sizes, inputs[0], inputs[1])?;
         let bias = self.bias(&sizes, inputs)?;
+        let (of_input, alone) = bias.split_at(sizes.rows.min(bias.len()));
+        let mut gates = self.input_gates(&sizes, inputs[0], inputs[1], of_input)?;
         let first = inputs[self.first_state()..].iter();
         let first: Vec<_> = first.map(|state| state.read()).collect::<Result<_>>()?;
         let weights = kernels::Weights {
             recurrent: &inputs[2].read()?,
-            bias: &bias,
+            bias: alone,
         };
         let kept_steps = if needs.any() { steps } else { 0 };
         let mut states = Tensor::build([C::STATES, kept_steps, batch, hidden], |_| ())?;
@@ -160,17 +161,27 @@ impl<T: Element, C: Steps<T>> Sequence<T, C> {
         }
     }
 
-    /// `W_ih x` in the first G H of W H columns.
-    fn input_gates(&self, sizes: &Sizes, x: &Tensor<T>, weight: &Tensor<T>) -> Result<Tensor<T>> {
+    /// `W_ih x + b` in the first G H of W H columns.
+    fn input_gates(
+        &self,
+        sizes: &Sizes,
+        x: &Tensor<T>,
+        weight: &Tensor<T>,
+        bias: &[T],
+    ) -> Result<Tensor<T>> {
         let (width, inputs) = (C::WIDTH * sizes.hidden, sizes.inputs);
         let (x, weight) = (x.read()?, weight.read()?);
+        let start = match bias {
+            [] => Start::Zero,
+            bias => Start::Row(bias),
+        };
         Tensor::build([sizes.steps, sizes.batch, width], |gates| {
             product(
                 [sizes.steps * sizes.batch, inputs, sizes.rows],
                 Matrix::rows(&x, inputs),
                 Matrix::rows(&weight, inputs).transposed(),
                 (gates, width),
-                false,
+                start,
             );
         })
     }
@@ -264,7 +275,7 @@ impl<T: Element> GateGradients<'_, T> {
                 dgates,
                 weight,
                 (dx, inputs),
-                false,
+                Start::Zero,
             );
         })
     }
@@ -299,7 +310,7 @@ impl<T: Element> GateGradients<'_, T> {
             dgates,
             Matrix::rows(y, n),
             (out, n),
-            false,
+            Start::Zero,
         );
     }
 
