@@ -7,10 +7,21 @@ use pulp::{Simd, WithSimd};
 
 use super::tile;
 use crate::number::Number;
+use crate::prefetch;
 use crate::storage::Storage;
 use crate::transpose::{TILE, turn_tile};
 use crate::vector::{lanes, on_this_machine};
 use crate::view::Matrix;
+
+/// How many rows ahead packing asks the memory for them: rows that begin far apart are not foreseen by the processor.
+const AHEAD: usize = 32;
+
+/// Asks for so many numbers from this place on, or as many as there are.
+#[inline(always)]
+fn prefetch_row<T>(values: &[T], start: usize, count: usize) {
+    let row = values.get(start..).unwrap_or_default();
+    prefetch(&row[..count.min(row.len())]);
+}
 
 /// The panels of n columns: three vectors wide, or two, and narrower at the end.
 ///
@@ -185,6 +196,7 @@ fn pack<S: Simd, T: Number>(
             "a panel reaches beyond its operand"
         );
         for (p, out) in out.chunks_exact_mut(width).enumerate() {
+            prefetch_row(b, (p + AHEAD) * row, width);
             for v in 0..vectors {
                 let place = v * lanes::<T, S>();
                 // SAFETY: the last row's last vector was checked to be there, and the chunk has `width` numbers.
@@ -281,6 +293,7 @@ fn pack_strips<T: Number, const HEIGHT: usize>(
     if strips.rows == strips.count * HEIGHT {
         let (out, _) = out.as_chunks_mut::<HEIGHT>();
         for p in 0..depth {
+            prefetch_row(a, (p + AHEAD) * column, strips.rows);
             let (a, _) = a[p * column..][..strips.rows].as_chunks::<HEIGHT>();
             for (strip, a) in a.iter().enumerate() {
                 out[strip * depth + p] = *a;
