@@ -4,7 +4,8 @@
 use lexigrad_macros::compiled;
 
 use crate::number::Number;
-use crate::product::{Packed, Start, product};
+use crate::product::{Reused, Start, product};
+use crate::storage::Storage;
 use crate::view::Matrix;
 use crate::{Kernel, PARALLEL_PRODUCTS, dispatch, equal_parts, repetitions, threads};
 
@@ -97,7 +98,7 @@ pub fn convolution<T: Number>(x: &[T], w: &[T], bias: Option<&[T]>, sizes: &Size
     let (runs, run) = sizes.runs();
     let weights = (0..runs).map(|index| {
         let w = Matrix::rows(&w[index * run * outputs..], outputs);
-        Packed::new([run, outputs], w)
+        Reused::new([run, outputs], w, sizes.batch)
     });
     let weights: Vec<_> = weights.collect();
     sizes.for_each_text(x, out, |x, out| {
@@ -134,11 +135,15 @@ pub fn convolution_backward<T: Number>(
             channels: sizes.outputs,
             ..*sizes
         };
+        let weights = match sparse {
+            true => Vec::new(),
+            false => weights_by_run(w, sizes),
+        };
         as_grad.for_each_text(grad, dx, |grad, dx| {
             if sparse {
                 dispatch(ScatterWeights { w, grad, sizes, dx });
             } else {
-                windows_of_gradient(w, grad, sizes, dx);
+                windows_of_gradient(&weights, grad, sizes, dx);
             }
         });
     };
@@ -160,19 +165,34 @@ pub fn convolution_backward<T: Number>(
 /// Below a share of one in so many, the numbers of a gradient are worked on one by one.
 const SPARSE: usize = 12;
 
-/// `dx += Σ grad[t] w` at the window of each t.
-fn windows_of_gradient<T: Number>(w: &[T], grad: &[T], sizes: &Sizes, dx: &mut [T]) {
-    let Sizes { outputs, count, .. } = *sizes;
+/// `w: [runs, outputs, run]`, run by run.
+fn weights_by_run<'a, T: Number>(w: &'a [T], sizes: &Sizes) -> Vec<Reused<'a, T>> {
     let (runs, run) = sizes.runs();
-    let mut windows = vec![T::zero(); count * run];
-    for index in 0..runs {
+    let weights = (0..runs).map(|index| {
+        let w = Matrix::rows(&w[index * sizes.outputs * run..], run);
+        Reused::new([sizes.outputs, run], w, sizes.batch)
+    });
+    weights.collect()
+}
+
+/// `dx += Σ grad[t] w` at the window of each t.
+fn windows_of_gradient<T: Number>(
+    weights: &[Reused<'_, T>],
+    grad: &[T],
+    sizes: &Sizes,
+    dx: &mut [T],
+) {
+    let Sizes { outputs, count, .. } = *sizes;
+    let (_, run) = sizes.runs();
+    let mut windows = Storage::scratch(count * run);
+    let windows = windows.make_mut();
+    for (index, w) in weights.iter().enumerate() {
         let grad = Matrix::rows(grad, outputs);
-        let w = Matrix::rows(&w[index * outputs * run..], run);
-        let target = (&mut windows[..], run);
+        let target = (&mut *windows, run);
         product([count, outputs, run], grad, w, target, Start::Zero);
         let dx = &mut dx[sizes.start(index)..];
         dispatch(AddWindows {
-            windows: &windows,
+            windows: &*windows,
             run,
             stride: sizes.stride(),
             dx,

@@ -25,7 +25,7 @@ const ROWS: usize = 64;
 const BLOCK: usize = 3 << 17;
 
 /// How many blocks of the right operand are packed at a time, one below the other, so that the result is read and written once for all.
-const DEEP: usize = 8;
+const TOGETHER: usize = 8;
 
 /// How far apart the columns of a left operand fall on the same few places of the cache. Then they are packed, in bytes.
 const PAGE: usize = 1 << 12;
@@ -90,8 +90,8 @@ impl<T: Number> WithSimd for Part<'_, T> {
         for index in 0..blocks {
             let panel = |index: usize| self.panels.start + self.panels.len() * index / blocks;
             let block = panel(index)..panel(index + 1);
-            for start in (0..k).step_by(DEEP * depth) {
-                let deep = start..k.min(start + DEEP * depth);
+            for start in (0..k).step_by(TOGETHER * depth) {
+                let deep = start..k.min(start + TOGETHER * depth);
                 let right = self.right::<S>(panels, block.clone(), deep.clone());
                 // The third loop (ic): blocks of rows. It stands around the fourth, so that a block of the result stays in the cache.
                 let height = ROWS / tile::rows::<S>() * tile::rows::<S>();

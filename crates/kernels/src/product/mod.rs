@@ -6,10 +6,12 @@ mod blocked;
 mod dots;
 mod panels;
 mod place;
+mod reused;
 mod tile;
 
 pub use blocked::Right;
 pub use panels::Packed;
+pub use reused::Reused;
 
 use lexigrad_macros::compiled;
 
@@ -49,7 +51,7 @@ pub enum Start<'a, T> {
 
 /// `out = start + a b`, `a: [m, k]`, `b: [k, n]`, `out: [m, n]`.
 ///
-/// The right operand is a [`Matrix`], or [`Packed`] if many products read it. The result comes with the distance between its rows, at least
+/// The right operand is a [`Matrix`], or [`Packed`] or [`Reused`] if many products read it. The result comes with the distance between its rows, at least
 /// n: row i begins at `i * distance`, and what is between the rows stays.
 ///
 /// Threads share the rows and columns of the result, never the sum over k, so that their number does not change the bits. Within one product a
@@ -162,8 +164,9 @@ fn of_views<T: Number>(
     if n <= FEW_COLUMNS && in_rows(&a) {
         return narrow([m, k, n], a, b, places);
     }
-    // As outᵀ = bᵀ aᵀ: bᵀ, now on the left, is read where it stands, and aᵀ, now on the right, is packed.
-    let packs_less = repetitions(&[m, k + n]) < repetitions(&[k, n]);
+    // As outᵀ = bᵀ aᵀ: bᵀ, now on the left, is read where it stands, and aᵀ, now on the right, is packed. It must pack much less, since
+    // the result is turned as well.
+    let packs_less = repetitions(&[2, m, k + n]) < repetitions(&[k, n]);
     if in_columns(&b) && in_rows(&a) && packs_less || n <= FEW_COLUMNS && in_columns(&a) {
         let (left, right) = (b.transposed(), Right::View(a.transposed()));
         return blocked([n, k, m], left, right, transposed(places));
@@ -215,7 +218,7 @@ fn blocked<T: Number>(
     (out, start): Places<T>,
 ) {
     let [m, _, n] = sizes;
-    let panels = on_this_machine(Cut::<T>::columns(n));
+    let (panels, height) = on_this_machine(Cut::<T>::columns(n));
     let product = Product {
         sizes,
         left,
@@ -223,11 +226,11 @@ fn blocked<T: Number>(
         out,
         start,
     };
-    let strips = m.div_ceil(tile::MOST_ROWS);
+    let strips = m.div_ceil(height);
     let (rows, columns) = grid(parts_of(&sizes), [m, n], [strips, panels.count]);
     let parts = (0..rows * columns).map(|index| {
         let (i, j) = (index / columns, index % columns);
-        let row = |i: usize| (strips * i / rows * tile::MOST_ROWS).min(m);
+        let row = |i: usize| (strips * i / rows * height).min(m);
         let panel = |j: usize| panels.count * j / columns;
         (row(i)..row(i + 1), panel(j)..panel(j + 1))
     });

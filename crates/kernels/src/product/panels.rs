@@ -8,7 +8,7 @@ use pulp::{Simd, WithSimd};
 use super::tile;
 use crate::number::Number;
 use crate::prefetch;
-use crate::storage::Storage;
+use crate::storage::{OutOfMemory, Storage};
 use crate::transpose::{TILE, turn_tile};
 use crate::vector::{lanes, on_this_machine};
 use crate::view::Matrix;
@@ -48,12 +48,13 @@ impl<T> Cut<T> {
     }
 }
 
+/// The panels, and how many rows a tile has.
 impl<T: Number> WithSimd for Cut<T> {
-    type Output = Panels;
+    type Output = (Panels, usize);
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) -> Panels {
-        Panels::new::<T, S>(self.0)
+    fn with_simd<S: Simd>(self, _simd: S) -> Self::Output {
+        (Panels::new::<T, S>(self.0), tile::rows::<S>())
     }
 }
 
@@ -120,17 +121,18 @@ pub struct Packed<T: Number> {
 impl<T: Number> Packed<T> {
     /// `b: [k, n]`, packed.
     ///
+    /// # Errors
+    /// If the system does not give the memory for the copy.
+    ///
     /// # Panics
-    /// If the matrix reaches beyond its data, or the system does not give the memory for the copy.
-    pub fn new([k, n]: [usize; 2], b: Matrix<'_, T>) -> Self {
+    /// If the matrix reaches beyond its data.
+    pub fn new([k, n]: [usize; 2], b: Matrix<'_, T>) -> Result<Self, OutOfMemory> {
         if k > 0 && n > 0 {
             b.check_bounds([k, n]);
         }
-        let values = on_this_machine(Pack { sizes: [k, n], b });
-        Self {
-            values,
-            sizes: [k, n],
-        }
+        let values = on_this_machine(Pack { sizes: [k, n], b })?;
+        let sizes = [k, n];
+        Ok(Self { values, sizes })
     }
 
     pub(super) fn as_ptr(&self) -> *const T {
@@ -144,19 +146,18 @@ struct Pack<'a, T> {
 }
 
 impl<T: Number> WithSimd for Pack<'_, T> {
-    type Output = Storage<T>;
+    type Output = Result<Storage<T>, OutOfMemory>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) -> Storage<T> {
+    fn with_simd<S: Simd>(self, _simd: S) -> Self::Output {
         let [k, n] = self.sizes;
         let panels = Panels::new::<T, S>(n);
         let size = k.checked_mul(panels.padded());
-        let mut values = Storage::scratch(size.unwrap_or(usize::MAX));
-        if k == 0 {
-            return values;
+        let mut values = Storage::uninitialised(size.unwrap_or(usize::MAX))?;
+        if k > 0 {
+            pack_panels::<S, T>(self.b, panels, 0..panels.count, 0..k, values.make_mut());
         }
-        pack_panels::<S, T>(self.b, panels, 0..panels.count, 0..k, values.make_mut());
-        values
+        Ok(values)
     }
 }
 

@@ -3,7 +3,7 @@
 use pulp::Simd;
 
 use super::panels::Panel;
-use super::tile::{self, MOST_NUMBERS, MOST_ROWS, Operands};
+use super::tile::{self, MOST_NUMBERS, Operands};
 use crate::number::Number;
 use crate::transpose::turn_tile;
 use crate::vector::lanes;
@@ -117,24 +117,39 @@ impl<T: Number> Place<T> {
     /// Writes rows that begin `width` apart, column by column.
     #[inline(always)]
     unsafe fn write_columns(&self, [rows, columns]: [usize; 2], copy: &[T], width: usize) {
-        let mut done = 0;
-        if rows == MOST_ROWS && self.strides[0] == 1 {
-            while done + TURNED <= columns {
-                let mut turned = [T::zero(); TURNED * MOST_ROWS];
-                turn_tile::<_, MOST_ROWS, TURNED>(&copy[done..], width, &mut turned, MOST_ROWS);
-                let (turned, _) = turned.as_chunks::<MOST_ROWS>();
-                for (j, column) in turned.iter().enumerate() {
-                    // SAFETY: as the caller says.
-                    unsafe { *self.at(0, done + j).cast::<[T; MOST_ROWS]>() = *column };
-                }
-                done += TURNED;
+        // SAFETY: as the caller says.
+        let done = unsafe {
+            match rows {
+                8 if self.strides[0] == 1 => self.write_turned::<8>(columns, copy, width),
+                6 if self.strides[0] == 1 => self.write_turned::<6>(columns, copy, width),
+                _ => 0,
             }
-        }
+        };
         for j in done..columns {
             for i in 0..rows {
                 // SAFETY: as the caller says.
                 unsafe { *self.at(i, j) = copy[i * width + j] };
             }
         }
+    }
+
+    /// Writes what it can of the columns of a whole strip, turned; how many.
+    #[inline(always)]
+    unsafe fn write_turned<const ROWS: usize>(
+        &self,
+        columns: usize,
+        copy: &[T],
+        width: usize,
+    ) -> usize {
+        let done = columns / TURNED * TURNED;
+        for first in (0..done).step_by(TURNED) {
+            let mut turned = [[T::zero(); ROWS]; TURNED];
+            turn_tile::<_, ROWS, TURNED>(&copy[first..], width, turned.as_flattened_mut(), ROWS);
+            for (j, column) in turned.iter().enumerate() {
+                // SAFETY: as the caller says; a strip's rows stand side by side.
+                unsafe { *self.at(0, first + j).cast::<[T; ROWS]>() = *column };
+            }
+        }
+        done
     }
 }

@@ -7,9 +7,6 @@ use crate::number::Number;
 use crate::prefetch;
 use crate::vector::lanes;
 
-/// The most rows that a tile has on any instruction set.
-pub const MOST_ROWS: usize = 8;
-
 /// The most numbers that a tile has: 8 rows of 3 vectors of 64 bytes.
 pub const MOST_NUMBERS: usize = 8 * 3 * 16;
 

@@ -11,12 +11,9 @@ pub use cells::{Cell, Gru, Lstm, Nonlinearity, Step};
 use lexigrad_macros::compiled;
 
 use crate::number::Number;
-use crate::product::{Packed, Right, Start, product};
+use crate::product::{Reused, Start, product};
 use crate::view::Matrix;
 use crate::{Kernel, PARALLEL_PRODUCTS, dispatch, threads};
-
-/// From so many steps on the recurrent weights are packed: all of them read the same.
-const PACKED_STEPS: usize = 4;
 
 /// How many sequences a part has at most.
 ///
@@ -48,6 +45,11 @@ impl<'a> Sequences<'a> {
     /// How many sequences a part has: evenly many in each, up to a remainder.
     fn rows(&self) -> usize {
         self.batch.div_ceil(self.batch.div_ceil(PART).max(1)).max(1)
+    }
+
+    /// How many products read the recurrent weights.
+    fn products(&self) -> usize {
+        self.steps * self.batch.div_ceil(self.rows())
     }
 
     /// Those of part `index`.
@@ -96,26 +98,7 @@ pub fn recurrent_runs<T: Number, C: Cell<T>>(
 /// The recurrent weights of one run of gates: the columns of the run, and the right operand of its products.
 struct Run<'a, T: Number> {
     columns: Range<usize>,
-    weight: Matrix<'a, T>,
-    packed: Option<Packed<T>>,
-}
-
-impl<'a, T: Number> Run<'a, T> {
-    fn new(columns: Range<usize>, sizes: [usize; 2], weight: Matrix<'a, T>, steps: usize) -> Self {
-        let packed = (steps >= PACKED_STEPS).then(|| Packed::new(sizes, weight));
-        Self {
-            columns,
-            weight,
-            packed,
-        }
-    }
-
-    fn right(&self) -> Right<'_, T> {
-        match &self.packed {
-            Some(packed) => packed.into(),
-            None => self.weight.into(),
-        }
-    }
+    weight: Reused<'a, T>,
 }
 
 /// Slabs of the same shape, `[slabs, B, width]`, cut into parts of `rows` of the B rows: for each part its piece of each slab.
@@ -160,7 +143,8 @@ pub fn forward<T: Number, C: Cell<T>>(
     let runs = recurrent_runs::<T, C>(hidden).map(|(columns, rows)| {
         let weight = Matrix::rows(weights.recurrent, hidden).from_row(rows.start);
         let sizes = [hidden, columns.len()];
-        Run::new(columns, sizes, weight.transposed(), sequences.steps)
+        let weight = Reused::new(sizes, weight.transposed(), sequences.products());
+        Run { columns, weight }
     });
     let runs: Vec<_> = runs.collect();
     let rows = sequences.rows();
@@ -221,7 +205,7 @@ impl<T: Number, C: Cell<T>> ForwardPart<'_, T, C> {
             product(
                 [rows, size, run.columns.len()],
                 Matrix::rows(hidden, size),
-                run.right(),
+                &run.weight,
                 (&mut gates[first..], C::WIDTH * size),
                 start,
             );
@@ -291,8 +275,8 @@ pub fn backward<T: Number, C: Cell<T>>(
     }
     let runs = recurrent_runs::<T, C>(hidden).map(|(columns, rows)| {
         let weight = Matrix::rows(weight, hidden).from_row(rows.start);
-        let sizes = [columns.len(), hidden];
-        Run::new(columns, sizes, weight, sequences.steps)
+        let weight = Reused::new([columns.len(), hidden], weight, sequences.products());
+        Run { columns, weight }
     });
     let runs: Vec<_> = runs.collect();
     let rows = sequences.rows();
@@ -365,7 +349,7 @@ impl<T: Number, C: Cell<T>> BackwardPart<'_, T, C> {
             product(
                 [rows, run.columns.len(), size],
                 Matrix::rows(&dgates[run.columns.start..], C::WIDTH * size),
-                run.right(),
+                &run.weight,
                 (&mut *dhidden, size),
                 Start::Out,
             );

@@ -1,0 +1,36 @@
+//! Right operands that several products read.
+
+use super::blocked::Right;
+use super::panels::Packed;
+use super::{FEW_COLUMNS, Number};
+use crate::view::Matrix;
+
+/// From so many products on packing an operand before the first pays.
+const MANY: usize = 4;
+
+/// The right operand `[k, n]` of so many products: packed where that pays and there is memory for it, else read as it stands.
+pub struct Reused<'a, T: Number> {
+    view: Matrix<'a, T>,
+    packed: Option<Packed<T>>,
+}
+
+impl<'a, T: Number> Reused<'a, T> {
+    /// `view: [k, n]`, for so many products.
+    ///
+    /// # Panics
+    /// If the matrix reaches beyond its data.
+    pub fn new(sizes: [usize; 2], view: Matrix<'a, T>, products: usize) -> Self {
+        let pays = products >= MANY && sizes[1] > FEW_COLUMNS;
+        let packed = pays.then(|| Packed::new(sizes, view).ok()).flatten();
+        Self { view, packed }
+    }
+}
+
+impl<'a, T: Number> From<&'a Reused<'_, T>> for Right<'a, T> {
+    fn from(reused: &'a Reused<'_, T>) -> Self {
+        match &reused.packed {
+            Some(packed) => Self::Packed(packed),
+            None => Self::View(reused.view),
+        }
+    }
+}
