@@ -24,9 +24,33 @@ def loader(peer, threads):
             return forward(function(case["function"], tensors), compiled)
         if workload == "chain":
             return chain(case["length"], tensors, compiled)
+        if workload == "answer":
+            return answering(case["of"], tensors, compiled)
         return training(case, tensors, compiled)
 
     return load
+
+
+def answering(case, tensors, compiled):
+    ids, labels, model = ready(case, tensors)
+    answer = torch.compile(model) if compiled else model
+    place = -1
+
+    def step():
+        nonlocal place
+        place = (place + 1) % len(ids)
+        with torch.inference_mode():
+            return answer(ids[place], labels[place]).item()
+
+    return step
+
+
+def ready(case, tensors):
+    """The batches of a file, and the model with its values, for answers alone."""
+    ids, labels = (list(tensors.pop(name).long()) for name in ("ids", "labels"))
+    model, _ = MODELS[case["workload"]](case)
+    model.load_state_dict(tensors)
+    return ids, labels, model.eval()
 
 
 def training(case, tensors, compiled):

@@ -6,9 +6,21 @@ import sys
 import time
 from importlib.metadata import version
 
-PEERS = {"torch": "pytorch", "torch.compile": "pytorch", "gensim": "word_vectors", "fasttext": "supervised"}
+PEERS = {
+    "torch": "pytorch",
+    "torch.compile": "pytorch",
+    "onnxruntime": "onnx_runtime",
+    "gensim": "word_vectors",
+    "fasttext": "supervised",
+}
 
-DISTRIBUTIONS = {"torch": "torch", "torch.compile": "torch", "gensim": "gensim", "fasttext": "fasttext-wheel"}
+DISTRIBUTIONS = {
+    "torch": "torch",
+    "torch.compile": "torch",
+    "onnxruntime": "onnxruntime",
+    "gensim": "gensim",
+    "fasttext": "fasttext-wheel",
+}
 
 
 def run(step, samples, steps):

@@ -49,6 +49,8 @@ pub enum Case {
     Encoder(Transformer),
     /// The same layers, causal, and a score for each character at each place, AdamW.
     CharGpt(Transformer),
+    /// The loss of such a model's batch, and nothing that trains it.
+    Answer { of: Box<Case> },
     /// `[m, k] x [k, n]`; T says which operand lies transposed in memory.
     Gemm {
         layout: Layout,
@@ -71,6 +73,7 @@ pub enum Case {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Transformer {
+    pub name: String,
     pub rows: usize,
     pub layers: usize,
     pub dim: usize,
@@ -197,6 +200,7 @@ impl Case {
                 3.0 * (sizes.operations((sizes.time + 1) as f64 / 2.0) + scores)
             }
             Self::Gemm { m, k, n, .. } => product(m, k, n),
+            Self::Answer { ref of } => of.operations() / 3.0,
             _ => 0.0,
         }
     }
@@ -212,6 +216,10 @@ impl Case {
                 };
                 (4 * arrays * elements) as f64
             }
+            Self::Answer { ref of } => match **of {
+                Self::Encoder(ref sizes) => 4.0 * sizes.weights(),
+                _ => 0.0,
+            },
             _ => 0.0,
         }
     }
@@ -228,6 +236,7 @@ impl Case {
                 };
                 (1.0 + tables) * ids as f64
             }
+            Self::Answer { ref of } => of.random_rows() / 2.0,
             _ => 0.0,
         }
     }
@@ -237,9 +246,14 @@ impl Transformer {
     /// Of the products of a forward pass, each place seeing so many others on average.
     fn operations(&self, seen: f64) -> f64 {
         let places = (self.batch * self.time) as f64;
+        let scores = self.layers as f64 * 2.0 * seen * self.dim as f64;
+        places * 2.0 * (self.weights() + scores)
+    }
+
+    /// The numbers of the linear maps.
+    fn weights(&self) -> f64 {
         let (dim, features) = (self.dim as f64, self.features as f64);
-        let maps = 4.0 * dim * dim + 2.0 * dim * features;
-        self.layers as f64 * places * 2.0 * (maps + 2.0 * seen * dim)
+        self.layers as f64 * (4.0 * dim * dim + 2.0 * dim * features)
     }
 }
 
@@ -264,8 +278,17 @@ impl fmt::Display for Case {
             Self::Recurrent {
                 cell: Cell::Gru, ..
             } => write!(f, "gru"),
-            Self::Encoder(_) => write!(f, "encoder"),
-            Self::CharGpt(_) => write!(f, "chargpt"),
+            Self::Encoder(sizes) | Self::CharGpt(sizes) => write!(f, "{}", sizes.name),
+            Self::Answer { of } => match **of {
+                Self::Bag {
+                    batch, words: time, ..
+                }
+                | Self::Recurrent { batch, time, .. }
+                | Self::Encoder(Transformer { batch, time, .. }) => {
+                    write!(f, "{of}, forward, {batch} x {time}")
+                }
+                _ => write!(f, "{of}, forward"),
+            },
             Self::Gemm { layout, m, k, n } => {
                 write!(f, "{m}x{k}x{n} {}", format!("{layout:?}").to_uppercase())
             }
@@ -306,7 +329,8 @@ pub fn workloads(text: &str, reviews: [&str; 2]) -> Vec<Workload> {
         batch: 32,
         time: 64,
     };
-    let transformer = |rows, layers, batch, time| Transformer {
+    let transformer = |name: &str, rows, layers, batch, time| Transformer {
+        name: name.to_owned(),
         rows,
         layers,
         dim: 128,
@@ -363,8 +387,19 @@ pub fn workloads(text: &str, reviews: [&str; 2]) -> Vec<Workload> {
         one("textcnn", textcnn),
         one("lstm", recurrent(Cell::Lstm)),
         one("gru", recurrent(Cell::Gru)),
-        one("encoder", Case::Encoder(transformer(20_000, 2, 32, 64))),
-        one("chargpt", Case::CharGpt(transformer(96, 4, 16, 128))),
+        one(
+            "encoder",
+            Case::Encoder(transformer("encoder", 20_000, 2, 32, 64)),
+        ),
+        one("minilm", Case::Encoder(minilm(32, 32))),
+        Workload {
+            name: "forward",
+            cases: answers(),
+        },
+        one(
+            "chargpt",
+            Case::CharGpt(transformer("chargpt", 96, 4, 16, 128)),
+        ),
         Workload {
             name: "gemm",
             cases: products(),
@@ -390,6 +425,42 @@ pub fn workloads(text: &str, reviews: [&str; 2]) -> Vec<Workload> {
             },
         ),
     ]
+}
+
+/// The sizes of all-MiniLM-L6-v2 (Wang et al. 2020), on so many texts of so many tokens.
+fn minilm(batch: usize, time: usize) -> Transformer {
+    Transformer {
+        name: "minilm".to_owned(),
+        rows: 30_522,
+        layers: 6,
+        dim: 384,
+        heads: 12,
+        features: 1_536,
+        batch,
+        time,
+    }
+}
+
+/// One text at a time, and some at once.
+fn answers() -> Vec<Case> {
+    let bag = Case::Bag {
+        rows: 100_000,
+        dim: 64,
+        batch: 1,
+        words: 32,
+    };
+    let lstm = Case::Recurrent {
+        cell: Cell::Lstm,
+        rows: 20_000,
+        dim: 128,
+        hidden: 256,
+        batch: 1,
+        time: 30,
+    };
+    let texts = [[1, 8], [1, 32], [1, 128], [32, 32], [8, 128]];
+    let minilm = texts.map(|[batch, time]| Case::Encoder(minilm(batch, time)));
+    let models = [bag, lstm].into_iter().chain(minilm);
+    models.map(|of| Case::Answer { of: Box::new(of) }).collect()
 }
 
 fn products() -> Vec<Case> {

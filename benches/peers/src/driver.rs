@@ -161,12 +161,13 @@ impl Driver {
     }
 }
 
-/// gensim and fastText have one workload each, which the others have not.
+/// gensim and fastText have one workload each, which the others have not; ONNX Runtime does not train.
 fn takes_part(peer: &str, workload: &Workload) -> bool {
     match workload.name {
         "sgns" => ["lexigrad", "gensim"].contains(&peer),
         "fasttext" => ["lexigrad", "fasttext"].contains(&peer),
-        _ => !["gensim", "fasttext"].contains(&peer),
+        "forward" => !["gensim", "fasttext"].contains(&peer),
+        _ => !["gensim", "fasttext", "onnxruntime"].contains(&peer),
     }
 }
 

@@ -69,5 +69,6 @@ pub fn load(case: &Case, file: &Path) -> Loaded {
         Case::Gemm { layout, .. } => products::gemm(*layout, &values()?),
         Case::Elementwise { function, .. } => products::elementwise(*function, &values()?),
         Case::Sgns { .. } | Case::FastText { .. } => Err("burn has no such training".into()),
+        Case::Answer { .. } => Err("its training steps stand for it".into()),
     }
 }

@@ -14,7 +14,7 @@ use rand::{SeedableRng, rngs::StdRng};
 
 use crate::case::{self, Case};
 use crate::protocol::Step;
-use models::{Attention, Bag, Recurrent, Rows, TextCnn, Tiny};
+use models::{Attention, Bag, Model, Recurrent, Rows, TextCnn, Tiny};
 use steps::training;
 
 /// Learning rates, the same for every peer.
@@ -83,6 +83,7 @@ pub fn load(case: &Case, file: &Path) -> std::result::Result<Step, Box<dyn Error
             training(Attention::new(sizes, false, rng)?, adam_w(), file, SHARDS)
         }
         Case::CharGpt(sizes) => training(Attention::new(sizes, true, rng)?, adam_w(), file, SHARDS),
+        Case::Answer { of } => steps::answering(model(of, rng)?, file),
         Case::Gemm { layout, .. } => products::gemm(*layout, file),
         Case::Elementwise { function, .. } => products::elementwise(*function, file),
         Case::Sgns {
@@ -93,4 +94,25 @@ pub fn load(case: &Case, file: &Path) -> std::result::Result<Step, Box<dyn Error
         } => wholes::sgns(text, *dim, *window, *negatives),
         Case::FastText { train, dev } => wholes::fasttext(train, dev),
     }
+}
+
+/// The model of a case that can also answer.
+fn model(case: &Case, rng: &mut StdRng) -> Result<Box<dyn Model>> {
+    Ok(match case {
+        &Case::Bag { rows, dim, .. } => Box::new(Bag::new(rows, dim, rng)),
+        &Case::Recurrent {
+            cell,
+            rows,
+            dim,
+            hidden,
+            ..
+        } => Box::new(Recurrent::new(cell, rows, dim, hidden, rng)?),
+        Case::Encoder(sizes) => Box::new(Attention::new(sizes, false, rng)?),
+        other => {
+            return Err(lexigrad::tensor::Error::other(
+                "forward",
+                format!("not of {other}"),
+            ));
+        }
+    })
 }

@@ -85,6 +85,18 @@ pub fn training<R: Rule<f32>>(
     Ok(Box::new(move || step().map_or(f64::NAN, f64::from)))
 }
 
+/// The loss of a model on the batches in the file, without a tape.
+pub fn answering(model: Box<dyn Model>, file: &Path) -> std::result::Result<Step, Box<dyn Error>> {
+    let state = StateDict::load(file)?;
+    model.load_partial(&state)?;
+    let mut batches = Batches::load(&state, 1)?;
+    let mut step = move || -> Result<f32> {
+        let (ids, labels) = &batches.next()[0];
+        model.loss(ids, labels)?.item()
+    };
+    Ok(Box::new(move || step().map_or(f64::NAN, f64::from)))
+}
+
 /// `x + y + y + ..`, and the way back.
 pub fn chain(length: usize, file: &Path) -> std::result::Result<Step, Box<dyn Error>> {
     let state = StateDict::<f32>::load(file)?;
