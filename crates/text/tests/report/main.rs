@@ -131,8 +131,12 @@ fn switch_theme(browser: &mut Browser, path: &Path, first: &str, other: &str) {
     assert_eq!(browser.value(theme), first, "the system's theme");
     browser.click("document.getElementById('theme')");
     assert_eq!(browser.value(theme), other);
-    browser.go(path);
-    assert_eq!(browser.value(theme), other, "a choice is remembered");
+    // The browser's processes pass on what is stored in the background: a page that is loaded at once may still read what was there before.
+    let is_remembered = (0..50).any(|_| {
+        browser.go(path);
+        browser.value(theme) == other
+    });
+    assert!(is_remembered, "a choice is remembered");
     browser.click("document.getElementById('theme')");
     assert_eq!(browser.value(theme), first);
 }
