@@ -15,10 +15,10 @@ def loader(peer, threads):
     torch.backends.mha.set_fastpath_enabled(False)
 
     def load(case, file):
-        ids, labels, model = ready(case["of"], load_file(file))
+        ids, labels, model, _ = ready(case["of"], load_file(file))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        session = onnxruntime.InferenceSession(exported(model, ids[0], labels[0]), options, ["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(exported(model.eval(), ids[0], labels[0]), options, ["CPUExecutionProvider"])
         inputs = [{"ids": one.numpy(), "labels": other.numpy()} for one, other in zip(ids, labels)]
         place = -1
 

@@ -32,7 +32,8 @@ def loader(peer, threads):
 
 
 def answering(case, tensors, compiled):
-    ids, labels, model = ready(case, tensors)
+    ids, labels, model, _ = ready(case, tensors)
+    model.eval()
     answer = torch.compile(model) if compiled else model
     place = -1
 
@@ -46,18 +47,15 @@ def answering(case, tensors, compiled):
 
 
 def ready(case, tensors):
-    """The batches of a file, and the model with its values, for answers alone."""
+    """The batches of a file, the model with its values, and what makes its optimizer."""
     ids, labels = (list(tensors.pop(name).long()) for name in ("ids", "labels"))
-    model, _ = MODELS[case["workload"]](case)
+    model, optimizer = MODELS[case["workload"]](case)
     model.load_state_dict(tensors)
-    return ids, labels, model.eval()
+    return ids, labels, model, optimizer
 
 
 def training(case, tensors, compiled):
-    ids = list(tensors.pop("ids").long())
-    labels = list(tensors.pop("labels").long())
-    model, optimizer = MODELS[case["workload"]](case)
-    model.load_state_dict(tensors)
+    ids, labels, model, optimizer = ready(case, tensors)
     optimizer = optimizer(model)
     loss_of = torch.compile(model) if compiled else model
     place = -1

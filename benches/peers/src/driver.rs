@@ -8,10 +8,11 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde::Serialize;
 
-use crate::case::{Case, Workload};
+use crate::case::Case;
 use crate::data;
 use crate::limits::Peak;
 use crate::protocol::{Answer, Request};
+use crate::workloads::Workload;
 
 /// Losses of so many first steps are compared.
 const COMPARED: usize = 5;

@@ -12,6 +12,7 @@ mod machine;
 mod ours;
 mod protocol;
 mod table;
+mod workloads;
 
 use std::error::Error;
 use std::fs::File;
@@ -130,7 +131,7 @@ fn compare(args: &Args) -> Result<(), Box<dyn Error>> {
     println!("{}", table::heading(&peers));
     let wanted =
         |name: &str| args.only.is_empty() || args.only.iter().any(|part| name.contains(&**part));
-    for mut workload in case::workloads(&args.text, REVIEWS) {
+    for mut workload in workloads::workloads(&args.text, REVIEWS) {
         if !wanted(workload.name) {
             continue;
         }

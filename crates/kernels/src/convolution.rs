@@ -95,12 +95,8 @@ impl Sizes {
 #[compiled]
 pub fn convolution<T: Number>(x: &[T], w: &[T], bias: Option<&[T]>, sizes: &Sizes, out: &mut [T]) {
     let Sizes { outputs, count, .. } = *sizes;
-    let (runs, run) = sizes.runs();
-    let weights = (0..runs).map(|index| {
-        let w = Matrix::rows(&w[index * run * outputs..], outputs);
-        Reused::new([run, outputs], w, sizes.batch)
-    });
-    let weights: Vec<_> = weights.collect();
+    let (_, run) = sizes.runs();
+    let weights = weights_by_run(w, [run, outputs], sizes);
     sizes.for_each_text(x, out, |x, out| {
         for (index, w) in weights.iter().enumerate() {
             let windows = Matrix::rows(&x[sizes.start(index)..], sizes.stride());
@@ -112,6 +108,20 @@ pub fn convolution<T: Number>(x: &[T], w: &[T], bias: Option<&[T]>, sizes: &Size
             product([count, run, outputs], windows, w, (out, outputs), start);
         }
     });
+}
+
+/// `w: [runs, rows, columns]`, run by run, for the products of each text.
+fn weights_by_run<'a, T: Number>(
+    w: &'a [T],
+    [rows, columns]: [usize; 2],
+    sizes: &Sizes,
+) -> Vec<Reused<'a, T>> {
+    let (runs, _) = sizes.runs();
+    let weights = (0..runs).map(|index| {
+        let w = Matrix::rows(&w[index * rows * columns..], columns);
+        Reused::new([rows, columns], w, sizes.batch)
+    });
+    weights.collect()
 }
 
 /// The gradients of `x` and `w`, `w: [runs, outputs, run]`; where few numbers of `grad` are not zero, as behind a maximum over
@@ -137,7 +147,7 @@ pub fn convolution_backward<T: Number>(
         };
         let weights = match sparse {
             true => Vec::new(),
-            false => weights_by_run(w, sizes),
+            false => weights_by_run(w, [sizes.outputs, sizes.runs().1], sizes),
         };
         as_grad.for_each_text(grad, dx, |grad, dx| {
             if sparse {
@@ -164,16 +174,6 @@ pub fn convolution_backward<T: Number>(
 
 /// Below a share of one in so many, the numbers of a gradient are worked on one by one.
 const SPARSE: usize = 12;
-
-/// `w: [runs, outputs, run]`, run by run.
-fn weights_by_run<'a, T: Number>(w: &'a [T], sizes: &Sizes) -> Vec<Reused<'a, T>> {
-    let (runs, run) = sizes.runs();
-    let weights = (0..runs).map(|index| {
-        let w = Matrix::rows(&w[index * sizes.outputs * run..], run);
-        Reused::new([sizes.outputs, run], w, sizes.batch)
-    });
-    weights.collect()
-}
 
 /// `dx += Σ grad[t] w` at the window of each t.
 fn windows_of_gradient<T: Number>(

@@ -1,8 +1,9 @@
 //! Right operands that several products read.
 
+use super::FEW_COLUMNS;
 use super::blocked::Right;
 use super::panels::Packed;
-use super::{FEW_COLUMNS, Number};
+use crate::number::Number;
 use crate::view::Matrix;
 
 /// From so many products on packing an operand before the first pays.
