@@ -54,7 +54,7 @@ fn matrices_that_do_not_fit() {
         "matmul: the left operand has shape [7]; it must have at least two axes",
     );
     assert_text(
-        linear(&zeros([5, 4]), &zeros([2, 3]), None),
+        linear(&zeros([5, 4]), zeros([2, 3]), None),
         "linear: the input has shape [5, 4]; its last axis must be the 3 inputs of weight [2, 3]",
     );
 }

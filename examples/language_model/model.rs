@@ -73,7 +73,7 @@ impl LanguageModel {
 
     fn scores(&self, hidden: &Tensor) -> Result<Tensor> {
         let bias = self.bias.as_ref().map(Param::value);
-        linear(hidden, &self.embed.weight.value(), bias.as_ref())
+        linear(hidden, &self.embed.weight, bias.as_ref())
     }
 
     /// The mean of `-ln p(target | what came before)`, and the states to go on from.

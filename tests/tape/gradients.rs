@@ -62,7 +62,7 @@ fn a_table_tied_to_an_output_layer_adds_up_its_sparse_and_its_dense_gradient() {
     let tape = Tape::new();
     let rows = table.rows("embedding", &ids).unwrap();
     let hidden = embedding(&rows, &ids, &EmbeddingOptions::default()).unwrap();
-    let scores = linear(&hidden, &tied.value(), None).unwrap();
+    let scores = linear(&hidden, &tied, None).unwrap();
     let gradients = tape.backward(&scores.sum()).unwrap();
     // As an output layer each row gets the hidden row [5, 6]; as a lookup row 2 gets the sum of all rows, [9, 12].
     assert_eq!(gradients.len(), 1);

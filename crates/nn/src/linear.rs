@@ -82,7 +82,7 @@ impl<T: Element> Linear<T> {
     /// If the last axis of x is not `in`.
     pub fn forward(&self, x: &Tensor<T>) -> Result<Tensor<T>> {
         let bias = self.bias.as_ref().map(Param::value);
-        linear(x, &self.weight.value(), bias.as_ref())
+        linear(x, &self.weight, bias.as_ref())
     }
 }
 

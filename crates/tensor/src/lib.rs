@@ -46,6 +46,7 @@ mod module;
 mod op;
 mod operators;
 mod ops;
+mod packed;
 mod param;
 mod room;
 mod row_sparse;
@@ -53,6 +54,7 @@ mod shape;
 mod tape;
 mod tensor;
 mod transforms;
+mod weight;
 
 pub use apply::apply;
 pub use bags::Bags;
@@ -84,3 +86,4 @@ pub use tape::{
 };
 pub use tensor::{Tensor, Values};
 pub use transforms::{Inputs, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp};
+pub use weight::Weight;

@@ -1,8 +1,9 @@
 //! A trainable tensor: the only thing that changes in place.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use lexigrad_kernels::product::Packed;
 use lexigrad_macros::compiled;
 
 use crate::deferred::Deferred;
@@ -11,6 +12,7 @@ use crate::error::{Error, Result, or_panic};
 use crate::ids::Ids;
 use crate::leaf::ParamId;
 use crate::ops::cat;
+use crate::packed::PackedRows;
 use crate::shape::Shape;
 use crate::tape::{is_recording, param_leaf};
 use crate::tensor::Tensor;
@@ -41,6 +43,8 @@ struct State<T: Element> {
     requires_grad: bool,
     fixed_row: Option<usize>,
     deferred: Option<Arc<dyn Deferred<T>>>,
+    keeps_packed: bool,
+    packed: OnceLock<PackedRows<T>>,
 }
 
 impl<T: Element> State<T> {
@@ -73,6 +77,8 @@ impl<T: Element> Param<T> {
             requires_grad: true,
             fixed_row: None,
             deferred: None,
+            keeps_packed: true,
+            packed: OnceLock::new(),
         });
         Self(Arc::new(Inner { id, state }))
     }
@@ -118,6 +124,31 @@ impl<T: Element> Param<T> {
     /// Freezes (`false`) the parameter or trains it (`true`).
     pub fn set_requires_grad(&self, requires_grad: bool) {
         self.write().requires_grad = requires_grad;
+    }
+
+    /// Whether a layer that multiplies with this parameter may keep a copy of it, packed for products that no tape records, until it
+    /// changes. It may, unless it is told not to.
+    ///
+    /// The copy takes as much memory again as the parameter, and saves the product the time to read it as it stands: most where there
+    /// are few inputs, and a large weight comes from memory.
+    pub fn set_keeps_packed(&self, keeps: bool) {
+        self.write().keeps_packed = keeps;
+    }
+
+    /// The transposed value, in pieces of so many rows, as [`Weight`](crate::Weight) asks for it: kept, if this is still the value.
+    pub(crate) fn packed(&self, value: &Tensor<T>, rows: &[usize]) -> Option<Arc<[Packed<T>]>> {
+        let state = self.read();
+        if !state.keeps_packed || !state.value.shares_storage_with(value) {
+            return None;
+        }
+        if let Some(kept) = state.packed.get().and_then(|kept| kept.pieces(rows)) {
+            return Some(kept);
+        }
+        let packed = PackedRows::new(value, rows)?;
+        let pieces = packed.pieces(rows);
+        // Another thread may have been faster, or another layer reads other pieces; then these are for this product alone.
+        let _ = state.packed.set(packed);
+        pieces
     }
 
     /// The whole value; a leaf of the tape that is recording, once for each tape.
@@ -270,8 +301,11 @@ impl<T: Element> Param<T> {
         self.0.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The state for a change, which the packed copy would not follow.
     fn write(&self) -> RwLockWriteGuard<'_, State<T>> {
-        self.0.state.write().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.packed.take();
+        state
     }
 }
 

@@ -37,8 +37,8 @@ fn sequences(gates: usize, domain: Domain) -> impl Strategy<Value = Case> {
 
 fn weights<T: Element>(x: &[Tensor<T>]) -> RecurrentWeights<T> {
     RecurrentWeights {
-        weight_ih: x[1].clone(),
-        weight_hh: x[2].clone(),
+        weight_ih: (&x[1]).into(),
+        weight_hh: (&x[2]).into(),
         biases: Some([x[3].clone(), x[4].clone()]),
     }
 }

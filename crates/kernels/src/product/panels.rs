@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::tile;
+use super::{FEW_COLUMNS, tile};
 use crate::number::Number;
 use crate::prefetch;
 use crate::storage::{OutOfMemory, Storage};
@@ -109,6 +109,9 @@ impl Panels {
     }
 }
 
+/// From so many numbers on an operand that is read again is worth a packed copy.
+const WORTH_KEEPING: usize = 1 << 10;
+
 /// A right operand in panels: each holds its rows one after another, zeros where it has fewer columns than its vectors.
 ///
 /// It is made once and read by many products. Its order is that of this machine's instruction set.
@@ -133,6 +136,11 @@ impl<T: Number> Packed<T> {
         let values = on_this_machine(Pack { sizes: [k, n], b })?;
         let sizes = [k, n];
         Ok(Self { values, sizes })
+    }
+
+    /// Whether products read an operand of these sizes faster from a packed copy that is kept for them than where it stands.
+    pub fn is_worth_keeping([k, n]: [usize; 2]) -> bool {
+        n > FEW_COLUMNS && k.saturating_mul(n) >= WORTH_KEEPING
     }
 
     pub(super) fn as_ptr(&self) -> *const T {

@@ -11,7 +11,7 @@ pub use cells::{Cell, Gru, Lstm, Nonlinearity, Step};
 use lexigrad_macros::compiled;
 
 use crate::number::Number;
-use crate::product::{Reused, Start, product};
+use crate::product::{Packed, Reused, Start, product};
 use crate::view::Matrix;
 use crate::{Kernel, PARALLEL_PRODUCTS, dispatch, threads};
 
@@ -115,9 +115,11 @@ fn pieces<T>(buffer: &mut [T], batch: usize, rows: usize, width: usize) -> Vec<V
 
 /// The weights of the way forward.
 #[derive(Clone, Copy)]
-pub struct Weights<'a, T> {
+pub struct Weights<'a, T: Number> {
     /// `W_hh: [G H, H]` in row-major order.
     pub recurrent: &'a [T],
+    /// `W_hhᵀ` of each of [`recurrent_runs`], if it is packed already.
+    pub packed: Option<&'a [Packed<T>]>,
     /// What is added to the runs beyond the first G, where the state's products stand alone; empty if nothing is.
     pub bias: &'a [T],
 }
@@ -140,10 +142,14 @@ pub fn forward<T: Number, C: Cell<T>>(
     if batch * hidden == 0 {
         return;
     }
-    let runs = recurrent_runs::<T, C>(hidden).map(|(columns, rows)| {
+    let runs = recurrent_runs::<T, C>(hidden).enumerate();
+    let runs = runs.map(|(index, (columns, rows))| {
         let weight = Matrix::rows(weights.recurrent, hidden).from_row(rows.start);
         let sizes = [hidden, columns.len()];
-        let weight = Reused::new(sizes, weight.transposed(), sequences.products());
+        let weight = match weights.packed {
+            Some(packed) => Reused::Kept(&packed[index]),
+            None => Reused::new(sizes, weight.transposed(), sequences.products()),
+        };
         Run { columns, weight }
     });
     let runs: Vec<_> = runs.collect();
@@ -425,6 +431,7 @@ mod tests {
         let mut states = vec![0.0; C::STATES * 5 * state];
         let weights = Weights {
             recurrent: &weight,
+            packed: None,
             bias: &bias,
         };
         forward(

@@ -3,7 +3,7 @@
 use lexigrad_macros::compiled;
 use lexigrad_tensor::{
     AttentionMask, AttentionOptions, Element, Error, Module, Param, Result, Shape, Tensor, Visitor,
-    attention, attention_with_weights, linear, self_attention,
+    Weight, attention, attention_with_weights, linear, self_attention,
 };
 use rand::Rng;
 
@@ -330,7 +330,7 @@ impl<T: Element> MultiheadAttention<T> {
         };
         self.check(query, 0)?;
         let bias = self.in_proj_bias.as_ref().map(Param::value);
-        let all = linear(query, &weight.value(), bias.as_ref())?;
+        let all = linear(query, weight, bias.as_ref())?;
         Ok(Some(self.batch_first(&all)?))
     }
 
@@ -367,12 +367,12 @@ impl<T: Element> MultiheadAttention<T> {
         let sizes = self.config.output_sizes();
         let (first, size) = (sizes[..part].iter().sum(), sizes[part]);
         let weight = match &self.in_proj {
-            InProjection::Packed(weight) => weight.value().narrow(0, first, size)?,
-            InProjection::Separate(weights) => weights[part].value(),
+            InProjection::Packed(weight) => weight.value().narrow(0, first, size)?.into(),
+            InProjection::Separate(weights) => Weight::from(&weights[part]),
         };
         let bias = self.in_proj_bias.as_ref().map(Param::value);
         let bias = bias.map(|bias| bias.narrow(0, first, size));
-        let projected = linear(x, &weight, bias.transpose()?.as_ref())?;
+        let projected = linear(x, weight, bias.transpose()?.as_ref())?;
         self.cut_into_heads(&self.batch_first(&projected)?, part)
     }
 

@@ -125,7 +125,7 @@ impl<T: Element> SampledSoftmax<T> {
     pub fn logits(&self, hidden: &Tensor<T>) -> Result<Tensor<T>> {
         linear(
             hidden,
-            &self.weight.value(),
+            &self.weight,
             Some(&self.bias.value().squeeze(-1)?),
         )
     }

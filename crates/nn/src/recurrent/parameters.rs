@@ -71,8 +71,8 @@ impl<T: Element> CellParameters<T> {
     pub(super) fn read(&self) -> RecurrentWeights<T> {
         let biases = self.bias_ih.as_ref().zip(self.bias_hh.as_ref());
         RecurrentWeights {
-            weight_ih: self.weight_ih.value(),
-            weight_hh: self.weight_hh.value(),
+            weight_ih: (&self.weight_ih).into(),
+            weight_hh: (&self.weight_hh).into(),
             biases: biases.map(|(of_input, of_hidden)| [of_input.value(), of_hidden.value()]),
         }
     }

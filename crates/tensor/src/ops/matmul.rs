@@ -1,6 +1,6 @@
 //! Matrix products, and the product with a bias that a linear layer is.
 
-use lexigrad_kernels::product::{Start, product};
+use lexigrad_kernels::product::{Packed, Right, Start, product};
 use lexigrad_kernels::reduce;
 use lexigrad_kernels::view::{Matrix, View};
 use lexigrad_macros::compiled;
@@ -10,7 +10,9 @@ use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
 use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::shape::Shape;
+use crate::tape::needs_of;
 use crate::tensor::Tensor;
+use crate::weight::Weight;
 
 /// `C = A B`, `A: [.., m, k]`, `B: [.., k, n]`, `C: [.., m, n]`, batch axes broadcast.
 struct MatMul;
@@ -105,14 +107,13 @@ impl<T: Element> Op<T> for Linear {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
-        let (x, weight) = (inputs[0], inputs[1]);
-        let ([rows, inner], columns) = ([x.shape()[0], x.shape()[1]], weight.shape()[0]);
-        let (x, turned) = (matrix_of(x), matrix_of(weight).transposed());
-        let bias = inputs.get(2).map(|bias| bias.read()).transpose()?;
-        Tensor::build([rows, columns], |out| {
-            let start = bias.as_deref().map_or(Start::Zero, Start::Row);
-            product([rows, inner, columns], x, turned, (out, columns), start);
-        })
+        let (weight, columns) = (matrix_of(inputs[1]), inputs[1].shape()[0]);
+        linear_map(
+            inputs[0],
+            columns,
+            weight.transposed().into(),
+            inputs.get(2),
+        )
     }
 
     /// `dx = G W`, `dW = Gᵀ x`, `db = Σ G` over the rows
@@ -140,6 +141,22 @@ impl<T: Element> Op<T> for Linear {
             saved.needs(2).then(bias).transpose()?,
         ]))
     }
+}
+
+/// `x R + b`, `x: [rows, in]`, `R: [in, columns]`
+fn linear_map<T: Element>(
+    x: &Tensor<T>,
+    columns: usize,
+    right: Right<'_, T>,
+    bias: Option<&&Tensor<T>>,
+) -> Result<Tensor<T>> {
+    let [rows, inner] = [x.shape()[0], x.shape()[1]];
+    let bias = bias.map(|bias| bias.read()).transpose()?;
+    Tensor::build([rows, columns], |out| {
+        let start = bias.as_deref().map_or(Start::Zero, Start::Row);
+        let sizes = [rows, inner, columns];
+        product(sizes, matrix_of(x), right, (out, columns), start);
+    })
 }
 
 /// A tensor of two axes as the kernels read it.
@@ -233,18 +250,29 @@ impl<T: Element> Tensor<T> {
 
 /// `y = x Wᵀ + b`, `x: [.., in]`, `W: [out, in]`, `b: [out]`, `y: [.., out]`.
 ///
+/// W is a tensor or, better, the parameter itself, of which a pass without a tape keeps a packed copy: see [`Weight`].
+///
 /// # Errors
 /// If the sizes do not fit.
 ///
 /// PyTorch: `nn.functional.linear`.
-#[compiled]
 pub fn linear<T: Element>(
     x: &Tensor<T>,
-    weight: &Tensor<T>,
+    weight: impl Into<Weight<T>>,
     bias: Option<&Tensor<T>>,
 ) -> Result<Tensor<T>> {
-    check_linear(x, weight, bias)?;
-    let (inner, columns) = (weight.shape()[1], weight.shape()[0]);
+    linear_by(x, &weight.into(), bias)
+}
+
+#[compiled]
+fn linear_by<T: Element>(
+    x: &Tensor<T>,
+    weight: &Weight<T>,
+    bias: Option<&Tensor<T>>,
+) -> Result<Tensor<T>> {
+    let value = &weight.value;
+    check_linear(x, value, bias)?;
+    let (inner, columns) = (value.shape()[1], value.shape()[0]);
     let rows = x.shape()[..x.rank() - 1].iter().product::<usize>();
     let flat;
     let input = if x.rank() == 2 {
@@ -253,9 +281,11 @@ pub fn linear<T: Element>(
         flat = x.reshape([rows, inner])?;
         &flat
     };
-    let output = match bias {
-        Some(bias) => apply(Linear, &[input, weight, bias])?,
-        None => apply(Linear, &[input, weight])?,
+    let packed = weight.packed(&[columns]);
+    let output = match (bias, packed.as_deref()) {
+        (_, Some([packed])) => linear_unrecorded(input, packed, columns, bias)?,
+        (Some(bias), _) => apply(Linear, &[input, value, bias])?,
+        (None, _) => apply(Linear, &[input, value])?,
     };
     if x.rank() == 2 {
         return Ok(output);
@@ -263,6 +293,19 @@ pub fn linear<T: Element>(
     let mut shape = x.shape().clone();
     shape.set(x.rank() - 1, columns);
     output.reshape(shape)
+}
+
+/// [`Linear`] with a packed weight, where no tape records.
+fn linear_unrecorded<T: Element>(
+    x: &Tensor<T>,
+    packed: &Packed<T>,
+    columns: usize,
+    bias: Option<&Tensor<T>>,
+) -> Result<Tensor<T>> {
+    for input in [Some(x), bias].into_iter().flatten() {
+        needs_of("linear", &[input])?;
+    }
+    linear_map(x, columns, packed.into(), bias.as_ref())
 }
 
 fn check_linear<T: Element>(

@@ -86,7 +86,7 @@ pub(super) fn compose<T: Element>(
     walk: &Walk,
 ) -> Result<Tensor<T>> {
     let bias = |index: usize| weights.biases.as_ref().map(|biases| &biases[index]);
-    let inputs = unbind(&linear(x, &weights.weight_ih, bias(0))?)?;
+    let inputs = unbind(&linear(x, weights.weight_ih.clone(), bias(0))?)?;
     let mut times: Vec<usize> = (0..inputs.len()).collect();
     if walk.reverse {
         times.reverse();
@@ -94,7 +94,7 @@ pub(super) fn compose<T: Element>(
     let mut outputs = vec![None; inputs.len()];
     let mut state = state.to_vec();
     for time in times {
-        let recurrent = linear(&state[0], &weights.weight_hh, bias(1))?;
+        let recurrent = linear(&state[0], weights.weight_hh.clone(), bias(1))?;
         let mut next = cell.step(&inputs[time], &recurrent, &state)?;
         outputs[time] = Some(match walk.present(time)? {
             None => next[0].clone(),

@@ -13,15 +13,16 @@ use crate::error::{Error, Result};
 use crate::lengths::check_lengths;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
+use crate::weight::Weight;
 use composed::Steps;
 
 /// The weights of a recurrence of G gates, which stand one above the other in PyTorch's order.
 #[derive(Clone)]
 pub struct RecurrentWeights<T: Element = f32> {
     /// `W_ih: [G H, I]`
-    pub weight_ih: Tensor<T>,
+    pub weight_ih: Weight<T>,
     /// `W_hh: [G H, H]`
-    pub weight_hh: Tensor<T>,
+    pub weight_hh: Weight<T>,
     /// `b_ih` and `b_hh`, `[G H]` each.
     pub biases: Option<[Tensor<T>; 2]>,
 }
@@ -62,8 +63,8 @@ pub fn rnn_sequence<T: Element>(
 /// ```
 /// use lexigrad_tensor::{RecurrentWeights, Tensor, Walk, lstm_sequence};
 /// let weights = RecurrentWeights {
-///     weight_ih: Tensor::ones([4 * 3, 2]),
-///     weight_hh: Tensor::zeros([4 * 3, 3]),
+///     weight_ih: Tensor::ones([4 * 3, 2]).into(),
+///     weight_hh: Tensor::zeros([4 * 3, 3]).into(),
 ///     biases: None,
 /// };
 /// let (x, zeros): (Tensor, Tensor) = (Tensor::ones([5, 2, 2]), Tensor::zeros([2, 3]));
@@ -140,7 +141,8 @@ fn check<T: Element>(
         let rule = "it must be [length, batch, inputs]";
         return Err(Error::shape(name, "the input", x.shape(), rule));
     };
-    let hidden = *weights.weight_hh.shape().last().unwrap_or(&0);
+    let [weight_ih, weight_hh] = [&weights.weight_ih.value, &weights.weight_hh.value];
+    let hidden = *weight_hh.shape().last().unwrap_or(&0);
     let must_be = |operand: &str, tensor: &Tensor<T>, shape: &[usize]| {
         if tensor.shape()[..] == *shape {
             return Ok(());
@@ -149,8 +151,8 @@ fn check<T: Element>(
         Err(Error::shape(name, operand, tensor.shape(), rule))
     };
     let rows = gates * hidden;
-    must_be("the weight of h", &weights.weight_hh, &[rows, hidden])?;
-    must_be("the weight of x", &weights.weight_ih, &[rows, inputs])?;
+    must_be("the weight of h", weight_hh, &[rows, hidden])?;
+    must_be("the weight of x", weight_ih, &[rows, inputs])?;
     for bias in weights.biases.iter().flatten() {
         must_be("a bias", bias, &[rows])?;
     }

@@ -1,8 +1,9 @@
 //! The operation that a recurrence over whole sequences is.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use lexigrad_kernels::product::{Start, product};
+use lexigrad_kernels::product::{Packed, Right, Start, product};
 use lexigrad_kernels::recurrent::{self as kernels, Sequences};
 use lexigrad_kernels::reduce::sum_axis;
 use lexigrad_kernels::view::Matrix;
@@ -22,9 +23,13 @@ struct Sequence<T: Element, C> {
     cell: C,
     walk: Walk,
     has_biases: bool,
+    packed: PackedWeights<T>,
     /// From the forward pass: the gates of each step `[L, B, W H]`, and the states before it `[N, L, B, H]`.
     kept: Option<[Tensor<T>; 2]>,
 }
+
+/// W_ihᵀ, and W_hhᵀ by runs, where parameters keep them packed.
+type PackedWeights<T> = [Option<Arc<[Packed<T>]>>; 2];
 
 /// The output of a recurrence on what was checked to fit.
 pub(super) fn apply_to<T: Element, C: Steps<T>>(
@@ -38,12 +43,25 @@ pub(super) fn apply_to<T: Element, C: Steps<T>>(
         cell,
         walk: walk.clone(),
         has_biases: weights.biases.is_some(),
+        packed: packed::<T, C>(weights),
         kept: None,
     };
-    let mut inputs = vec![x, &weights.weight_ih, &weights.weight_hh];
+    let mut inputs = vec![x, &weights.weight_ih.value, &weights.weight_hh.value];
     inputs.extend(weights.biases.iter().flatten());
     inputs.extend(state);
     apply(op, &inputs)
+}
+
+fn packed<T: Element, C: Steps<T>>(weights: &RecurrentWeights<T>) -> PackedWeights<T> {
+    let [rows, hidden] = weights.weight_hh.value.shape()[..] else {
+        return [None, None];
+    };
+    let runs = kernels::recurrent_runs::<T, C>(hidden).map(|(_, rows)| rows.len());
+    let runs: Vec<usize> = runs.collect();
+    [
+        weights.weight_ih.packed(&[rows]),
+        weights.weight_hh.packed(&runs),
+    ]
 }
 
 impl<T: Element, C: Steps<T>> Op<T> for Sequence<T, C> {
@@ -72,6 +90,7 @@ impl<T: Element, C: Steps<T>> Op<T> for Sequence<T, C> {
         let first: Vec<_> = first.map(|state| state.read()).collect::<Result<_>>()?;
         let weights = kernels::Weights {
             recurrent: &inputs[2].read()?,
+            packed: self.packed[1].as_deref(),
             bias: alone,
         };
         let kept_steps = if needs.any() { steps } else { 0 };
@@ -97,8 +116,8 @@ impl<T: Element, C: Steps<T>> Op<T> for Sequence<T, C> {
             .collect();
         let compose = |inputs: &Vec<Tensor<T>>| {
             let weights = RecurrentWeights {
-                weight_ih: inputs[1].clone(),
-                weight_hh: inputs[2].clone(),
+                weight_ih: (&inputs[1]).into(),
+                weight_hh: (&inputs[2]).into(),
                 biases: self
                     .has_biases
                     .then(|| [inputs[3].clone(), inputs[4].clone()]),
@@ -171,6 +190,10 @@ impl<T: Element, C: Steps<T>> Sequence<T, C> {
     ) -> Result<Tensor<T>> {
         let (width, inputs) = (C::WIDTH * sizes.hidden, sizes.inputs);
         let (x, weight) = (x.read()?, weight.read()?);
+        let right = match self.packed[0].as_deref() {
+            Some([packed]) => Right::Packed(packed),
+            _ => Right::View(Matrix::rows(&weight, inputs).transposed()),
+        };
         let start = match bias {
             [] => Start::Zero,
             bias => Start::Row(bias),
@@ -179,7 +202,7 @@ impl<T: Element, C: Steps<T>> Sequence<T, C> {
             product(
                 [sizes.steps * sizes.batch, inputs, sizes.rows],
                 Matrix::rows(&x, inputs),
-                Matrix::rows(&weight, inputs).transposed(),
+                right,
                 (gates, width),
                 start,
             );
@@ -373,8 +396,8 @@ mod tests {
         let tape = Tape::new();
         let inputs: Vec<Tensor<f64>> = inputs.iter().map(|x| tape.watch(x)).collect();
         let weights = RecurrentWeights {
-            weight_ih: inputs[1].clone(),
-            weight_hh: inputs[2].clone(),
+            weight_ih: (&inputs[1]).into(),
+            weight_hh: (&inputs[2]).into(),
             biases: Some([inputs[3].clone(), inputs[4].clone()]),
         };
         let state = &inputs[5..5 + C::STATES];
