@@ -10,6 +10,7 @@ PEERS = {
     "torch": "pytorch",
     "torch.compile": "pytorch",
     "onnxruntime": "onnx_runtime",
+    "fbgemm": "fbgemm",
     "gensim": "word_vectors",
     "fasttext": "supervised",
 }
@@ -18,6 +19,7 @@ DISTRIBUTIONS = {
     "torch": "torch",
     "torch.compile": "torch",
     "onnxruntime": "onnxruntime",
+    "fbgemm": "fbgemm-gpu-cpu",
     "gensim": "gensim",
     "fasttext": "fasttext-wheel",
 }

@@ -29,6 +29,8 @@ const WHOLE_TURNS: usize = 3;
 pub struct Driver {
     pub peers: Vec<String>,
     pub python: PathBuf,
+    /// The interpreter of FBGEMM, which needs a PyTorch of its own.
+    pub fbgemm_python: PathBuf,
     pub scripts: PathBuf,
     /// For the files of data.
     pub folder: PathBuf,
@@ -100,7 +102,11 @@ impl Driver {
             command.args(["serve", peer]);
             command
         } else {
-            let mut command = Command::new(&self.python);
+            let python = match peer {
+                "fbgemm" => &self.fbgemm_python,
+                _ => &self.python,
+            };
+            let mut command = Command::new(python);
             command
                 .arg(self.scripts.join("serve.py"))
                 .args([peer, &threads.to_string()]);
@@ -162,8 +168,11 @@ impl Driver {
     }
 }
 
-/// gensim and fastText have one workload each, which the others have not; ONNX Runtime does not train.
+/// gensim and fastText have one workload each, which the others have not; ONNX Runtime does not train; FBGEMM has tables alone.
 fn takes_part(peer: &str, workload: &Workload) -> bool {
+    if peer == "fbgemm" {
+        return ["bag", "rows"].contains(&workload.name);
+    }
     match workload.name {
         "sgns" => ["lexigrad", "gensim"].contains(&peer),
         "fasttext" => ["lexigrad", "fasttext"].contains(&peer),

@@ -56,6 +56,9 @@ struct Args {
     /// The interpreter that has what requirements.txt names.
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/.venv/bin/python"))]
     python: PathBuf,
+    /// The interpreter that has what requirements-fbgemm.txt names.
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/.venv-fbgemm/bin/python"))]
+    fbgemm_python: PathBuf,
     /// The text of the word vectors, a sentence on each line.
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/brown.sample.txt"))]
     text: String,
@@ -114,6 +117,7 @@ fn compare(args: &Args) -> Result<(), Box<dyn Error>> {
     let driver = Driver {
         peers: peers.clone(),
         python: args.python.clone(),
+        fbgemm_python: args.fbgemm_python.clone(),
         scripts: concat!(env!("CARGO_MANIFEST_DIR"), "/python").into(),
         folder: folder.clone(),
     };
