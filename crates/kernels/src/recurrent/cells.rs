@@ -150,8 +150,9 @@ impl<T: Number> Cell<T> for Gru {
         reset.iter_mut().for_each(|a| *a = a.sigmoid_());
         update.iter_mut().for_each(|a| *a = a.sigmoid_());
         for (n, (&r, &m)) in zip(&mut *content, zip(&*reset, &*recurrent)) {
-            *n = (*n + r * m).tanh_();
+            *n += r * m;
         }
+        content.iter_mut().for_each(|a| *a = a.tanh_());
         for (h, (&z, &n)) in zip(hidden, zip(&*update, &*content)) {
             *h = n + z * (*h - n);
         }
