@@ -1,5 +1,9 @@
 //! Turning rows into columns.
 
+#![allow(unsafe_code)]
+
+#[cfg(target_arch = "x86_64")]
+use crate::best_instruction_set;
 use crate::{Kernel, dispatch, is_worth_sharing, threads};
 
 /// Square tiles of this size are turned at once: a cache line of `f32` wide, so that no line is fetched twice.
@@ -73,6 +77,27 @@ pub fn turn_tile<T: Copy, const ROWS: usize, const COLUMNS: usize>(
     out: &mut [T],
     out_stride: usize,
 ) {
+    #[cfg(target_arch = "x86_64")]
+    if size_of::<T>() == size_of::<f32>()
+        && ROWS.is_multiple_of(eight::SIZE)
+        && COLUMNS.is_multiple_of(eight::SIZE)
+        && !matches!(best_instruction_set(), pulp::Arch::Scalar)
+    {
+        assert!(x.len() >= (ROWS - 1) * stride + COLUMNS, "rows of x");
+        let end = (COLUMNS - 1) * out_stride + ROWS;
+        assert!(out.len() >= end, "rows of the output");
+        for i in (0..ROWS).step_by(eight::SIZE) {
+            for j in (0..COLUMNS).step_by(eight::SIZE) {
+                // SAFETY: the machine has AVX2; both tiles lie in their slices, as asserted, and their elements are as large.
+                unsafe {
+                    let x = x.as_ptr().add(i * stride + j).cast();
+                    let out = out.as_mut_ptr().add(j * out_stride + i).cast();
+                    eight::turn(x, stride, out, out_stride);
+                }
+            }
+        }
+        return;
+    }
     let mut tile = [[x[0]; COLUMNS]; ROWS];
     for (i, row) in tile.iter_mut().enumerate() {
         row.copy_from_slice(&x[i * stride..][..COLUMNS]);
@@ -80,6 +105,45 @@ pub fn turn_tile<T: Copy, const ROWS: usize, const COLUMNS: usize>(
     for j in 0..COLUMNS {
         let column: [T; ROWS] = std::array::from_fn(|i| tile[i][j]);
         out[j * out_stride..][..ROWS].copy_from_slice(&column);
+    }
+}
+
+/// Tiles of eight by eight numbers in AVX's registers: the compiler makes one move of each number.
+#[cfg(target_arch = "x86_64")]
+mod eight {
+    use std::arch::x86_64::*;
+
+    pub const SIZE: usize = 8;
+
+    /// `out[j, i] = x[i, j]`
+    ///
+    /// # Safety
+    /// The machine has AVX, and eight numbers can be read from each of eight rows of x, and written to as many of `out`.
+    #[inline]
+    #[target_feature(enable = "avx")]
+    pub unsafe fn turn(x: *const f32, stride: usize, out: *mut f32, out_stride: usize) {
+        for first in [0, SIZE / 2] {
+            // Four numbers of row i in the lower half, those of row i + 4 in the upper one.
+            let mut rows = [_mm256_setzero_ps(); SIZE / 2];
+            for (i, row) in rows.iter_mut().enumerate() {
+                // SAFETY: as the caller says, as for the stores below.
+                let [low, high] =
+                    [i, i + SIZE / 2].map(|i| unsafe { _mm_loadu_ps(x.add(i * stride + first)) });
+                *row = _mm256_set_m128(high, low);
+            }
+            let low = [0, 2].map(|i| _mm256_unpacklo_ps(rows[i], rows[i + 1]));
+            let high = [0, 2].map(|i| _mm256_unpackhi_ps(rows[i], rows[i + 1]));
+            let columns = [
+                _mm256_shuffle_ps::<0x44>(low[0], low[1]),
+                _mm256_shuffle_ps::<0xEE>(low[0], low[1]),
+                _mm256_shuffle_ps::<0x44>(high[0], high[1]),
+                _mm256_shuffle_ps::<0xEE>(high[0], high[1]),
+            ];
+            for (j, column) in columns.into_iter().enumerate() {
+                // SAFETY: as above.
+                unsafe { _mm256_storeu_ps(out.add((first + j) * out_stride), column) };
+            }
+        }
     }
 }
 

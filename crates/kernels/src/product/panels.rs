@@ -237,6 +237,10 @@ fn pack<S: Simd, T: Number>(
         // The last tile of a row or column of tiles begins early enough to be whole.
         for j in (0..columns).step_by(TILE).map(|j| j.min(columns - TILE)) {
             for p in (0..depth).step_by(TILE).map(|p| p.min(depth - TILE)) {
+                // The rows of the next tiles, which begin far apart.
+                for next in j + TILE..j + 2 * TILE {
+                    prefetch_row(b, p + next * column, TILE);
+                }
                 let out = &mut out[p * width + j..];
                 turn_tile::<_, TILE, TILE>(&b[p + j * column..], column, out, width);
             }

@@ -123,11 +123,7 @@ impl<T: Element> SampledSoftmax<T> {
     /// # Errors
     /// If the shapes do not fit.
     pub fn logits(&self, hidden: &Tensor<T>) -> Result<Tensor<T>> {
-        linear(
-            hidden,
-            &self.weight,
-            Some(&self.bias.value().squeeze(-1)?),
-        )
+        linear(hidden, &self.weight, Some(&self.bias.value().squeeze(-1)?))
     }
 
     /// S p(c)
