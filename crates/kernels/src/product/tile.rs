@@ -78,6 +78,9 @@ pub unsafe fn compute<S: Simd, T: Number>(
 /// From so long an inner axis on the tile's place in the result is asked for before the sums: a shorter one ends before it comes.
 const DEEP: usize = 64;
 
+/// How many columns of a left operand that stands in rows are gone through before its rows are looked up again.
+const UNROLLED: usize = 4;
+
 /// A tile as a function of its own: inlined into the loops around it, some of its registers would be kept in memory.
 struct Tile<T, const ROWS: usize, const VECTORS: usize>(Operands<T>);
 
@@ -112,27 +115,63 @@ impl<T: Number, const ROWS: usize, const VECTORS: usize> WithSimd for Tile<T, RO
                 prefetch(unsafe { std::slice::from_raw_parts(out.at(i, 0), VECTORS * lanes) });
             }
         }
-        for _ in 0..depth {
-            let b: [T::Vector<S>; VECTORS] = std::array::from_fn(|v| {
-                let right = right.wrapping_add(v * lanes).cast::<T::Vector<S>>();
-                // SAFETY: see `compute`.
-                unsafe { right.read_unaligned() }
-            });
-            for (i, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: see `compute`.
-                let a = T::splat(simd, unsafe { *left.wrapping_add(i * row) });
-                for (sum, &b) in sums.iter_mut().zip(&b) {
-                    *sum = T::multiply_add(simd, a, b, *sum);
+        // The same for any strides, but where neighbours stand side by side the compiler needs fewer registers and additions to find them.
+        let mut rest = depth;
+        if column == 1 {
+            for _ in 0..depth / UNROLLED {
+                for p in 0..UNROLLED {
+                    // SAFETY: see `compute`, as for those below.
+                    unsafe { add_products(simd, left.wrapping_add(p), row, right, &mut sums) };
+                    right = right.wrapping_add(right_row);
                 }
+                left = left.wrapping_add(UNROLLED);
             }
-            left = left.wrapping_add(column);
-            right = right.wrapping_add(right_row);
+            rest = depth % UNROLLED;
+        } else if row == 1 {
+            for _ in 0..depth {
+                // SAFETY: as above.
+                unsafe { add_products(simd, left, 1, right, &mut sums) };
+                (left, right) = (left.wrapping_add(column), right.wrapping_add(right_row));
+            }
+            rest = 0;
+        }
+        for _ in 0..rest {
+            // SAFETY: as above.
+            unsafe { add_products(simd, left, row, right, &mut sums) };
+            (left, right) = (left.wrapping_add(column), right.wrapping_add(right_row));
         }
         for (i, sums) in sums.iter().enumerate() {
             for (v, sum) in sums.iter().enumerate() {
                 // SAFETY: see `compute`.
                 unsafe { vector(out, i, v).write_unaligned(*sum) };
             }
+        }
+    }
+}
+
+/// Adds to each sum the product of a number of its row of the left operand and one of its column of the right.
+///
+/// # Safety
+/// So many rows of the left operand can be read from, and so many vectors of the right one.
+#[inline(always)]
+unsafe fn add_products<S: Simd, T: Number, const ROWS: usize, const VECTORS: usize>(
+    simd: S,
+    left: *const T,
+    row: usize,
+    right: *const T,
+    sums: &mut [[T::Vector<S>; VECTORS]; ROWS],
+) {
+    let lanes = const { lanes::<T, S>() };
+    let mut b = [T::splat(simd, T::zero()); VECTORS];
+    for (v, b) in b.iter_mut().enumerate() {
+        // SAFETY: as the caller says.
+        *b = unsafe { right.add(v * lanes).cast::<T::Vector<S>>().read_unaligned() };
+    }
+    for (i, sums) in sums.iter_mut().enumerate() {
+        // SAFETY: as the caller says.
+        let a = T::splat(simd, unsafe { *left.add(i * row) });
+        for (sum, &b) in sums.iter_mut().zip(&b) {
+            *sum = T::multiply_add(simd, a, b, *sum);
         }
     }
 }
