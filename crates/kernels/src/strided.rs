@@ -77,7 +77,11 @@ impl<const N: usize> Axes<N> {
 }
 
 /// Copies a view of this shape into row-major order.
-pub fn copy_strided<T: Copy + Send + Sync>(shape: &[usize], x: Strided<'_, T>, out: &mut [T]) {
+pub fn copy_strided<T: Copy + Send + Sync + 'static>(
+    shape: &[usize],
+    x: Strided<'_, T>,
+    out: &mut [T],
+) {
     if out.is_empty() {
         return;
     }

@@ -3,6 +3,9 @@
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
+use std::any::TypeId;
+
+#[cfg(target_arch = "x86_64")]
 use crate::best_instruction_set;
 use crate::{Kernel, dispatch, is_worth_sharing, threads};
 
@@ -10,7 +13,7 @@ use crate::{Kernel, dispatch, is_worth_sharing, threads};
 pub const TILE: usize = 16;
 
 /// `out[j, i] = x[i, j]`, `x: [rows, columns]` with its rows `stride` apart, `out: [columns, rows]`.
-pub fn transpose<T: Copy + Send + Sync>(
+pub fn transpose<T: Copy + Send + Sync + 'static>(
     x: &[T],
     rows: usize,
     columns: usize,
@@ -42,7 +45,7 @@ struct Band<'a, T> {
     out: &'a mut [T],
 }
 
-impl<T: Copy> Kernel for Band<'_, T> {
+impl<T: Copy + 'static> Kernel for Band<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -71,24 +74,23 @@ impl<T: Copy> Kernel for Band<'_, T> {
 
 /// `out[j, i] = x[i, j]` for so many rows and columns, the rows of x and of `out` so far apart.
 #[inline(always)]
-pub fn turn_tile<T: Copy, const ROWS: usize, const COLUMNS: usize>(
+pub fn turn_tile<T: Copy + 'static, const ROWS: usize, const COLUMNS: usize>(
     x: &[T],
     stride: usize,
     out: &mut [T],
     out_stride: usize,
 ) {
     #[cfg(target_arch = "x86_64")]
-    if size_of::<T>() == size_of::<f32>()
+    if TypeId::of::<T>() == TypeId::of::<f32>()
         && ROWS.is_multiple_of(eight::SIZE)
         && COLUMNS.is_multiple_of(eight::SIZE)
         && !matches!(best_instruction_set(), pulp::Arch::Scalar)
     {
-        assert!(x.len() >= (ROWS - 1) * stride + COLUMNS, "rows of x");
-        let end = (COLUMNS - 1) * out_stride + ROWS;
-        assert!(out.len() >= end, "rows of the output");
+        assert!(holds(x, ROWS, stride, COLUMNS), "rows of x");
+        assert!(holds(out, COLUMNS, out_stride, ROWS), "rows of the output");
         for i in (0..ROWS).step_by(eight::SIZE) {
             for j in (0..COLUMNS).step_by(eight::SIZE) {
-                // SAFETY: the machine has AVX2; both tiles lie in their slices, as asserted, and their elements are as large.
+                // SAFETY: the machine has AVX; both tiles lie in their slices, as asserted, whose elements are f32.
                 unsafe {
                     let x = x.as_ptr().add(i * stride + j).cast();
                     let out = out.as_mut_ptr().add(j * out_stride + i).cast();
@@ -108,7 +110,16 @@ pub fn turn_tile<T: Copy, const ROWS: usize, const COLUMNS: usize>(
     }
 }
 
-/// Tiles of eight by eight numbers in AVX's registers: the compiler makes one move of each number.
+/// Whether so many rows, so far apart and of so many columns, lie in a slice.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn holds<T>(values: &[T], rows: usize, stride: usize, columns: usize) -> bool {
+    let start = stride.checked_mul(rows - 1);
+    let end = start.and_then(|start| start.checked_add(columns));
+    end.is_some_and(|end| end <= values.len())
+}
+
+/// Tiles of eight by eight numbers in AVX's registers. Left to itself, the compiler moves one number at a time.
 #[cfg(target_arch = "x86_64")]
 mod eight {
     use std::arch::x86_64::*;
@@ -151,25 +162,38 @@ mod eight {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_size_is_turned() {
+    fn check<T: Copy + Send + Sync + PartialEq + std::fmt::Debug + 'static>(of: impl Fn(u16) -> T) {
         for (rows, columns) in [
             (0, 3),
             (3, 0),
             (1, 1),
+            (8, 8),
             (16, 16),
             (17, 40),
             (40, 17),
-            (600, 300),
+            (200, 300),
         ] {
             let stride = columns + 3;
-            let x: Vec<usize> = (0..(rows * stride).max(1)).collect();
-            let mut out = vec![usize::MAX; rows * columns];
+            let x: Vec<T> = (0..(rows * stride).max(1) as u16).map(&of).collect();
+            let mut out = vec![of(u16::MAX); rows * columns];
             transpose(&x, rows, columns, stride, &mut out);
             for (place, &found) in out.iter().enumerate() {
                 let (j, i) = (place / rows, place % rows);
-                assert_eq!(found, i * stride + j, "{rows} x {columns}");
+                assert_eq!(found, of((i * stride + j) as u16), "{rows} x {columns}");
             }
         }
+    }
+
+    #[test]
+    fn every_size_is_turned() {
+        check(usize::from);
+        check(f32::from);
+        check(f64::from);
+    }
+
+    #[test]
+    #[should_panic]
+    fn a_stride_beyond_the_numbers_is_refused() {
+        turn_tile::<f32, 16, 16>(&[0.0; 16], usize::MAX / 15 + 1, &mut [0.0; 256], 16);
     }
 }

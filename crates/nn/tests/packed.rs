@@ -6,7 +6,9 @@ use lexigrad_nn::{
     Gru, Linear, Lstm, Module, MultiheadAttention, MultiheadAttentionConfig, RecurrentConfig, Rnn,
 };
 use lexigrad_optim::{Adam, Build};
-use lexigrad_tensor::{AttentionMask, Nonlinearity, Param, Result, Tape, Tensor, linear};
+use lexigrad_tensor::{
+    AttentionMask, Ids, Nonlinearity, Param, Result, Tape, Tensor, Weight, linear,
+};
 use rand::{SeedableRng, rngs::StdRng};
 
 const SIZE: usize = 40;
@@ -47,6 +49,11 @@ fn check_changes<M: Module>(what: &str, module: &M, forward: impl Fn(&M) -> Resu
         param.set(&param.value().mul_scalar(0.5)).unwrap();
     }
     check(&format!("{what}, set"), &forward);
+    for param in module.parameters() {
+        let first = Ids::new([0]).unwrap();
+        param.update_rows(&first, |_, row| row.fill(0.25)).unwrap();
+    }
+    check(&format!("{what}, a row updated"), &forward);
     let mut optimizer = Adam::new(0.01).build(module);
     for _ in 0..3 {
         let tape = Tape::new();
@@ -74,9 +81,9 @@ fn a_linear_layer_answers_as_it_trains() {
 
 #[test]
 fn recurrences_answer_as_they_train() {
-    for (steps, batch) in [(1, 1), (6, 1), (5, 18)] {
-        let config = RecurrentConfig::new(SIZE, SIZE);
-        let x = draw([steps, batch, SIZE]);
+    for (steps, batch, size) in [(1, 1, SIZE), (6, 1, 24), (5, 18, SIZE)] {
+        let config = RecurrentConfig::new(size, size);
+        let x = draw([steps, batch, size]);
         let lstm: Lstm = config.clone().lstm(&mut rng()).unwrap();
         check_changes("lstm", &lstm, |lstm| Ok(lstm.forward(&x)?.0));
         let gru: Gru = config.clone().gru(&mut rng()).unwrap();
@@ -114,18 +121,92 @@ fn layers_of_one_weight_do_not_mix_up_their_pieces() {
     }
 }
 
+/// The bits of the first row of an answer, which a batch of many rows shares if both read the packed copy: without one, few rows are dot
+/// products, whose sums have another order.
+fn is_packed(layer: &Linear) -> bool {
+    let x = draw([1, 70, SIZE]);
+    let alone = layer.forward(&x.narrow(1, 0, 1).unwrap()).unwrap();
+    alone.to_vec() == layer.forward(&x).unwrap().to_vec()[..alone.elements()]
+}
+
 #[test]
-fn a_tensor_read_before_a_change_keeps_its_products() {
+fn a_copy_is_read_where_no_tape_records() {
     let layer = Linear::new(SIZE, SIZE, &mut rng());
+    assert!(is_packed(&layer));
+    let tape = Tape::eval();
+    assert!(!is_packed(&layer));
+    drop(tape);
+    layer.weight.set_keeps_packed(false);
+    assert!(!is_packed(&layer));
+    layer.weight.set_keeps_packed(true);
+    assert!(is_packed(&layer));
+}
+
+/// One that was read before a tape is recorded by it: else the tape would lose what flows through the layer.
+#[test]
+fn a_weight_read_before_a_tape_is_recorded() {
+    let layer = Linear::new(SIZE, SIZE, &mut rng());
+    let weight = Weight::from(&layer.weight);
+    let tape = Tape::new();
+    let x = tape.watch(&draw([1, 2, SIZE]));
+    let loss = linear(&x, weight, None).unwrap().sum();
+    let gradients = tape.backward(&loss).unwrap();
+    assert!(gradients.of(&x).is_some());
+}
+
+#[test]
+fn a_weight_read_before_a_change_keeps_its_value_and_its_bits() {
+    let halves = draw([1, 2 * SIZE, SIZE]).squeeze(0).unwrap();
+    let half = |index| halves.narrow(0, index * SIZE, SIZE).unwrap();
+    let param = Param::new(half(0));
     let x = draw([1, 2, SIZE]);
-    let before = layer.weight.value();
-    let answer = layer.forward(&x).unwrap();
-    layer.weight.update(|values| values.fill(0.0));
-    let bias = layer.bias.as_ref().unwrap().value();
-    let again = linear(&x, &before, Some(&bias)).unwrap();
-    for (answer, again) in answer.values().iter().zip(&*again.values()) {
-        assert!((answer - again).abs() < 1e-5);
+    let before = Weight::from(&param);
+    param.set(&half(1)).unwrap();
+    let first = linear(&x, before.clone(), None).unwrap();
+    let second = linear(&x, &param, None).unwrap();
+    param.update(|values| values.fill(0.0));
+    let again = linear(&x, before, None).unwrap();
+    assert_eq!(first.to_vec(), again.to_vec());
+    for (answer, half) in [(first, half(0)), (second, half(1))] {
+        let expected = linear(&x, half, None).unwrap();
+        for (answer, expected) in answer.values().iter().zip(&*expected.values()) {
+            assert!((answer - expected).abs() < 1e-5);
+        }
     }
-    let zero = layer.forward(&x).unwrap();
-    assert_eq!(zero.to_vec()[..SIZE], bias.to_vec()[..]);
+    assert!(
+        linear(&x, &param, None)
+            .unwrap()
+            .to_vec()
+            .iter()
+            .all(|&y| y == 0.0)
+    );
+}
+
+#[test]
+fn threads_that_ask_first_at_the_same_time_get_the_same() {
+    let layer = Linear::new(SIZE, SIZE, &mut rng());
+    let x = draw([1, 3, SIZE]);
+    let answers: Vec<Vec<f32>> = std::thread::scope(|scope| {
+        let ask = || layer.forward(&x).unwrap().to_vec();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+}
+
+#[test]
+fn no_rows_and_what_does_not_fit() {
+    let layer = Linear::new(SIZE, SIZE, &mut rng());
+    assert_eq!(
+        *layer.forward(&Tensor::zeros([0, SIZE])).unwrap().shape(),
+        [0, SIZE]
+    );
+    let error = layer
+        .forward(&Tensor::zeros([2, 3]))
+        .unwrap_err()
+        .to_string();
+    assert!(error.starts_with("linear: "), "{error}");
 }

@@ -1,9 +1,8 @@
 //! A trainable tensor: the only thing that changes in place.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use lexigrad_kernels::product::Packed;
 use lexigrad_macros::compiled;
 
 use crate::deferred::Deferred;
@@ -12,10 +11,11 @@ use crate::error::{Error, Result, or_panic};
 use crate::ids::Ids;
 use crate::leaf::ParamId;
 use crate::ops::cat;
-use crate::packed::PackedRows;
+use crate::packed::PackedCopies;
 use crate::shape::Shape;
 use crate::tape::{is_recording, param_leaf};
 use crate::tensor::Tensor;
+use crate::weight::Weight;
 
 /// A trainable tensor, shared by its clones: a clone in two layers ties their weights.
 ///
@@ -44,7 +44,8 @@ struct State<T: Element> {
     fixed_row: Option<usize>,
     deferred: Option<Arc<dyn Deferred<T>>>,
     keeps_packed: bool,
-    packed: OnceLock<PackedRows<T>>,
+    /// Those of the value: a change begins with new ones.
+    copies: Arc<PackedCopies<T>>,
 }
 
 impl<T: Element> State<T> {
@@ -78,7 +79,7 @@ impl<T: Element> Param<T> {
             fixed_row: None,
             deferred: None,
             keeps_packed: true,
-            packed: OnceLock::new(),
+            copies: Arc::new(PackedCopies::none()),
         });
         Self(Arc::new(Inner { id, state }))
     }
@@ -126,29 +127,24 @@ impl<T: Element> Param<T> {
         self.write().requires_grad = requires_grad;
     }
 
-    /// Whether a layer that multiplies with this parameter may keep a copy of it, packed for products that no tape records, until it
-    /// changes. It may, unless it is told not to.
+    /// Whether products that no tape records may keep a packed copy of this parameter until it changes. They may, unless they are told
+    /// not to.
     ///
-    /// The copy takes as much memory again as the parameter, and saves the product the time to read it as it stands: most where there
-    /// are few inputs, and a large weight comes from memory.
+    /// The copy takes about as much memory again as the parameter (its transpose, with the columns rounded up to whole vectors), and saves
+    /// such products the time to read a weight as it stands, most where there are few inputs. It is made at the first such product after a
+    /// change, so a model that answers without a tape between all steps of its training packs its weights at each. With a copy, sums of a
+    /// few rows are added up in another order, so their last bits may differ.
     pub fn set_keeps_packed(&self, keeps: bool) {
         self.write().keeps_packed = keeps;
     }
 
-    /// The transposed value, in pieces of so many rows, as [`Weight`](crate::Weight) asks for it: kept, if this is still the value.
-    pub(crate) fn packed(&self, value: &Tensor<T>, rows: &[usize]) -> Option<Arc<[Packed<T>]>> {
-        let state = self.read();
-        if !state.keeps_packed || !state.value.shares_storage_with(value) {
-            return None;
-        }
-        if let Some(kept) = state.packed.get().and_then(|kept| kept.pieces(rows)) {
-            return Some(kept);
-        }
-        let packed = PackedRows::new(value, rows)?;
-        let pieces = packed.pieces(rows);
-        // Another thread may have been faster, or another layer reads other pieces; then these are for this product alone.
-        let _ = state.packed.set(packed);
-        pieces
+    /// The whole value, as [`value`](Self::value) gives it, with its packed copies where no tape records.
+    pub(crate) fn weight(&self) -> Weight<T> {
+        let state = self.read_current(None);
+        let keeps = state.keeps_packed && !is_recording();
+        let copies = keeps.then(|| state.copies.clone());
+        let value = self.leaf(state);
+        Weight { value, copies }
     }
 
     /// The whole value; a leaf of the tape that is recording, once for each tape.
@@ -301,10 +297,14 @@ impl<T: Element> Param<T> {
         self.0.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The state for a change, which the packed copy would not follow.
+    /// The state for a change, which packed copies do not follow.
     fn write(&self) -> RwLockWriteGuard<'_, State<T>> {
         let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.packed.take();
+        // Most changes find none, and need no new place for them.
+        match Arc::get_mut(&mut state.copies) {
+            Some(copies) => copies.clear(),
+            None => state.copies = Arc::new(PackedCopies::none()),
+        }
         state
     }
 }

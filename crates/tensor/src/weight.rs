@@ -5,32 +5,36 @@ use std::sync::Arc;
 use lexigrad_kernels::product::Packed;
 
 use crate::element::Element;
+use crate::packed::PackedCopies;
 use crate::param::Param;
 use crate::tape::is_recording;
 use crate::tensor::Tensor;
 
 /// `W: [out, in]`, which inputs are multiplied with: a tensor, or a parameter.
 ///
-/// Of a parameter, a pass that no tape records reads a packed copy, in the order in which the product's microkernel does. The parameter
-/// keeps it until it changes, unless [`set_keeps_packed`](Param::set_keeps_packed) says no.
-#[derive(Clone, Debug)]
+/// While no tape records, products with a parameter read a copy of it that is packed in the microkernel's order. The parameter keeps the copy
+/// until it changes: see [`Param::set_keeps_packed`].
+#[derive(Clone)]
 pub struct Weight<T: Element = f32> {
     pub(crate) value: Tensor<T>,
-    /// Where no tape records.
-    param: Option<Param<T>>,
+    pub(crate) copies: Option<Arc<PackedCopies<T>>>,
 }
 
 impl<T: Element> Weight<T> {
-    /// `W[rows]ᵀ: [in, rows]` for some rows after one another, `rows` of them each, if a parameter keeps them packed.
+    /// `Wᵀ` in blocks after one another, block i of `rows[i]` of W's rows, if a parameter keeps them packed and no tape records.
     pub(crate) fn packed(&self, rows: &[usize]) -> Option<Arc<[Packed<T>]>> {
-        self.param.as_ref()?.packed(&self.value, rows)
+        let copies = self.copies.as_ref()?;
+        if is_recording() {
+            return None;
+        }
+        copies.blocks(&self.value, rows)
     }
 }
 
 impl<T: Element> From<Tensor<T>> for Weight<T> {
     fn from(value: Tensor<T>) -> Self {
-        let param = None;
-        Self { value, param }
+        let copies = None;
+        Self { value, copies }
     }
 }
 
@@ -42,9 +46,6 @@ impl<T: Element> From<&Tensor<T>> for Weight<T> {
 
 impl<T: Element> From<&Param<T>> for Weight<T> {
     fn from(param: &Param<T>) -> Self {
-        Self {
-            value: param.value(),
-            param: (!is_recording()).then(|| param.clone()),
-        }
+        param.weight()
     }
 }

@@ -78,7 +78,7 @@ pub unsafe fn compute<S: Simd, T: Number>(
 /// From so long an inner axis on the tile's place in the result is asked for before the sums: a shorter one ends before it comes.
 const DEEP: usize = 64;
 
-/// How many columns of a left operand that stands in rows are gone through before its rows are looked up again.
+/// How many columns of a left operand in rows are gone through at a time: their reads share the address of a row.
 const UNROLLED: usize = 4;
 
 /// A tile as a function of its own: inlined into the loops around it, some of its registers would be kept in memory.
@@ -115,7 +115,7 @@ impl<T: Number, const ROWS: usize, const VECTORS: usize> WithSimd for Tile<T, RO
                 prefetch(unsafe { std::slice::from_raw_parts(out.at(i, 0), VECTORS * lanes) });
             }
         }
-        // The same for any strides, but where neighbours stand side by side the compiler needs fewer registers and additions to find them.
+        // One order of sums for all strides; where one of them is known to be 1, finding the numbers takes fewer instructions.
         let mut rest = depth;
         if column == 1 {
             for _ in 0..depth / UNROLLED {

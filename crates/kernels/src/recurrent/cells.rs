@@ -152,6 +152,7 @@ impl<T: Number> Cell<T> for Gru {
         for (n, (&r, &m)) in zip(&mut *content, zip(&*reset, &*recurrent)) {
             *n += r * m;
         }
+        // In the loop above the compiler would compute it number by number.
         content.iter_mut().for_each(|a| *a = a.tanh_());
         for (h, (&z, &n)) in zip(hidden, zip(&*update, &*content)) {
             *h = n + z * (*h - n);

@@ -1,5 +1,7 @@
 //! Matrix products, and the product with a bias that a linear layer is.
 
+use std::sync::Arc;
+
 use lexigrad_kernels::product::{Packed, Right, Start, product};
 use lexigrad_kernels::reduce;
 use lexigrad_kernels::view::{Matrix, View};
@@ -10,7 +12,6 @@ use crate::element::Element;
 use crate::error::{Error, ErrorKind, Result};
 use crate::op::{Cotangents, Needs, Op, Saved, Saves};
 use crate::shape::Shape;
-use crate::tape::needs_of;
 use crate::tensor::Tensor;
 use crate::weight::Weight;
 
@@ -94,9 +95,12 @@ fn batch_axes(shape: &Shape) -> Shape {
 }
 
 /// `y = x Wᵀ + b`, `x: [rows, in]`, `W: [out, in]`, `b: [out]`, `y: [rows, out]`.
-struct Linear;
+struct Linear<T: Element> {
+    /// `Wᵀ`, where the parameter keeps it packed.
+    packed: Option<Arc<[Packed<T>]>>,
+}
 
-impl<T: Element> Op<T> for Linear {
+impl<T: Element> Op<T> for Linear<T> {
     fn name(&self) -> &'static str {
         "linear"
     }
@@ -107,13 +111,18 @@ impl<T: Element> Op<T> for Linear {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<T>], _needs: Needs) -> Result<Tensor<T>> {
-        let (weight, columns) = (matrix_of(inputs[1]), inputs[1].shape()[0]);
-        linear_map(
-            inputs[0],
-            columns,
-            weight.transposed().into(),
-            inputs.get(2),
-        )
+        let (x, weight) = (inputs[0], inputs[1]);
+        let ([rows, inner], columns) = ([x.shape()[0], x.shape()[1]], weight.shape()[0]);
+        let right = match self.packed.as_deref() {
+            Some([packed]) => Right::Packed(packed),
+            _ => Right::View(matrix_of(weight).transposed()),
+        };
+        let bias = inputs.get(2).map(|bias| bias.read()).transpose()?;
+        Tensor::build([rows, columns], |out| {
+            let start = bias.as_deref().map_or(Start::Zero, Start::Row);
+            let sizes = [rows, inner, columns];
+            product(sizes, matrix_of(x), right, (out, columns), start);
+        })
     }
 
     /// `dx = G W`, `dW = Gᵀ x`, `db = Σ G` over the rows
@@ -141,22 +150,6 @@ impl<T: Element> Op<T> for Linear {
             saved.needs(2).then(bias).transpose()?,
         ]))
     }
-}
-
-/// `x R + b`, `x: [rows, in]`, `R: [in, columns]`
-fn linear_map<T: Element>(
-    x: &Tensor<T>,
-    columns: usize,
-    right: Right<'_, T>,
-    bias: Option<&&Tensor<T>>,
-) -> Result<Tensor<T>> {
-    let [rows, inner] = [x.shape()[0], x.shape()[1]];
-    let bias = bias.map(|bias| bias.read()).transpose()?;
-    Tensor::build([rows, columns], |out| {
-        let start = bias.as_deref().map_or(Start::Zero, Start::Row);
-        let sizes = [rows, inner, columns];
-        product(sizes, matrix_of(x), right, (out, columns), start);
-    })
 }
 
 /// A tensor of two axes as the kernels read it.
@@ -282,10 +275,9 @@ fn linear_by<T: Element>(
         &flat
     };
     let packed = weight.packed(&[columns]);
-    let output = match (bias, packed.as_deref()) {
-        (_, Some([packed])) => linear_unrecorded(input, packed, columns, bias)?,
-        (Some(bias), _) => apply(Linear, &[input, value, bias])?,
-        (None, _) => apply(Linear, &[input, value])?,
+    let output = match bias {
+        Some(bias) => apply(Linear { packed }, &[input, value, bias])?,
+        None => apply(Linear { packed }, &[input, value])?,
     };
     if x.rank() == 2 {
         return Ok(output);
@@ -293,19 +285,6 @@ fn linear_by<T: Element>(
     let mut shape = x.shape().clone();
     shape.set(x.rank() - 1, columns);
     output.reshape(shape)
-}
-
-/// [`Linear`] with a packed weight, where no tape records.
-fn linear_unrecorded<T: Element>(
-    x: &Tensor<T>,
-    packed: &Packed<T>,
-    columns: usize,
-    bias: Option<&Tensor<T>>,
-) -> Result<Tensor<T>> {
-    for input in [Some(x), bias].into_iter().flatten() {
-        needs_of("linear", &[input])?;
-    }
-    linear_map(x, columns, packed.into(), bias.as_ref())
 }
 
 fn check_linear<T: Element>(

@@ -53,9 +53,8 @@ pub(super) fn apply_to<T: Element, C: Steps<T>>(
 }
 
 fn packed<T: Element, C: Steps<T>>(weights: &RecurrentWeights<T>) -> PackedWeights<T> {
-    let [rows, hidden] = weights.weight_hh.value.shape()[..] else {
-        return [None, None];
-    };
+    let hidden = weights.weight_hh.value.shape()[1];
+    let rows = C::GATES * hidden;
     let runs = kernels::recurrent_runs::<T, C>(hidden).map(|(_, rows)| rows.len());
     let runs: Vec<usize> = runs.collect();
     [
