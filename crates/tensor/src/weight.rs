@@ -14,6 +14,14 @@ use crate::tensor::Tensor;
 ///
 /// While no tape records, products with a parameter read a copy of it that is packed in the microkernel's order. The parameter keeps the copy
 /// until it changes: see [`Param::set_keeps_packed`].
+///
+/// ```
+/// use lexigrad_tensor::{Param, Tensor, linear};
+/// let weight: Param = Param::new(Tensor::ones([2, 3]));
+/// let y = linear(&Tensor::ones([1, 3]), &weight, None)?;
+/// assert_eq!(y.to_vec(), [3.0, 3.0]);
+/// # Ok::<(), lexigrad_tensor::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Weight<T: Element = f32> {
     pub(crate) value: Tensor<T>,
