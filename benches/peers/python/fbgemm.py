@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from pytorch import SGD_RATE, sgd
+from pytorch import SGD_RATE, sgd, stepping
 
 # Those that it has on the host.
 RULES = {"sgd": OptimType.EXACT_SGD, "adagrad": OptimType.EXACT_ADAGRAD}
@@ -28,21 +28,7 @@ def loader(peer, threads):
         model.table.split_embedding_weights()[0].copy_(tensors.pop("embed.weight"))
         missing, unexpected = model.load_state_dict(tensors, strict=False)
         assert not unexpected and all(name.startswith("table.") for name in missing), (missing, unexpected)
-        optimizer = sgd(model.out) if hasattr(model, "out") else None
-        place = -1
-
-        def step():
-            nonlocal place
-            place = (place + 1) % len(ids)
-            if optimizer:
-                optimizer.zero_grad()
-            loss = model(ids[place], labels[place])
-            loss.backward()
-            if optimizer:
-                optimizer.step()
-            return loss.item()
-
-        return step
+        return stepping(ids, labels, model, sgd(model.out) if hasattr(model, "out") else None)
 
     return load
 

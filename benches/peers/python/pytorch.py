@@ -58,15 +58,22 @@ def training(case, tensors, compiled):
     ids, labels, model, optimizer = ready(case, tensors)
     optimizer = optimizer(model)
     loss_of = torch.compile(model) if compiled else model
+    return stepping(ids, labels, loss_of, optimizer)
+
+
+def stepping(ids, labels, loss_of, optimizer):
+    """A step on the next batch; without an optimizer where all parameters move with their gradient."""
     place = -1
 
     def step():
         nonlocal place
         place = (place + 1) % len(ids)
-        optimizer.zero_grad()
+        if optimizer:
+            optimizer.zero_grad()
         loss = loss_of(ids[place], labels[place])
         loss.backward()
-        optimizer.step()
+        if optimizer:
+            optimizer.step()
         return loss.item()
 
     return step
